@@ -17,7 +17,9 @@ from redis.backoff import ExponentialWithJitterBackoff, NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-Redis: TypeAlias = "aioredis.Redis"
+# redis-py types every reply as "bytes or str", since it cannot know how a client was made. Ours
+# reply in bytes; what is read is checked where it is decoded, so replies are `Any` here.
+Redis: TypeAlias = Any
 
 _SCRIPTS = Path(__file__).with_name("scripts")
 BLOCK_SECONDS = 2.0

@@ -1,0 +1,77 @@
+"""Values as bytes and back: what travels in streams and rests in the story archive.
+
+Vectors travel as little-endian float16 (half the space; cosines agree to the third decimal) and
+are float32 in memory.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+import numpy as np
+
+from monitor.model import EmbeddedStory, Matrix, Passage, Story, Vector
+
+
+def pack_story(story: Story) -> dict[str, bytes]:
+    """Return the stream fields of a story that has no vectors yet."""
+    return {"story": _dump(story.to_dict())}
+
+
+def unpack_story(fields: Mapping[bytes, bytes]) -> Story:
+    """Rebuild a story from stream fields.
+
+    Raises:
+        ValueError: the fields do not hold a story.
+    """
+    try:
+        return Story.from_dict(json.loads(fields[b"story"]))
+    except (KeyError, TypeError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ValueError(f"not a story: {error}") from None
+
+
+def pack_vectors(vectors: Matrix | Vector) -> bytes:
+    """Return vectors as float16 bytes."""
+    return vectors.astype("<f2").tobytes()
+
+
+def unpack_vectors(data: bytes, dimension: int) -> Matrix:
+    """Return float16 bytes as a float32 matrix of shape (n, dimension)."""
+    return np.frombuffer(data, dtype="<f2").reshape(-1, dimension).astype(np.float32)
+
+
+def pack_embedded(item: EmbeddedStory) -> dict[str, bytes]:
+    """Return the stream (and archive) fields of an embedded story.
+
+    What the model read is left out: it can be made again from the story, evidence cannot wait.
+    """
+    return {
+        "story": _dump(item.story.to_dict()),
+        "passages": _dump([[p.kind, p.text] for p in item.passages]),
+        "vectors": pack_vectors(item.vectors),
+        "model": item.model.encode(),
+    }
+
+
+def unpack_embedded(fields: Mapping[bytes, bytes]) -> EmbeddedStory:
+    """Rebuild an embedded story from stream or archive fields.
+
+    Raises:
+        ValueError: the fields do not hold one.
+    """
+    story = unpack_story(fields)
+    try:
+        rows = json.loads(fields[b"passages"])
+        passages = tuple(Passage(n, kind, text, "") for n, (kind, text) in enumerate(rows))
+        raw = fields[b"vectors"]
+        if not passages or len(raw) % (2 * len(passages)):
+            raise ValueError(f"{len(raw)} bytes of vectors for {len(passages)} passages")
+        vectors = unpack_vectors(raw, len(raw) // (2 * len(passages)))
+        return EmbeddedStory(story, passages, vectors, fields[b"model"].decode())
+    except (KeyError, TypeError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ValueError(f"not an embedded story: {error}") from None
+
+
+def _dump(value: object) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")

@@ -1,0 +1,194 @@
+"""One stage's inbox: a stream, its consumer group, leases and the crash counter.
+
+The loop is thin on purpose. An item stays in the group's pending list until the next hand-off
+acknowledges and deletes it in the same atomic step that stores what was made of it; so the length
+of the stream is the backlog. A worker that dies leaves its items pending; once their lease has
+run out another worker takes them over, and the delivery count says how often that has happened.
+
+Source: redis.io/docs/latest/develop/data-types/streams (consumer groups, XAUTOCLAIM).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+
+from redis.exceptions import ResponseError
+
+from monitor.logs import get_logger
+from monitor.queue.dead import bury_commands
+from monitor.reasons import DeadLetterReason
+from monitor.store.atomic import Command, apply
+from monitor.store.client import BLOCK_SECONDS, Redis
+from monitor.store.keys import Keys
+
+log = get_logger(__name__)
+
+LEASE_SECONDS = 20.0
+MAX_DELIVERIES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One message: its stream id, its fields as stored, and how often it was handed out."""
+
+    id: bytes
+    fields: dict[bytes, bytes]
+    deliveries: int = 1
+
+
+class StreamQueue:
+    """Read, lease and reclaim the messages of one stream for one consumer.
+
+    Args:
+        client: for short commands.
+        blocking: a client of this queue's own, for blocking reads.
+        keys: key names.
+        stream: "stories" or "vectors".
+        consumer: a name no other live worker uses.
+        lease: seconds after which an unrenewed item may be taken over.
+    """
+
+    def __init__(
+        self,
+        client: Redis,
+        blocking: Redis,
+        keys: Keys,
+        stream: str,
+        consumer: str,
+        *,
+        lease: float = LEASE_SECONDS,
+    ) -> None:
+        self._client = client
+        self._blocking = blocking
+        self._keys = keys
+        self.name = stream
+        self.key = keys("stream", stream)
+        self.group = "workers"
+        self.consumer = consumer
+        self.lease = lease
+
+    async def ensure(self) -> None:
+        """Create the group, from the first message on, unless it exists."""
+        with suppress(ResponseError):
+            await self._client.xgroup_create(self.key, self.group, id="0", mkstream=True)
+
+    async def read(self, count: int, linger: float) -> list[Item]:
+        """Wait for a first message, then gather up to `count` for at most `linger` seconds.
+
+        Returns an empty list when nothing came within the blocking time.
+        """
+        items = await self._read_group(count, block=BLOCK_SECONDS)
+        if not items:
+            return []
+        deadline = asyncio.get_running_loop().time() + linger
+        while len(items) < count:
+            left = deadline - asyncio.get_running_loop().time()
+            if left <= 0.001:
+                break
+            more = await self._read_group(count - len(items), block=left)
+            if not more:
+                break
+            items += more
+        return items
+
+    async def _read_group(self, count: int, block: float) -> list[Item]:
+        try:
+            reply = await self._blocking.xreadgroup(
+                self.group,
+                self.consumer,
+                {self.key: ">"},
+                count=count,
+                block=max(1, int(block * 1000)),
+            )
+        except ResponseError as error:
+            if "NOGROUP" not in str(error):
+                raise
+            await self.ensure()
+            return []
+        return [Item(item_id, fields) for _, rows in reply or [] for item_id, fields in rows]
+
+    async def reclaim(self, count: int, *, min_idle: float | None = None) -> list[Item]:
+        """Take over items whose lease has run out, following the cursor through all of them.
+
+        `min_idle=0` takes everything pending: for the only worker that may be alive.
+        """
+        idle = int((self.lease if min_idle is None else min_idle) * 1000)
+        cursor: bytes | str = "0-0"
+        taken: list[Item] = []
+        while len(taken) < count:
+            try:
+                reply: Any = await self._client.xautoclaim(
+                    self.key, self.group, self.consumer, idle, cursor, count=count - len(taken)
+                )
+            except ResponseError as error:
+                if "NOGROUP" not in str(error):
+                    raise
+                await self.ensure()
+                return taken
+            cursor, rows = reply[0], reply[1]
+            taken += [Item(item_id, fields) for item_id, fields in rows if fields]
+            if cursor in (b"0-0", "0-0"):
+                break
+        return await self._with_deliveries(taken)
+
+    async def _with_deliveries(self, items: list[Item]) -> list[Item]:
+        pipe = self._client.pipeline(transaction=False)
+        for item in items:
+            pipe.xpending_range(self.key, self.group, item.id, item.id, 1)
+        counted = []
+        for item, rows in zip(items, await pipe.execute() if items else [], strict=True):
+            times = int(rows[0]["times_delivered"]) if rows else 1
+            counted.append(Item(item.id, item.fields, times))
+        return counted
+
+    @asynccontextmanager
+    async def leased(self, items: Sequence[Item]) -> AsyncIterator[None]:
+        """Renew the lease of `items` every quarter of it while the block runs.
+
+        XCLAIM … JUSTID renews without raising the delivery count, which is the crash counter.
+        """
+
+        async def renew() -> None:
+            while True:
+                await asyncio.sleep(self.lease / 4)
+                await self._client.xclaim(
+                    self.key, self.group, self.consumer, 0, [i.id for i in items], justid=True
+                )
+
+        task = asyncio.create_task(renew())
+        try:
+            yield
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError, Exception):
+                await task
+
+    def done_commands(self, items: Sequence[Item]) -> list[Command]:
+        """Return the commands that acknowledge and delete `items`, for a hand-off's own step."""
+        ids = [item.id for item in items]
+        return [["XACK", self.key, self.group, *ids], ["XDEL", self.key, *ids]] if ids else []
+
+    async def bury(self, item: Item, reason: DeadLetterReason, detail: str) -> None:
+        """Set `item` aside as a dead letter: kept whole, with its reason, until someone decides."""
+        record = {
+            "stage": self.name,
+            "reason": reason.value,
+            "detail": detail[:500],
+            "deliveries": item.deliveries,
+            "fields": {key.decode(): value.hex() for key, value in item.fields.items()},
+        }
+        commands = bury_commands(self._keys, f"{self.name}:{item.id.decode()}", json.dumps(record))
+        await apply(self._client, commands + self.done_commands([item]))
+        log.error("dead_letter", stage=self.name, item=item.id.decode(), reason=reason.value)
+
+    async def sweep_consumers(self, idle_seconds: float = 3600.0) -> None:
+        """Forget consumers that hold nothing and have been silent for `idle_seconds`."""
+        with suppress(ResponseError):
+            for row in await self._client.xinfo_consumers(self.key, self.group):
+                if row["pending"] == 0 and row["idle"] > idle_seconds * 1000:
+                    await self._client.xgroup_delconsumer(self.key, self.group, row["name"])

@@ -1,0 +1,150 @@
+"""The embedder: stories in, vectors out, in batches that wait a moment to fill.
+
+It is the only worker that loads the model. Hand-over is one step: vectors written, stories
+acknowledged and deleted. Beside that it answers what triage wants: phrases of topics.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import TYPE_CHECKING, TypeVar
+
+from redis.exceptions import RedisError
+
+from monitor import metrics
+from monitor.codec import pack_embedded, unpack_story
+from monitor.embed.text import passages
+from monitor.logs import get_logger
+from monitor.model import EmbeddedStory, Story
+from monitor.queue.streams import Item, StreamQueue
+from monitor.store.atomic import apply
+from monitor.store.client import connect_blocking
+from monitor.store.texts import ModelInfo, TextVectors
+from workers.runtime import Runtime
+from workers.stage import Stage
+
+if TYPE_CHECKING:
+    from monitor.embed.transformer import TransformerEmbedder
+
+log = get_logger(__name__)
+
+T = TypeVar("T")
+WANTED_EVERY = 0.5
+
+
+class Embedder:
+    """Turns stories into embedded stories until the runtime stops.
+
+    Args:
+        runtime: what the process stands on.
+        sole: no other embedder can be alive, so pending work is ours at once.
+    """
+
+    name = "embedder"
+
+    def __init__(self, runtime: Runtime, *, sole: bool = False) -> None:
+        self._runtime = runtime
+        self._blocking = connect_blocking(runtime.store_url)
+        self._queue = StreamQueue(
+            runtime.store, self._blocking, runtime.keys, "stories", f"embedder-{runtime.worker_id}"
+        )
+        self._stage = Stage(
+            runtime, self._queue, unpack_story, self._embed, self._batch_size, sole=sole
+        )
+        self._texts = TextVectors(runtime.store, runtime.keys)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="model")
+        self._model: TransformerEmbedder | None = None
+
+    async def run(self) -> None:
+        """Load the model, then work until stopping.
+
+        Raises:
+            ModelError: the model is missing or altered.
+        """
+        try:
+            self._model = await self._in_thread(self._load)
+            metrics.MODEL_READY.set(1)
+            log.info("embedder_ready", model=self._info.name, fingerprint=self._info.fingerprint)
+            side = asyncio.create_task(self._answer_wanted())
+            try:
+                await self._stage.run()
+            finally:
+                side.cancel()
+                with suppress(asyncio.CancelledError):
+                    await side
+        finally:
+            self._thread.shutdown(wait=True)
+            await self._blocking.aclose()
+
+    def _load(self) -> TransformerEmbedder:
+        from monitor.embed.transformer import (
+            TransformerEmbedder,
+        )  # the heavy import, only in this worker
+
+        settings = self._runtime.config.embedding
+        return TransformerEmbedder(
+            settings.model,
+            precision=settings.precision,
+            batch_size=settings.batch_size,
+            threads=settings.threads,
+        )
+
+    @property
+    def _info(self) -> ModelInfo:
+        assert self._model is not None
+        name = self._runtime.config.embedding.model
+        return ModelInfo(self._model.fingerprint, self._model.dimension, name)
+
+    def _batch_size(self) -> tuple[int, float]:
+        settings = self._runtime.config.embedding
+        return settings.batch_size, settings.linger
+
+    async def _in_thread(self, function: Callable[..., T], *args: object) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, function, *args)
+
+    async def _embed(self, items: Sequence[Item], stories: Sequence[Story]) -> None:
+        started = time.perf_counter()
+        embedded = await self._in_thread(self._encode, stories)
+        texts = sum(len(item.passages) for item in embedded)
+        metrics.EMBED_BATCH.observe(texts)
+        metrics.EMBED_SECONDS.observe(seconds := time.perf_counter() - started)
+        metrics.EMBED_TEXTS.inc(texts)
+        metrics.EMBED_RATE.set(texts / max(seconds, 1e-6))
+        commands = [
+            ["XADD", self._runtime.keys("stream", "vectors"), "*", *_flat(pack_embedded(item))]
+            for item in embedded
+        ]
+        await apply(self._runtime.store, commands + self._queue.done_commands(items))
+
+    def _encode(self, stories: Sequence[Story]) -> list[EmbeddedStory]:
+        assert self._model is not None
+        limit = self._runtime.config.embedding.max_passages
+        parts = [passages(story, limit) for story in stories]
+        vectors = self._model.encode([p.embedded for group in parts for p in group])
+        embedded, at = [], 0
+        for story, group in zip(stories, parts, strict=True):
+            rows = vectors[at : at + len(group)]
+            embedded.append(EmbeddedStory(story, group, rows, self._model.fingerprint))
+            at += len(group)
+        return embedded
+
+    async def _answer_wanted(self) -> None:
+        """Announce the model, then embed the phrases that triage asks for, as they come."""
+        assert self._model is not None
+        while True:
+            try:
+                await self._texts.announce(self._info)
+                while wanted := await self._texts.wanted():
+                    vectors = await self._in_thread(self._model.encode, wanted)
+                    await self._texts.put(self._info, dict(zip(wanted, vectors, strict=True)))
+            except (RedisError, OSError) as error:
+                log.warning("store_unreachable", worker=self.name, error=str(error))
+            await asyncio.sleep(WANTED_EVERY)
+
+
+def _flat(fields: dict[str, bytes]) -> list[str | bytes]:
+    return [part for pair in fields.items() for part in pair]
