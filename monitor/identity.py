@@ -1,0 +1,116 @@
+"""Who is who: canonical addresses, the identity of an entry, the hash of what it says.
+
+Identities are stored for months, so each carries a version: a better rule gets a new number and
+old records stay readable.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
+
+CONTENT_VERSION = "1"
+
+# Parameters that say how a reader came, not what is read.
+_TRACKING = re.compile(
+    r"^(utm_\w+|at_(medium|campaign|link\w*|custom\d|bbc_team|format|ptr_name)|fbclid|gclid|dclid|"
+    r"gclsrc|msclkid|yclid|igshid|mc_[ce]id|_hs(enc|mi)|cmpid?|icid|ito|ocid|ns_\w+|wt[._]\w+|"
+    r"xtor|rss|feed|partner|source|src|sh|smid|smtyp|traffic_source|ftag|maca|cid|guccounter|"
+    r"guce_\w+|traceid|spm|_ga|s?_?rsc|ref|ref_src|referrer|__twitter_impression|amp)$",
+    re.IGNORECASE,
+)
+# Of these names some sites make their article number, so they go only when the value is a word.
+_AMBIGUOUS = re.compile(r"^(cid|source|src|feed|ref|rss|partner|amp|maca|cmpid?)$", re.IGNORECASE)
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_SLASHES = re.compile(r"/{2,}")
+_UNSAFE = "/:@!$&'()*+,;=~-._"
+
+
+def canonical_url(url: str) -> str:
+    """Return `url` in one spelling: case, port, fragment, tracking and percent-encoding settled.
+
+    Two addresses that canonicalise alike lead to the same page. Anything that is not an absolute
+    http(s) address gives "". RFC 3986 section 6.2 plus the tracking parameters of news sites.
+    """
+    try:
+        parts = urlsplit(url.strip())
+        host = (parts.hostname or "").rstrip(".").lower()
+        port = parts.port
+    except ValueError:
+        return ""
+    scheme = parts.scheme.lower()
+    if scheme not in _DEFAULT_PORTS or not host:
+        return ""
+    if ":" in host:
+        host = f"[{host}]"
+    netloc = host if port in (None, _DEFAULT_PORTS[scheme]) else f"{host}:{port}"
+    path = _SLASHES.sub("/", quote(unquote(parts.path, errors="surrogateescape"), safe=_UNSAFE,
+                                   errors="surrogateescape")) or "/"
+    query = ""
+    if parts.query:
+        pairs = parse_qsl(parts.query, keep_blank_values=True, errors="surrogateescape")
+        kept = [(name, value) for name, value in pairs if not _is_tracking(name, value)]
+        query = urlencode(kept, errors="surrogateescape")
+    return urlunsplit((scheme, netloc, path, query, ""))
+
+
+def _is_tracking(name: str, value: str) -> bool:
+    if not _TRACKING.match(name):
+        return False
+    return not (_AMBIGUOUS.match(name) and any(char.isdigit() for char in value))
+
+
+def url_key(url: str) -> str:
+    """Return what two addresses of one page share: canonical, without scheme, www and last slash.
+
+    "" for what is not an http(s) address.
+    """
+    canonical = canonical_url(url)
+    if not canonical:
+        return ""
+    rest = canonical.split("://", 1)[1]
+    return rest.removeprefix("www.").rstrip("/")
+
+
+def digest(*parts: str, size: int = 8) -> str:
+    """Return a short hex digest of `parts`, which cannot run into one another (BLAKE2b)."""
+    state = hashlib.blake2b(digest_size=size)
+    for part in parts:
+        data = part.encode("utf-8", "surrogatepass")
+        state.update(len(data).to_bytes(8, "big"))
+        state.update(data)
+    return state.hexdigest()
+
+
+def folded(text: str) -> str:
+    """Return `text` reduced to its letters and digits, case folded: what a re-issue keeps."""
+    normal = unicodedata.normalize("NFKC", text).casefold()
+    return "".join(char for char in normal if char.isalnum())
+
+
+def content_hash(title: str, summary: str, content: str) -> str:
+    """Return the versioned hash of what an entry says; punctuation, case and spacing don't count."""
+    return CONTENT_VERSION + digest(folded(title), folded(summary), folded(content))
+
+
+def entry_key(guid: str, link: str, title: str, summary: str) -> str:
+    """Return the key under which an entry is remembered: by GUID, else by link, else by its words.
+
+    The GUID is taken byte for byte (RSS 2.0, RFC 4287 section 4.2.6.1); neither title nor date
+    have a part in it where a GUID or link exists, so edits do not make an entry new.
+    """
+    if guid:
+        return "g" + digest(guid)
+    if key := url_key(link):
+        return "l" + digest(key)
+    return "t" + digest(folded(title) or folded(summary))
+
+
+def story_id(feed_id: str, key: str, content: str = "") -> str:
+    """Return the id of a story: deterministic, so that deciding twice hands over once.
+
+    `content` (a content hash) is given for revisions only.
+    """
+    return "s" + digest(feed_id, key, content, size=10)

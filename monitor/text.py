@@ -1,0 +1,50 @@
+"""Small helpers for text that came from outside: make it visible, single-line and bounded."""
+
+from __future__ import annotations
+
+import re
+
+# What never belongs in a headline: control characters, the bidirectional overrides and marks that
+# can make a line read backwards (CVE-2021-42574), zero-width spaces, the soft hyphen, interlinear
+# marks, tag characters and lone surrogates. The zero-width joiners stay: Persian, Indic scripts
+# and emoji need them.
+_INVISIBLE = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f"
+    "\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f\ud800-\udfff]"
+)
+_BREAKS = str.maketrans({"\r": "\n", "\u2028": "\n", "\u2029": "\n", "\x85": "\n", "\x0b": "\n"})
+_SPACES = re.compile(r"\s+")
+_INLINE_SPACES = re.compile(r"[^\S\n]+")
+_BLANK_LINES = re.compile(r" ?\n(?: ?\n)+ ?")
+_LINE_END = re.compile(r" ?\n ?")
+
+
+def strip_invisible(text: str) -> str:
+    """Return `text` without control, bidi, zero-width and surrogate characters.
+
+    Line breaks of every kind become newlines and stay.
+    """
+    return _INVISIBLE.sub("", text.translate(_BREAKS))
+
+
+def one_line(text: str, limit: int = 0) -> str:
+    """Return `text` as one clean line; longer than `limit` characters it is cut with an ellipsis."""
+    line = _SPACES.sub(" ", strip_invisible(text)).strip()
+    return shorten(line, limit) if limit else line
+
+
+def paragraphs(text: str, limit: int = 0) -> str:
+    """Return `text` clean, with single newlines as spaces and blank lines between paragraphs."""
+    clean = _INLINE_SPACES.sub(" ", strip_invisible(text))
+    blocks = (_LINE_END.sub(" ", block).strip() for block in _BLANK_LINES.split(clean))
+    joined = "\n\n".join(block for block in blocks if block)
+    return joined[:limit].rstrip() if limit else joined
+
+
+def shorten(text: str, limit: int) -> str:
+    """Cut `text` to at most `limit` characters, at a word where one is near, ending in "…"."""
+    if len(text) <= limit:
+        return text
+    cut = text[: max(0, limit - 1)]
+    space = cut.rfind(" ", limit * 3 // 4)
+    return (cut[:space] if space > 0 else cut).rstrip() + "…"
