@@ -1,3 +1,58 @@
-.PHONY: lint
-lint:
-	.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy
+# Two commands do it all: `make run` starts the service, `make test` proves it.
+# Needed: Python 3.11 or later, and make. Everything else goes into .venv.
+
+VENV ?= .venv
+CONFIG ?= config
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' 2>/dev/null \
+	&& echo $$p && break; done)
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+
+.DEFAULT_GOAL := help
+.PHONY: help run demo check test lint format docs clean dist-clean
+
+help: ## show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1|/' \
+	| while IFS='|' read -r name text; do printf '%-18s %s\n' "$$name" "$$text"; done
+
+run: $(VENV)/.installed ## start the service (configuration in config/, data in data/)
+	@$(BIN)/wirewatch run --config $(CONFIG)
+
+demo: $(VENV)/.installed ## half a minute of made-up news, no network needed
+	@$(BIN)/wirewatch demo
+
+check: $(VENV)/.installed ## check the configuration and say what is wrong, and where
+	@$(BIN)/wirewatch check --config $(CONFIG)
+
+test: $(VENV)/.installed-dev ## run the tests
+	@$(BIN)/python -m pytest
+
+lint: $(VENV)/.installed-dev ## check style and types
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+format: $(VENV)/.installed-dev ## put the code into its one style
+	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
+
+clean: ## remove caches and builds (the data stays)
+	@rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+	@find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+
+dist-clean: clean ## remove the environment as well
+	@rm -rf $(VENV)
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or later is needed, and was not found."; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+		echo "Could not make $(VENV). On Debian and Ubuntu: apt install python3-venv"; exit 1; }
+
+# The stamps are as new as what they were made from: a second start installs nothing.
+$(VENV)/.installed: pyproject.toml deploy/install-torch.sh | $(BIN)/python
+	@echo "Installing into $(VENV); the first time this takes a minute or two ..."
+	@deploy/install-torch.sh $(BIN)/python
+	@$(PIP) install -q -e .
+	@touch $@
+
+$(VENV)/.installed-dev: pyproject.toml | $(VENV)/.installed
+	@$(PIP) install -q -e '.[dev]'
+	@touch $@

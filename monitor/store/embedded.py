@@ -24,7 +24,6 @@ import hashlib
 import json
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -34,10 +33,10 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.parse import quote
 
-import redis
-
 from monitor.errors import DataFolderHeld, StoreError
 from monitor.logs import get_logger
+from monitor.store.aof import repair
+from monitor.store.leftover import STOP_SECONDS, answers, end, is_our_valkey, ping, shut_down
 
 log = get_logger(__name__)
 
@@ -45,9 +44,7 @@ SOCKET_NAME = "valkey.sock"
 LOG_NAME = "valkey.log"
 _LONGEST_SOCKET = 100  # bytes; the kernel's limit is 108 on Linux and 104 on macOS, NUL included
 _START_SECONDS = 20.0  # without any answer; loading a large file is waited for without limit
-_STOP_SECONDS = 20.0
 _LARGEST_LOG = 5_000_000
-_REPAIR_AT_MOST = 1_048_576  # bytes of a damaged tail that are dropped without asking
 _QUICK_DEATHS = 5
 
 _held: dict[Path, IO[str]] = {}  # record locks do not exclude within one process: this does
@@ -75,7 +72,7 @@ def find_running(data_dir: str | Path) -> str | None:
     For commands such as `wirewatch status` that look into a running service.
     """
     path = _read_json(Path(data_dir).expanduser() / "store.json").get("socket")
-    return _url(str(path)) if path and _answers(str(path)) else None
+    return _url(str(path)) if path and answers(str(path)) else None
 
 
 class EmbeddedStore:
@@ -124,7 +121,7 @@ class EmbeddedStore:
         if process is not None and process.poll() is None:
             process.send_signal(signal.SIGTERM)  # finishes writing, fsyncs, leaves
             with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(_STOP_SECONDS)
+                process.wait(STOP_SECONDS)
         self._kill()
         for path in (Path(self.socket_path or "/nonexistent"), self.folder / "store.json"):
             path.unlink(missing_ok=True)
@@ -195,10 +192,10 @@ class EmbeddedStore:
         pid = int(noted.get("pid") or 0)
         paths = {str(noted.get("socket") or self.socket_path), self.socket_path}
         for path in paths:
-            pid = _shut_down(path) or pid
-        if pid and _is_our_valkey(pid, self.folder):
+            pid = shut_down(path) or pid
+        if pid and is_our_valkey(pid, self.folder):
             log.warning("store_orphan_found", folder=str(self.folder), pid=pid)
-            _end(pid)
+            end(pid)
         for path in paths:
             Path(path).unlink(missing_ok=True)
 
@@ -217,7 +214,7 @@ class EmbeddedStore:
         except StoreError:
             if "Bad file format reading the append only file" not in self._log_tail(40):
                 raise
-            self._repair()
+            repair(self.folder, _binary())
             self._spawn()
 
     def _spawn(self) -> None:
@@ -254,7 +251,7 @@ class EmbeddedStore:
                     f"the embedded Valkey in {self.folder} did not start (exit {code}); "
                     f"its log ends: {self._log_tail()}"
                 )
-            state = _ping(self.socket_path)
+            state = ping(self.socket_path)
             if state == "ready":
                 return
             if state == "loading":
@@ -268,40 +265,6 @@ class EmbeddedStore:
                     f"{_START_SECONDS:.0f} s; see {self.folder / LOG_NAME}"
                 )
             time.sleep(0.02)
-
-    def _repair(self) -> None:
-        """Cut a damaged tail off the newest append-only file, keeping a copy of the whole.
-
-        After a power cut some file systems leave zeros where the last second's writes should be.
-
-        Raises:
-            StoreError: more than a megabyte would go: that is for a person to decide.
-        """
-        files = sorted(
-            (self.folder / "appendonlydir").glob("*.incr.aof"), key=lambda p: p.stat().st_mtime
-        )
-        if not files:
-            raise StoreError(f"the append-only file in {self.folder} is damaged; restore a backup")
-        path = files[-1]
-        report = _check_aof(path, fix=False)
-        found = re.search(r"size=(\d+), ok_up_to=(\d+)", report)
-        damaged = int(found[1]) - int(found[2]) if found else None
-        if damaged is None or damaged > _REPAIR_AT_MOST:
-            raise StoreError(
-                f"{path} is damaged"
-                + (f" from byte {found[2]} of {found[1]}" if found else "")
-                + "; restore a backup (docs/how-to/backup.md), or cut it off there yourself"
-            )
-        kept = path.with_name(f"{path.name}.damaged-{int(time.time())}")
-        shutil.copy2(path, kept)
-        kept.replace(self.folder / kept.name)
-        _check_aof(path, fix=True)
-        log.error(
-            "store_repaired",
-            file=str(path),
-            bytes_dropped=damaged,
-            copy=str(self.folder / kept.name),
-        )
 
     def _say_what_was_lost(self, log_start: int) -> None:
         text = self._log_text(log_start)
@@ -399,101 +362,6 @@ def _binary() -> Path:
         with contextlib.suppress(OSError):
             path.chmod(0o755)
     return path
-
-
-def _client(path: str) -> redis.Redis:
-    return redis.Redis(unix_socket_path=path, socket_timeout=2.0, socket_connect_timeout=2.0)
-
-
-def _ping(path: str) -> str:
-    """Return "ready", "loading" or "silent"."""
-    try:
-        with _client(path) as client:
-            client.ping()
-            return "ready"
-    except redis.exceptions.BusyLoadingError:
-        return "loading"
-    except (redis.exceptions.RedisError, OSError):
-        return "silent"
-
-
-def _answers(path: str) -> bool:
-    return Path(path).exists() and _ping(path) != "silent"
-
-
-def _shut_down(path: str) -> int:
-    """Ask whoever listens on `path` to write its file and leave; return its pid, or 0."""
-    if not _answers(path):
-        return 0
-    try:
-        with _client(path) as client:
-            info: Any = client.info("server")
-            pid = int(info["process_id"])
-            log.warning("store_orphan_found", socket=path, pid=pid)
-            with contextlib.suppress(redis.exceptions.RedisError, OSError):
-                client.execute_command("SHUTDOWN", "NOSAVE")
-    except (redis.exceptions.RedisError, OSError, KeyError):
-        return 0
-    _wait_gone(pid, _STOP_SECONDS)
-    return 0 if not _exists(pid) else pid
-
-
-def _is_our_valkey(pid: int, folder: Path) -> bool:
-    """Whether `pid` is a valkey-server working in `folder` (process ids are reused)."""
-    try:
-        words = Path(f"/proc/{pid}/cmdline").read_bytes()
-        return b"valkey-server" in words and Path(f"/proc/{pid}/cwd").resolve() == folder.resolve()
-    except OSError:
-        pass
-    shown = subprocess.run(
-        ["ps", "-p", str(pid), "-o", "command="], capture_output=True, text=True, check=False
-    ).stdout
-    return "valkey-server" in shown
-
-
-def _end(pid: int) -> None:
-    for kind, seconds in ((signal.SIGTERM, _STOP_SECONDS), (signal.SIGKILL, 5.0)):
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.kill(pid, signal.SIGCONT)  # one that was suspended cannot leave
-            os.kill(pid, kind)
-        if _wait_gone(pid, seconds):
-            return
-
-
-def _exists(pid: int) -> bool:
-    with contextlib.suppress(OSError):
-        # A zombie has left already; only its parent's note of it remains.
-        if "\nState:\tZ" in Path(f"/proc/{pid}/status").read_text():
-            return False
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-def _wait_gone(pid: int, seconds: float) -> bool:
-    deadline = time.monotonic() + seconds
-    while _exists(pid):
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.02)
-    return True
-
-
-def _check_aof(path: Path, fix: bool) -> str:
-    """Run Valkey's own checker: the same binary under its other name."""
-    done = subprocess.run(
-        ["valkey-check-aof", *(["--fix"] if fix else []), str(path)],
-        executable=str(_binary()),
-        input="y\n",
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return done.stdout + done.stderr
 
 
 def _held_message(folder: Path, owner: dict[str, Any]) -> str:
