@@ -16,20 +16,19 @@ import re
 import sys
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Literal, TextIO
 from urllib.parse import quote, urlsplit
 
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
-HIDDEN = "***"
+from monitor.redact import MASK, remember
+from monitor.redact import redact as leave_out
+
 _SHORTEST_SECRET = 4  # shorter values would blank out ordinary words
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 _NOISY = ("httpx", "httpcore", "apscheduler", "slack_sdk", "asyncio", "sentence_transformers")
-
-_secrets: set[str] = set()
-_known: re.Pattern[str] | None = None
 
 _TOKENS = re.compile(
     r"""\b(?:xox[a-z]|xapp)-[A-Za-z0-9-]{4,}        # Slack bot, user and app tokens
@@ -58,21 +57,16 @@ def register_secret(value: str | None) -> None:
     Values shorter than four characters are ignored. Of an address, the part after the host is
     registered as well, when it is long enough to be a key.
     """
-    global _known
     if not value or len(value.strip()) < _SHORTEST_SECRET:
         return
     text = value.strip()
     forms = {text, quote(text, safe=""), repr(text)[1:-1]}
-    if "://" in text:
+    with suppress(ValueError):  # not every text with "://" in it is an address
         parts = urlsplit(text)
         rest = parts.path + (f"?{parts.query}" if parts.query else "")
-        if len(rest) >= 16:
+        if parts.scheme and len(rest) >= 16:
             forms.add(rest)
-    if forms <= _secrets:
-        return
-    _secrets.update(forms)
-    longest_first = sorted(_secrets, key=len, reverse=True)
-    _known = re.compile("|".join(re.escape(form) for form in longest_first))
+    remember(forms)
 
 
 def register_settings(settings: object) -> None:
@@ -96,13 +90,11 @@ def redact(text: str) -> str:
 
     Use it on every message that leaves the process or is stored: errors, notices, dead letters.
     """
-    if _known is not None:
-        text = _known.sub(HIDDEN, text)
-    text = _TOKENS.sub(HIDDEN, text)
+    text = _TOKENS.sub(MASK, leave_out(text))
     if "://" in text:
-        text = _USERINFO.sub(rf"\1{HIDDEN}@", text)
+        text = _USERINFO.sub(rf"\1{MASK}@", text)
     if "=" in text:
-        text = _QUERY.sub(rf"\1{HIDDEN}", text)
+        text = _QUERY.sub(rf"\1{MASK}", text)
     return text
 
 
@@ -113,7 +105,7 @@ def printable(text: str) -> str:
 
 def _clean(value: Any, key: str = "") -> Any:
     if key and _SECRET_KEY.search(key) and value not in (None, "", True, False):
-        return HIDDEN
+        return MASK
     if value is None or isinstance(value, bool | int | float):
         return value
     if isinstance(value, Mapping):

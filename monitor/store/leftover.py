@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from monitor.logs import get_logger
 
@@ -104,4 +106,9 @@ def _exists(pid: int) -> bool:
 
 
 def _client(path: str) -> redis.Redis:
-    return redis.Redis(unix_socket_path=path, socket_timeout=2.0, socket_connect_timeout=2.0)
+    return redis.Redis(
+        unix_socket_path=path,
+        socket_timeout=2.0,
+        socket_connect_timeout=2.0,
+        retry=Retry(NoBackoff(), 0),  # whether it answers is the question; asking again is not
+    )
