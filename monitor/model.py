@@ -150,6 +150,10 @@ class Assignment:
     sources: tuple[str, ...] = ()
     size: int = 1
     merged: tuple[str, ...] = ()  # ids of events that this one absorbed just now
+    split_from: str = ""  # the event this one was parted from just now
+    repeated: bool = False  # the story was assigned before: nothing may change
+    copy_of_old: bool = False  # what it repeats was there at baseline, or stale
+    novelty_kind: str = ""  # "number", "status", "name", "place" or "correction"
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,13 +224,18 @@ class Notification:
     `id` is `alert.id@channel`. `kind` is "alert", "update", "digest" or "notice" (a word from
     operations, without alert: `notice` holds its text). `attempts` counts sends that were begun.
     `in_flight` is set before a send and cleared after it: found set on a fresh read, the outcome
-    of that send is unknown.
+    of that send is unknown. A digest carries its `alerts`, best first, and a title in `notice`;
+    `follows` is the notification under whose message it goes (the further pages of a digest).
+    `remaining` are the recipients still to be reached after a part was.
     """
 
     id: str
     channel: str
     kind: str
     alert: Alert | None = None
+    alerts: tuple[Alert, ...] = ()
+    follows: str = ""
+    remaining: tuple[str, ...] = ()
     notice: str = ""
     created_at: float = 0.0
     due: float = 0.0
@@ -239,8 +248,9 @@ class Notification:
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready dict."""
-        data = {name: getattr(self, name) for name in self.__slots__ if name != "alert"}
+        data = {name: getattr(self, name) for name in self.__slots__ if "alert" not in name}
         data["alert"] = self.alert.to_dict() if self.alert else None
+        data["alerts"] = [alert.to_dict() for alert in self.alerts]
         return data
 
     @classmethod
@@ -248,6 +258,8 @@ class Notification:
         """Rebuild a notification from `to_dict`; unknown keys are ignored."""
         known = {name: data[name] for name in cls.__slots__ if name in data}
         known["alert"] = Alert.from_dict(data["alert"]) if data.get("alert") else None
+        known["alerts"] = tuple(Alert.from_dict(item) for item in data.get("alerts", ()))
+        known["remaining"] = tuple(data.get("remaining", ()))
         return cls(**known)
 
 
@@ -266,6 +278,21 @@ class Receipt:
     thread: str = ""
     attempts: int = 1
     note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Thread:
+    """The message on one channel that updates of an alert go under.
+
+    `ref` is the channel's own handle ("C012:1700000000.000100", a Message-ID). `alert` is what the
+    message shows now, `subject` the subject line of an e-mail. `digest` marks a message that holds
+    many alerts: updates go under it, but it is not edited.
+    """
+
+    ref: str
+    alert: Alert | None = None
+    subject: str = ""
+    digest: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,135 @@
+"""Is this the same text again? By address, headline, wording or wire text; never by topic alone.
+
+Two stories whose headlines differ in a number or a name (of a place, say) are not copies, however
+alike: that is how a rising toll, or the next town's fire, is kept from being swallowed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+from monitor.events.features import Member
+from monitor.events.text import NAME, NUMBER, STATUS, TITLE
+
+_LEAST_TERMS = 4  # a headline of fewer content words is too common to be recognised by
+_ALIKE = 0.8  # share of headline terms in common
+_SAME_TEXT = 0.6  # share of shingles in common
+_OTHER_TEXT = 0.1
+_INDEXED = 3  # of a sketch's hashes, so many are looked up by
+
+
+class CopyFinder:
+    """Looks up earlier stories by address, headline and text. Holds ids only."""
+
+    def __init__(self) -> None:
+        self._by_url: dict[str, str] = {}
+        self._by_title: dict[str, str] = {}
+        self._by_shingle: dict[int, str] = {}
+
+    def add(self, member: Member) -> None:
+        """Remember a story; the first with an address, headline or text stays its holder."""
+        for index, keys in self._keys(member):
+            for key in keys:
+                index.setdefault(key, member.id)
+
+    def drop(self, member: Member) -> None:
+        """Forget a story."""
+        for index, keys in self._keys(member):
+            for key in keys:
+                if index.get(key) == member.id:
+                    del index[key]
+
+    def candidates(self, member: Member) -> list[str]:
+        """Return ids of earlier stories that may be this one's original, likeliest first."""
+        found: dict[str, None] = {}
+        for index, keys in self._keys(member):
+            for key in keys:
+                if (story := index.get(key)) is not None and story != member.id:
+                    found[story] = None
+        return list(found)
+
+    def _keys(self, member: Member) -> Iterable[tuple[dict, list]]:  # type: ignore[type-arg]
+        if tells_one_page(member.url):
+            yield self._by_url, [member.url]
+        if key := title_key(member.title):
+            yield self._by_title, [key]
+        yield self._by_shingle, list(member.sketch[:_INDEXED])
+
+
+def tells_one_page(url: str) -> bool:
+    """Whether an address names one article rather than a site or a section."""
+    parts = urlsplit(url)
+    return bool(parts.netloc) and (len(parts.path.strip("/")) >= 8 or bool(parts.query))
+
+
+def title_key(title: str) -> str:
+    """Return the headline without case and punctuation, or "" if it is too short to tell."""
+    words = re.findall(r"\w+", title.casefold())
+    return " ".join(words) if len(words) >= _LEAST_TERMS else ""
+
+
+def kind_of(story: Member, other: Member, cosine: float) -> str:
+    """Say in what way `story` repeats `other`: "url", "title", "text", "wording", or "" for not.
+
+    `cosine` is their similarity in meaning; 1.0 where no vectors can be compared.
+    """
+    if numbers_differ(story, other):
+        return ""
+    text = overlap(story.sketch, other.sketch)
+    if story.url and story.url == other.url and tells_one_page(story.url) and cosine >= 0.25:
+        return "url"
+    key = title_key(story.title)
+    if key and key == title_key(other.title) and (text is None or text > _OTHER_TEXT):
+        return "title"
+    if text is not None and text >= _SAME_TEXT and not names_differ(story, other):
+        return "text"
+    if same_wording(story, other) and (text is None or text > _OTHER_TEXT):
+        return "wording"
+    return ""
+
+
+def overlap(one: tuple[int, ...], two: tuple[int, ...]) -> float | None:
+    """Estimate the share of shingles two texts have in common; None if either is too short."""
+    if not one or not two:
+        return None
+    size = min(len(one), len(two))
+    smallest = sorted({*one, *two})[:size]
+    return len(set(smallest) & set(one) & set(two)) / size
+
+
+def numbers_differ(one: Member, two: Member) -> bool:
+    """Whether each headline has a number the other story lacks, or only one has any."""
+    mine, theirs = _headline(one, NUMBER), _headline(two, NUMBER)
+    mine -= {int(term) for term in two.terms}
+    theirs -= {int(term) for term in one.terms}
+    return bool(mine or theirs)
+
+
+def names_differ(one: Member, two: Member) -> bool:
+    """Whether each headline has a name that the other story lacks altogether."""
+    mine, theirs = _headline(one, NAME), _headline(two, NAME)
+    mine -= {int(term) for term in two.terms}
+    theirs -= {int(term) for term in one.terms}
+    return bool(mine and theirs)
+
+
+def same_wording(one: Member, two: Member) -> bool:
+    """Whether two headlines use nearly the same words, none of the others a name or a status."""
+    mine, theirs = _headline(one, TITLE), _headline(two, TITLE)
+    shared = len(mine & theirs)
+    if shared < _LEAST_TERMS or shared < _ALIKE * len(mine | theirs):
+        return False
+    telling = _headline(one, NAME) | _headline(two, NAME)
+    telling |= _headline(one, STATUS) | _headline(two, STATUS)
+    return not (mine ^ theirs) & telling
+
+
+def _headline(member: Member, flag: int) -> set[int]:
+    wanted = TITLE | flag
+    return {
+        int(term)
+        for term, has in zip(member.terms, member.flags, strict=True)
+        if has & wanted == wanted
+    }

@@ -1,0 +1,78 @@
+"""What a further story adds to an event: one line, taken from the story, or nothing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Container
+from dataclasses import dataclass
+
+from monitor.events.lexicon import CORRECTION_PHRASES, STATUSES
+from monitor.events.text import bucket, lead_of, sentences, strip_outlet, title_case, tokens
+from monitor.model import Story
+
+_LINE = 220  # characters of a novelty line
+_LISTICLE = re.compile(
+    r"\b(?:things|takeaways|ways|reasons|charts|photos|questions|key|tips|facts|points|lessons)\b",
+    re.IGNORECASE,
+)
+_YEAR = re.compile(r"(?:19|20)\d\d$")
+
+
+@dataclass(frozen=True, slots=True)
+class Novelty:
+    """What is new: its kind ("correction", "number", "status", "name"), the word, the line."""
+
+    kind: str
+    word: str
+    line: str
+
+
+def is_correction(story: Story) -> bool:
+    """Whether the story says of itself that it corrects or withdraws an earlier one."""
+    text = f"{story.title}\n{lead_of(story, 300)}".casefold()
+    return any(phrase in text for phrase in CORRECTION_PHRASES)
+
+
+def find(
+    story: Story,
+    known_terms: Container[int],
+    known_statuses: Container[str],
+    rarity: Callable[[int], float],
+) -> Novelty | None:
+    """Return the first thing in the story that the event did not have, or None.
+
+    Corrections come first, then figures, then a status ("denied", "ended"), then names that are
+    rare enough to matter. `rarity` gives the idf of a vocabulary bucket.
+    """
+    headline = strip_outlet(story.title, story.source)
+    lines = [headline, *sentences(lead_of(story))[:2]]
+    if is_correction(story):
+        said = next((line for line in lines if _corrects(line)), headline)
+        return Novelty("correction", "", _cut(said))
+    words = [tokens(line) for line in lines]
+    for line, found in zip(lines, words, strict=True):
+        for word in found:
+            new = word.number and bucket(word.stem) not in known_terms
+            if new and not _YEAR.match(word.stem) and not _LISTICLE.search(line):
+                return Novelty("number", word.surface, _cut(line))
+    for word in words[0]:
+        status = STATUSES.get(word.stem)
+        if status and status not in known_statuses:
+            return Novelty("status", word.surface, _cut(headline))
+    if not title_case(words[0]):
+        for word in words[0][1:]:
+            key = bucket(word.stem)
+            if word.capital and key not in known_terms and rarity(key) > 6.0:
+                return Novelty("name", word.surface, _cut(headline))
+    return None
+
+
+def _corrects(line: str) -> bool:
+    low = line.casefold()
+    return any(phrase in low for phrase in CORRECTION_PHRASES)
+
+
+def _cut(line: str) -> str:
+    if len(line) <= _LINE:
+        return line
+    return line[: _LINE - 1].rsplit(" ", 1)[0] + "…"

@@ -1,0 +1,168 @@
+"""What a story says, reduced to what copies and events are told by: terms, names, numbers.
+
+Pure text work, no model. The same reduction serves comparing (`link`), recognising copies
+(`copies`) and finding what is new (`novelty`).
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+import zlib
+from dataclasses import dataclass
+from functools import lru_cache
+
+import snowballstemmer
+
+from monitor.model import Story
+
+BUCKETS = 1 << 18  # hashed vocabulary; bucket 0 is padding
+
+NUMBER, NAME, TITLE, STATUS = 1, 2, 4, 8  # flags of a term
+
+_FUNCTION_WORDS = """
+a about after again against all also am amid an and any are as at be because been before being
+between both but by can could did do does down during each even ever few for from further get gets
+had has have he her here hers him his how i if in into is it its just may me might more most much
+must my near new no nor not now of off on once only or other our out over own per said say says she
+should since so some still such than that the their them then there these they this those through
+to too under until up upon us very via was we were what when where which while who whom why will
+with within without would yet you your s t re ve ll d m
+"""
+_NUMBERS = """
+zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen
+sixteen seventeen eighteen nineteen twenty
+"""
+_STOP = frozenset(_FUNCTION_WORDS.split())
+_NUMBER_WORDS = {word: str(value) for value, word in enumerate(_NUMBERS.split())}
+_NUMBER_WORDS |= {"thirty": "30", "forty": "40", "fifty": "50", "sixty": "60", "dozen": "12"}
+_SCALES = {"thousand": 3, "k": 3, "million": 6, "mn": 6, "m": 6, "billion": 9, "bn": 9, "b": 9,
+           "trillion": 12, "tn": 12}  # fmt: skip
+
+_ACRONYM = re.compile(r"\b(?:[^\W\d_]\.){2,}")
+_WORD = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+(?:['’][^\W\d_]+)*")
+_LABEL = re.compile(
+    r"^(?:exclusive|live(?: updates?)?|watch|breaking(?: news)?|opinion|analysis|update \d+|"
+    r"wrapup \d+|video|photos?|explainer|just in|developing)\s*(?:[:|]| - |-(?=\D)|— )\s*",
+    re.IGNORECASE,
+)
+_TAIL = re.compile(r"\s+[-–—|•]\s+(?=[^-–—|•]{2,60}$)")
+_OUTLET_WORD = re.compile(
+    r"\b(?:news|times|post|herald|tribune|journal|guardian|reuters|cnn|bbc|npr|dw|axios|politico|"
+    r"bloomberg|press|gazette|chronicle|observer|telegraph|independent|broadcasting|radio|tv|"
+    r"magazine|daily|online|\w+\.(?:com|org|net|co|eu|tv|news|gov)(?:\.\w\w)?)\b",
+    re.IGNORECASE,
+)
+_SENTENCE = re.compile(r"(?<=[.!?…])[\"'”’)]*\s+(?=[\"'“‘(]?[A-ZÀ-ÞА-ЯЁІЇЄ0-9])|\n+")
+
+
+def strip_outlet(title: str, source: str = "") -> str:
+    """Return the headline without the outlet's name at its end or a label at its start.
+
+    "Dam fails - The Example Times | Latest News" becomes "Dam fails". A tail is dropped only if it
+    is the source's own name or reads like an outlet's; "Dam fails - 12 dead" stays whole.
+    """
+    text = _LABEL.sub("", title.strip()) or title.strip()
+    own = _squash(source)
+    for _ in range(3):
+        cut = _TAIL.search(text)
+        if cut is None or len(text[: cut.start()].split()) < 3:
+            break
+        tail = _squash(text[cut.end() :])
+        is_own = bool(own) and bool(tail) and (tail in own or own in tail)
+        if not is_own and not _OUTLET_WORD.search(text[cut.end() :]):
+            break
+        text = text[: cut.start()].rstrip()
+    return text
+
+
+def _squash(text: str) -> str:
+    return re.sub(r"[\W_]+", "", text.casefold()).removeprefix("the")
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One content word: its stem, as it stood, and whether it is a number or looks like a name."""
+
+    stem: str
+    surface: str
+    number: bool = False
+    capital: bool = False
+
+
+_stemmer = snowballstemmer.stemmer("english")
+
+
+@lru_cache(maxsize=100_000)
+def stem(word: str) -> str:
+    """Return the English stem of a lower-case word."""
+    return str(_stemmer.stemWord(word))
+
+
+def tokens(text: str) -> list[Token]:
+    """Return the content words of `text` in order; numbers are normalised ("1,200", "twelve")."""
+    text = _ACRONYM.sub(lambda found: found.group().replace(".", ""), text)
+    text = unicodedata.normalize("NFKC", text)
+    found: list[Token] = []
+    for match in _WORD.finditer(text):
+        surface = match.group()
+        lower = surface.casefold().replace("’", "'")
+        if lower.endswith(("'s", "s'")):
+            lower = lower[:-2] if lower.endswith("'s") else lower[:-1]
+        if surface[0].isdigit():
+            found.append(Token(_plain_number(surface), surface, number=True))
+        elif lower in _SCALES and found and found[-1].number:
+            last = found.pop()
+            found.append(
+                Token(f"{last.stem}e{_SCALES[lower]}", f"{last.surface} {surface}", number=True)
+            )
+        elif lower in _NUMBER_WORDS and lower != "one":
+            found.append(Token(_NUMBER_WORDS[lower], surface, number=True))
+        elif lower == "us" and surface.isupper():
+            found.append(Token("usa", surface, capital=True))
+        elif lower not in _STOP and len(lower) > 1:
+            found.append(Token(stem(lower), surface, capital=surface[0].isupper()))
+    return found
+
+
+def _plain_number(text: str) -> str:
+    if re.fullmatch(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?", text):
+        text = text.replace(",", "")
+    return text.replace(",", ".").rstrip(".")
+
+
+def title_case(words: list[Token]) -> bool:
+    """Whether nearly every word is capitalised, so that capitals say nothing about names."""
+    letters = [word for word in words if not word.number]
+    return len(letters) > 2 and sum(word.capital for word in letters) > 0.75 * len(letters)
+
+
+def bucket(term: str) -> int:
+    """Return the vocabulary bucket of a term, 1 to BUCKETS - 1; the same on every machine."""
+    return zlib.crc32(term.encode()) % (BUCKETS - 1) + 1
+
+
+def sentences(text: str) -> list[str]:
+    """Split running text into sentences, roughly."""
+    return [part.strip() for part in _SENTENCE.split(text) if part.strip()]
+
+
+def lead_of(story: Story, limit: int = 600) -> str:
+    """Return the summary, or else the beginning of the body, at most `limit` characters."""
+    return (story.summary or story.body)[:limit]
+
+
+def sketch(text: str, size: int = 16, width: int = 4) -> tuple[int, ...]:
+    """Return the `size` smallest hashes of the text's `width`-word shingles (bottom-k MinHash).
+
+    Texts that share most of their shingles share most of their sketch (Broder 1997). Texts of
+    fewer than 12 words have no sketch: they are too short to be recognised by.
+    """
+    words = [match.group().casefold() for match in _WORD.finditer(text)]
+    if len(words) < 12:
+        return ()
+    shingles = {
+        zlib.crc32(" ".join(words[at : at + width]).encode())
+        for at in range(len(words) - width + 1)
+    }
+    return tuple(sorted(shingles)[:size])
