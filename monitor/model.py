@@ -332,3 +332,14 @@ class FeedState:
     rhythm: tuple[float, ...] = field(default_factory=tuple)
     rhythm_at: float = 0.0
     started: float = 0.0
+    heat: float = 0.0  # new items of late, halved every half hour; tightens the interval
+    heat_at: float = 0.0
+    ttl: float = 0.0  # what the document itself asks for, seconds
+    skip_hours: tuple[int, ...] = ()
+    skip_days: tuple[int, ...] = ()
+    source_key: str = ""  # digest of the configured address, to notice when it changes
+    validated_key: str = ""  # digest of the address that gave etag and last_modified
+    moved_to: str = ""  # adopted permanent redirect
+    link: str = ""
+    language: str = ""
+    hold_until: float = 0.0

@@ -24,6 +24,8 @@ def parse_duration(value: object) -> float:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return float(value)
     text = str(value).strip().lower()
+    if re.fullmatch(r"\d{1,12}(\.\d+)?", text):
+        return float(text)
     parts = _DURATION.findall(text)
     if not parts or _DURATION.sub("", text).strip():
         raise ValueError(f"{value!r} is not a duration; write for example 90s, 10m, 6h or 14d")
@@ -276,7 +278,7 @@ class PollingSettings(Settings):
     start_interval: Duration = Field(600.0, description="Until a feed's rhythm is known.")
     concurrency: int = Field(64, ge=1, le=2000, description="Fetches at once in one poller.")
     host_spacing: Duration = Field(1.0, description="Least time between requests to one host.")
-    timeout: Duration = Field(20.0, description="For one fetch as a whole.")
+    timeout: Duration = Field(10.0, description="For one fetch as a whole.")
     max_wire_bytes: int = Field(8_000_000, ge=10_000)
     max_body_bytes: int = Field(16_000_000, ge=10_000, description="After decompression.")
     max_redirects: int = Field(5, ge=0, le=10)
@@ -289,8 +291,18 @@ class PollingSettings(Settings):
     )
     stale_after: Duration = Field(7 * 86400.0, description="Unknown entries older than this.")
     parser_processes: int = Field(0, ge=0, le=64, description="0: one for each processor.")
-    parse_timeout: Duration = 10.0
-    parse_memory: int = Field(512_000_000, ge=64_000_000, description="Bytes for one parser.")
+    parse_timeout: Duration = Field(5.0, description="For one document.")
+    parse_memory: int = Field(
+        64_000_000,
+        ge=32_000_000,
+        description="Bytes one document may cost its parser, over the parser's idle size.",
+    )
+    max_cache_age: Duration = Field(
+        21600.0, description="Cap on how long cache headers and <ttl> may keep us away."
+    )
+    max_backlog: int = Field(
+        50_000, ge=100, description="Polling pauses while so many stories wait to be analysed."
+    )
     public_url: str = Field("", description="Where hubs can reach us, for WebSub.")
 
 
@@ -323,7 +335,11 @@ class WirewatchFile(Settings):
     ops: OpsSettings = Field(default_factory=OpsSettings)
     channels: dict[Slug, Channel] = Field(default_factory=dict)
     time_intervals: dict[Slug, tuple[TimeInterval, ...]] = Field(default_factory=dict)
-    route: Route = Field(default_factory=lambda: Route(to=("terminal",)))
+    route: Route = Field(
+        default_factory=Route,
+        description="The routing tree. A root without `to` means every configured channel, "
+        "or the terminal where there is none.",
+    )
 
 
 class Config(WirewatchFile):

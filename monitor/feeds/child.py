@@ -1,0 +1,114 @@
+"""One parser process: `python -m monitor.feeds.child MEMORY SECONDS`.
+
+It reads documents from standard input and writes what it found to standard output, one at a time,
+under limits it cannot lift. It writes no files and opens no sockets, and it dies with its parent.
+
+Frames: a 4-byte length, a JSON header, then (requests only) the body, whose length the header
+tells.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import json
+import os
+import resource
+import signal
+import sys
+from pathlib import Path
+from typing import BinaryIO
+
+from monitor.errors import ParseError
+from monitor.feeds.parse import parse
+from monitor.reasons import FetchReason
+
+_PR_SET_PDEATHSIG = 1
+_REHEARSAL = (
+    b'<rss version="2.0"><channel><title>t</title><item><title>a &amp;amp; b</title>'
+    b"<pubDate>Thu, 01 Jan 2026 00:00:00 GMT</pubDate><description>&lt;p&gt;c&lt;/p&gt;"
+    b"</description></item></channel></rss>",
+    b'<?xml version="1.0" encoding="windows-1252"?><rss><channel><title>a & b</title></channel>',
+    b'{"version": "https://jsonfeed.org/version/1.1", "items": []}',
+)
+_OUT_OF_MEMORY = "the document needs more memory than polling.parse_memory allows"
+
+
+def main() -> None:
+    """Serve until standard input ends."""
+    memory, patience = int(sys.argv[1]), float(sys.argv[2])
+    _die_with_parent()
+    for document in _REHEARSAL:
+        parse(document, "http://localhost/")  # imports what is imported late, before the limits
+    _lock_down(memory)
+    gc.freeze()
+    source, sink = sys.stdin.buffer, sys.stdout.buffer
+    while request := _read(source):
+        _limit_cpu(patience)
+        reply = _serve(source, request)
+        data = json.dumps(reply, ensure_ascii=False).encode("utf-8", "replace")
+        sink.write(len(data).to_bytes(4, "big") + data)
+        sink.flush()
+        if reply.get("reason") == FetchReason.PARSE_MEMORY:
+            return  # a heap that burst once is not worth keeping
+
+
+def _serve(source: BinaryIO, request: dict[str, str | int]) -> dict[str, object]:
+    try:
+        body = source.read(int(request["length"]))
+        document = parse(
+            body, str(request["url"]), str(request["content_type"]), str(request["kind"])
+        )
+        return {"ok": document.to_dict()}
+    except ParseError as error:
+        memory = "emory alloc" in str(error)
+        return {
+            "reason": FetchReason.PARSE_MEMORY if memory else error.reason,
+            "message": _OUT_OF_MEMORY if memory else str(error),
+        }
+    except MemoryError:
+        return {"reason": FetchReason.PARSE_MEMORY, "message": _OUT_OF_MEMORY}
+    except Exception as error:
+        return {
+            "reason": FetchReason.PARSE_FAILED,
+            "message": f"the parser gave up ({type(error).__name__})",
+        }
+
+
+def _read(source: BinaryIO) -> dict[str, str | int] | None:
+    size = source.read(4)
+    if len(size) < 4:
+        return None
+    header: dict[str, str | int] = json.loads(source.read(int.from_bytes(size, "big")))
+    return header
+
+
+def _die_with_parent() -> None:
+    parent = os.getppid()
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:
+            os._exit(0)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent to handle
+
+
+def _lock_down(memory: int) -> None:
+    if sys.platform == "linux":
+        # The allowance is counted over what the process needs when idle.
+        idle_pages = int(Path("/proc/self/statm").read_text().split()[0])
+        allowed = idle_pages * resource.getpagesize() + memory
+        resource.setrlimit(resource.RLIMIT_AS, (allowed, allowed))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (16, 16))
+
+
+def _limit_cpu(patience: float) -> None:
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    used = usage.ru_utime + usage.ru_stime
+    hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
+    resource.setrlimit(resource.RLIMIT_CPU, (int(used + patience) + 2, hard))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,291 @@
+"""Fetching: one document, by the rules of the web, within limits that nobody can talk past."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from urllib.parse import unquote
+
+import httpx
+
+from monitor.address import AddressGuard
+from monitor.clock import Clock
+from monitor.config.schema import PollingSettings
+from monitor.errors import FetchError
+from monitor.reasons import FetchReason
+from monitor.transport import GuardedTransport
+
+FEED_TYPES = (
+    "application/rss+xml, application/atom+xml, application/feed+json, application/rdf+xml, "
+    "application/xml;q=0.9, text/xml;q=0.9, application/json;q=0.8, */*;q=0.5"
+)
+_ERROR_BODY = 65_536
+_INFLATE_STEP = 262_144
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_PERMANENT = frozenset({301, 308})
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """One final answer, whatever its status.
+
+    `url` is where it came from after redirects. `moved` is where a chain of purely permanent
+    redirects led, or "". `body` is decoded. `wire_bytes` is what crossed the network.
+    """
+
+    status: int
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+    latency: float
+    wire_bytes: int = 0
+    moved: str = ""
+    conditional: bool = False
+
+
+def user_agent(contact: str) -> str:
+    """Return who we say we are; publishers find `contact` in it."""
+    where = f" (+{contact})" if contact else ""
+    return f"Wirewatch/{version('wirewatch')}{where}"
+
+
+def split_credentials(url: str) -> tuple[str, str]:
+    """Return `url` without userinfo, and the Authorization value it stood for, or ""."""
+    try:
+        parsed = httpx.URL(url)
+    except (httpx.InvalidURL, ValueError):
+        raise FetchError(FetchReason.BLOCKED_URL, "not a usable address") from None
+    if not parsed.userinfo:
+        return url, ""
+    name, _, password = parsed.userinfo.decode("utf-8", "replace").partition(":")
+    bare = str(parsed.copy_with(userinfo=b""))
+    return bare, basic_auth(unquote(name), unquote(password))
+
+
+def basic_auth(username: str, password: str) -> str:
+    """Return the value of an Authorization header (RFC 7617, UTF-8)."""
+    return "Basic " + base64.b64encode(f"{username}:{password}".encode()).decode("ascii")
+
+
+class Fetcher:
+    """Fetches documents through the address guard.
+
+    One instance serves any number of fetches at once. It keeps no cookies, sends no Referer,
+    reads no proxy settings, asks for gzip alone, follows redirects itself (each hop is judged
+    anew) and gives credentials only to the origin they were meant for.
+    """
+
+    def __init__(
+        self, settings: PollingSettings, clock: Clock, guard: AddressGuard | None = None
+    ) -> None:
+        self._settings = settings
+        self._clock = clock
+        self.guard = guard or AddressGuard(settings.allow_hosts, settings.allow_ports)
+        self._transport = GuardedTransport(self.guard)
+        self._client = httpx.AsyncClient(
+            transport=self._transport,
+            trust_env=False,
+            timeout=None,
+            headers={"User-Agent": user_agent(settings.contact), "Accept-Encoding": "gzip"},
+        )
+
+    async def aclose(self) -> None:
+        """Let go of what the fetcher holds."""
+        await self._client.aclose()
+        self.guard.close()
+
+    async def fetch(
+        self,
+        url: str,
+        *,
+        accept: str = FEED_TYPES,
+        headers: Mapping[str, str] | None = None,
+        etag: str = "",
+        last_modified: str = "",
+        validated_url: str = "",
+        max_body: int = 0,
+    ) -> Fetched:
+        """Fetch `url` and return the final answer, whatever its status.
+
+        Args:
+            url: http(s) address; userinfo in it becomes Basic authentication.
+            accept: value of the Accept header.
+            headers: extra request headers, credentials among them; sent to the origin of `url`
+                only, never to where it redirects.
+            etag: validator to send back, byte for byte as it was received.
+            last_modified: likewise.
+            validated_url: the address that gave the validators; they go to no other. Default:
+                `url`.
+            max_body: cap on the decoded body, bytes. Default: the setting.
+
+        Raises:
+            FetchError: everything but an HTTP status: blocked, unreachable, too slow, too large,
+                badly encoded, endless redirects.
+        """
+        try:
+            async with asyncio.timeout(self._settings.timeout):
+                return await self._follow(
+                    url,
+                    accept,
+                    dict(headers or {}),
+                    (etag, last_modified, validated_url),
+                    max_body or self._settings.max_body_bytes,
+                )
+        except TimeoutError:
+            raise FetchError(
+                FetchReason.TIMEOUT, f"no complete answer within {self._settings.timeout:g} s"
+            ) from None
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise FetchError(FetchReason.PROTOCOL_ERROR, f"{error}") from None
+
+    async def _follow(
+        self,
+        url: str,
+        accept: str,
+        private: dict[str, str],
+        validators: tuple[str, str, str],
+        max_body: int,
+    ) -> Fetched:
+        started = self._clock.now()
+        url, authorization = split_credentials(url)
+        if authorization:
+            private.setdefault("Authorization", authorization)
+        here, home = httpx.URL(url), _origin(httpx.URL(url))
+        etag, last_modified, validated_url = validators
+        validated = httpx.URL(split_credentials(validated_url)[0]) if validated_url else here
+        permanent = True
+        for hop in range(self._settings.max_redirects + 1):
+            request_headers = {"Accept": accept}
+            if accept == FEED_TYPES:
+                request_headers["A-IM"] = "feed"
+            if _origin(here) == home:
+                request_headers.update(private)
+            conditional = here == validated and bool(etag or last_modified)
+            if conditional and etag:
+                request_headers["If-None-Match"] = etag
+            if conditional and last_modified:
+                request_headers["If-Modified-Since"] = last_modified
+            request = self._client.build_request("GET", here, headers=request_headers)
+            response = await self._client.send(request, stream=True)
+            try:
+                location = response.headers.get("location", "")
+                if response.status_code in _REDIRECTS and location:
+                    permanent = permanent and response.status_code in _PERMANENT
+                    here = _next_hop(here, location)
+                    continue
+                body, wire = await self._read(response, max_body)
+            finally:
+                await response.aclose()
+            return Fetched(
+                status=response.status_code,
+                url=str(here),
+                headers=response.headers,
+                body=body,
+                latency=max(0.0, self._clock.now() - started),
+                wire_bytes=wire,
+                moved=str(here) if hop and permanent else "",
+                conditional=conditional,
+            )
+        raise FetchError(
+            FetchReason.TOO_MANY_REDIRECTS, f"more than {self._settings.max_redirects} redirects"
+        )
+
+    async def _read(self, response: httpx.Response, max_body: int) -> tuple[bytes, int]:
+        wire_cap = self._settings.max_wire_bytes
+        if response.is_error:
+            wire_cap, max_body = min(wire_cap, _ERROR_BODY), min(max_body, _ERROR_BODY)
+        declared = response.headers.get("content-length", "")
+        if declared.isdigit() and int(declared) > wire_cap and not response.is_error:
+            raise FetchError(
+                FetchReason.TOO_LARGE, f"the server announces {declared} bytes; limit {wire_cap}"
+            )
+        sink = _Sink(response.headers.get("content-encoding", ""), max_body)
+        wire = 0
+        async for chunk in response.aiter_raw():
+            wire += len(chunk)
+            if wire > wire_cap or sink.full:
+                if response.is_error:
+                    break
+                raise FetchError(
+                    FetchReason.TOO_LARGE, f"more than {wire_cap} bytes on the wire"
+                )
+            sink.feed(chunk, truncate=response.is_error)
+        return sink.finish(truncated=response.is_error), wire
+
+
+class _Sink:
+    """Collects a body, inflating gzip (RFC 1952) under a cap that a bomb cannot pass."""
+
+    def __init__(self, encoding: str, cap: int) -> None:
+        names = [name.strip().lower() for name in encoding.split(",") if name.strip()]
+        names = [name for name in names if name != "identity"]
+        if names not in ([], ["gzip"], ["x-gzip"]):
+            raise FetchError(
+                FetchReason.BAD_ENCODING,
+                f"the server used Content-Encoding {encoding!r}, although only gzip was offered",
+            )
+        self._cap = cap
+        self._out = bytearray()
+        self._inflate = zlib.decompressobj(wbits=31) if names else None
+        self._sniffed = bool(names)
+        self._in_gzip = bool(names)
+        self.full = False
+
+    def feed(self, chunk: bytes, *, truncate: bool = False) -> None:
+        if not self._sniffed and chunk:
+            # A stored .gz (sitemaps often are) comes without Content-Encoding.
+            self._sniffed = True
+            if chunk[:2] == b"\x1f\x8b":
+                self._inflate, self._in_gzip = zlib.decompressobj(wbits=31), True
+        if self._inflate is None:
+            self._add(chunk, truncate)
+            return
+        data = chunk
+        try:
+            while data and not self.full:
+                self._add(self._inflate.decompress(data, _INFLATE_STEP), truncate)
+                data = self._inflate.unconsumed_tail
+                if self._inflate.eof:
+                    data = self._inflate.unused_data
+                    if data[:2] != b"\x1f\x8b":
+                        return  # trailing padding
+                    self._inflate = zlib.decompressobj(wbits=31)
+        except zlib.error as error:
+            raise FetchError(FetchReason.BAD_ENCODING, f"broken gzip: {error}") from None
+
+    def _add(self, data: bytes, truncate: bool) -> None:
+        room = self._cap - len(self._out)
+        if len(data) > room:
+            if not truncate:
+                raise FetchError(
+                    FetchReason.TOO_LARGE, f"more than {self._cap} bytes after decompression"
+                )
+            self.full = True
+            data = data[:room]
+        self._out += data
+
+    def finish(self, *, truncated: bool) -> bytes:
+        if self._inflate is not None and not truncated and not self._inflate.eof and self._out:
+            raise FetchError(FetchReason.BAD_ENCODING, "the gzip stream ends in the middle")
+        return bytes(self._out)
+
+
+def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
+    default = {"http": 80, "https": 443}.get(url.scheme)
+    return url.scheme, url.host, url.port or default
+
+
+def _next_hop(here: httpx.URL, location: str) -> httpx.URL:
+    try:
+        target = here.join(location)
+    except (httpx.InvalidURL, ValueError):
+        raise FetchError(
+            FetchReason.BLOCKED_URL, "a redirect leads to something that is no address"
+        ) from None
+    if target.userinfo:
+        target = target.copy_with(userinfo=b"")
+    return target.copy_with(fragment=None)

@@ -1,0 +1,72 @@
+"""Any document to its entries: tells the formats apart and names what is no feed at all."""
+
+from __future__ import annotations
+
+import re
+
+from monitor.errors import ParseError
+from monitor.feeds import jsonfeed, reference, sitemap
+from monitor.feeds.document import Document
+from monitor.reasons import FetchReason
+
+_ROOT = re.compile(
+    rb"<(?:[A-Za-z_][\w.-]*:)?(rss|feed|RDF|channel|entry|urlset|sitemapindex|html|opml)\b",
+    re.IGNORECASE,
+)
+_LOOK = 8_192
+_WALL = re.compile(
+    rb"cf-mitigated|challenge-platform|cf-chl-|just a moment\.\.\.|attention required! \| cloudflare|"
+    rb"captcha|_incapsula_resource|px-captcha|datadome|are you a robot|verify you are human|"
+    rb"access denied",
+    re.IGNORECASE,
+)
+
+
+def looks_like_wall(body: bytes) -> bool:
+    """Whether an HTML answer is a bot wall rather than a page."""
+    return _WALL.search(body[:32_768]) is not None
+
+
+def parse(body: bytes, url: str, content_type: str = "", kind: str = "auto") -> Document:
+    """Parse one document of any known format.
+
+    Args:
+        body: the document; may be empty or anything at all.
+        url: where it came from, for relative links.
+        content_type: the Content-Type header, "" if there was none.
+        kind: "auto", "feed" or "sitemap".
+
+    Raises:
+        ParseError: `not_a_feed`, `bot_wall` or `parse_failed`.
+    """
+    head = body[:_LOOK].lstrip(b"\xef\xbb\xbf \t\r\n\x00")
+    if not head:
+        raise ParseError(FetchReason.NOT_A_FEED, "the answer is empty")
+    if head[:1] == b"{" and kind != "sitemap":
+        return jsonfeed.parse(body, url)
+    wide = body[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\x00" in body[:64]
+    root = _ROOT.search(body[:_LOOK])
+    name = root[1].lower() if root else b""
+    if name in (b"urlset", b"sitemapindex") and kind != "feed":
+        return sitemap.parse(body, url)
+    if kind == "sitemap":
+        raise ParseError(FetchReason.NOT_A_FEED, "the answer is no sitemap")
+    if name == b"html":
+        if looks_like_wall(body):
+            raise ParseError(FetchReason.BOT_WALL, "the site answers with a bot check")
+        raise ParseError(
+            FetchReason.NOT_A_FEED,
+            "the answer is a web page, not a feed; `wirewatch feeds discover` finds a site's feeds",
+        )
+    if name == b"opml":
+        raise ParseError(
+            FetchReason.NOT_A_FEED, "this is a list of feeds (OPML); use `wirewatch feeds import`"
+        )
+    if not name and not wide and b"<" not in head:
+        raise ParseError(FetchReason.NOT_A_FEED, "the answer is neither XML nor JSON")
+    document = reference.parse(body, url, content_type)
+    if not document.version and not document.items:
+        if looks_like_wall(body):
+            raise ParseError(FetchReason.BOT_WALL, "the site answers with a bot check")
+        raise ParseError(FetchReason.NOT_A_FEED, "the answer has markup, but is no feed")
+    return document

@@ -1,0 +1,172 @@
+"""Parsing in processes that may be killed: what a document does to its parser ends there."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sys
+
+from monitor.config.schema import PollingSettings
+from monitor.errors import ParseError
+from monitor.feeds.document import ParsedFeed
+from monitor.logs import get_logger
+from monitor.reasons import FetchReason
+
+log = get_logger(__name__)
+
+_MAX_REPLY = 256 * 1024 * 1024
+_NOTHING = b'<rss version="2.0"><channel><title>-</title></channel></rss>'
+
+
+class ParserPool:
+    """A few parser processes, started when first needed, replaced when one is lost.
+
+    Every process is bounded in CPU time, wall time (`parse_timeout`) and memory (`parse_memory`
+    above its idle size), opens nothing, and dies with this process, even a killed one.
+    """
+
+    def __init__(self, settings: PollingSettings) -> None:
+        self._settings = settings
+        self._size = settings.parser_processes or os.cpu_count() or 1
+        self._idle: asyncio.LifoQueue[_Child | None] = asyncio.LifoQueue()
+        for _ in range(self._size):
+            self._idle.put_nowait(None)
+        self._children: set[_Child] = set()
+        self._closed = False
+
+    async def parse(
+        self, body: bytes, url: str, content_type: str = "", kind: str = "auto"
+    ) -> ParsedFeed:
+        """Parse one document in a process of its own.
+
+        Raises:
+            ParseError: `not_a_feed`, `bot_wall`, `parse_failed`, `parse_timeout`, `parse_memory`
+                or `parse_crashed`.
+        """
+        child = await self._idle.get()
+        try:
+            if child is None or not child.alive:
+                child = await self._start(child)
+            try:
+                async with asyncio.timeout(self._settings.parse_timeout):
+                    reply = await child.ask(body, url, content_type, kind)
+            except TimeoutError:
+                raise ParseError(
+                    FetchReason.PARSE_TIMEOUT,
+                    f"not parsed within {self._settings.parse_timeout:g} s",
+                ) from None
+            except (EOFError, OSError, ValueError):
+                raise ParseError(*await child.epitaph()) from None
+        except BaseException:
+            # Whatever went wrong, this process may hold half an answer: it is not used again.
+            if child is not None:
+                await self._bury(child)
+            child = None
+            raise
+        finally:
+            self._idle.put_nowait(child)
+        if "reason" in reply:
+            reason = FetchReason(str(reply["reason"]))
+            raise ParseError(reason, str(reply["message"]))
+        try:
+            return ParsedFeed.from_dict(reply["ok"])  # type: ignore[arg-type]
+        except (KeyError, TypeError) as error:
+            raise ParseError(FetchReason.PARSE_FAILED, f"unreadable result ({error})") from None
+
+    async def warm(self) -> None:
+        """Start every process now, so that the first documents need not wait."""
+        await asyncio.gather(*(self.parse(_NOTHING, "http://localhost/") for _ in range(self._size)))
+
+    async def aclose(self) -> None:
+        """Kill the parser processes."""
+        self._closed = True
+        for child in list(self._children):
+            await self._bury(child)
+
+    @property
+    def pids(self) -> list[int]:
+        """Process ids of the parsers now running."""
+        return [child.pid for child in self._children]
+
+    async def _start(self, old: _Child | None) -> _Child:
+        if old is not None:
+            await self._bury(old)
+        if self._closed:
+            raise ParseError(FetchReason.INTERNAL, "the parser pool is closed")
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "monitor.feeds.child",
+            str(self._settings.parse_memory),
+            str(self._settings.parse_timeout),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+            limit=1 << 20,
+            env=_bare_environment(),
+        )
+        child = _Child(process)
+        self._children.add(child)
+        return child
+
+    async def _bury(self, child: _Child) -> None:
+        self._children.discard(child)
+        await child.kill()
+
+
+class _Child:
+    """One parser process and its pipes."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+        self.pid = process.pid
+
+    @property
+    def alive(self) -> bool:
+        return self._process.returncode is None and not self._process.stdout.at_eof()  # type: ignore[union-attr]
+
+    async def ask(
+        self, body: bytes, url: str, content_type: str, kind: str
+    ) -> dict[str, dict[str, object]]:
+        stdin, stdout = self._process.stdin, self._process.stdout
+        assert stdin is not None
+        assert stdout is not None
+        header = json.dumps(
+            {"url": url, "content_type": content_type, "kind": kind, "length": len(body)}
+        ).encode()
+        stdin.write(len(header).to_bytes(4, "big") + header)
+        stdin.write(body)
+        await stdin.drain()
+        size = int.from_bytes(await stdout.readexactly(4), "big")
+        if size > _MAX_REPLY:
+            raise ValueError("reply too long")
+        reply = json.loads(await stdout.readexactly(size))
+        if not isinstance(reply, dict):
+            raise ValueError("not an object")
+        return reply
+
+    async def epitaph(self) -> tuple[FetchReason, str]:
+        """Say how the process ended."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(2):
+                await self._process.wait()
+        code = self._process.returncode
+        if code is not None and -code in (signal.SIGXCPU, signal.SIGKILL):
+            return FetchReason.PARSE_TIMEOUT, "the document used up the parser's processor time"
+        how = f"signal {-code}" if code is not None and code < 0 else f"exit status {code}"
+        return FetchReason.PARSE_CRASHED, f"the document crashed its parser ({how})"
+
+    async def kill(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            self._process.kill()
+        await self._process.wait()
+
+
+def _bare_environment() -> dict[str, str]:
+    # No secrets of ours in a process that reads hostile documents.
+    keep = ("PATH", "PYTHONPATH", "VIRTUAL_ENV", "LANG", "LC_ALL", "HOME", "SYSTEMROOT")
+    bare = {name: os.environ[name] for name in keep if name in os.environ}
+    return bare | {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONIOENCODING": "utf-8", "MALLOC_ARENA_MAX": "1"}

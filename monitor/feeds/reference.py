@@ -1,0 +1,186 @@
+"""The reference parser: feedparser, with its cleaning off and ours on.
+
+Everything else that reads RSS, RDF or Atom here must give what this gives.
+"""
+
+from __future__ import annotations
+
+import calendar
+import time
+from typing import Any
+
+import feedparser
+
+from monitor.feeds.clean import headline, looks_like_html, prose, web_link
+from monitor.feeds.document import (
+    MAX_CONTENT,
+    MAX_ENTRIES,
+    MAX_GUID,
+    MAX_SUMMARY,
+    MAX_TITLE,
+    Document,
+    Item,
+)
+from monitor.text import one_line
+
+_DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_MARKUP = ("text/html", "application/xhtml+xml")
+
+
+def parse(body: bytes, url: str, content_type: str = "") -> Document:
+    """Parse an RSS, RDF or Atom document, well-formed or not.
+
+    Args:
+        body: the document, decoded from its transfer encoding.
+        url: where it came from, for relative links.
+        content_type: the Content-Type header, "" if there was none.
+    """
+    headers = {"content-location": url}
+    if content_type:
+        headers["content-type"] = content_type
+    raw = feedparser.parse(
+        body, response_headers=headers, sanitize_html=False, resolve_relative_uris=False
+    )
+    feed = raw.feed
+    base = web_link(str(feed.get("link") or ""), url) or url
+    document = Document(
+        version=raw.get("version") or "",
+        title=headline(str(feed.get("title") or ""), markup=True, limit=MAX_TITLE),
+        link=web_link(str(feed.get("link") or ""), url),
+        language=one_line(str(feed.get("language") or ""), 40),
+        ttl=_minutes(feed.get("ttl")),
+        skip_hours=hours(_all_text(body, b"hour")) if b"skipHours" in body else [],
+        skip_days=days(_all_text(body, b"day")) if b"skipDays" in body else [],
+    )
+    for link in feed.get("links", ()):
+        note_link(document, str(link.get("rel", "")), str(link.get("href", "")), url)
+    if raw.get("bozo") and not isinstance(
+        raw.get("bozo_exception"), feedparser.CharacterEncodingOverride
+    ):
+        document.warnings.append(f"not well-formed: {one_line(str(raw.bozo_exception), 200)}")
+    document.items = [item(entry, document, base) for entry in raw.entries[:MAX_ENTRIES]]
+    if len(raw.entries) > MAX_ENTRIES:
+        document.warnings.append(
+            f"{len(raw.entries)} entries; only the first {MAX_ENTRIES} are read"
+        )
+    return document
+
+
+def item(entry: Any, document: Document, base: str) -> Item:
+    """Return our fields of one entry of feedparser's."""
+    atom = document.version.startswith("atom")
+    title = str(entry.get("title") or "")
+    kind = str((entry.get("title_detail") or {}).get("type", ""))
+    texts = []
+    detail = entry.get("summary_detail") or {}
+    if value := str(entry.get("summary") or ""):
+        texts.append((value, str(detail.get("type", ""))))
+    texts += [(str(c.get("value") or ""), str(c.get("type", ""))) for c in entry.get("content", ())]
+    return make_item(
+        guid=str(entry.get("id") or ""),
+        title=(title, kind),
+        link=str(entry.get("link") or ""),
+        texts=texts,
+        published=seconds(entry.get("published_parsed") or entry.get("created_parsed")),
+        updated=seconds(entry.get("updated_parsed") if "updated_parsed" in entry.keys() else None),  # noqa: SIM118 - `in entry` falls back to published
+        author=str(entry.get("author") or ""),
+        language=str(detail.get("language") or document.language or ""),
+        base=base,
+        atom=atom,
+    )
+
+
+def make_item(
+    *,
+    guid: str,
+    title: tuple[str, str],
+    link: str,
+    texts: list[tuple[str, str]],
+    published: float | None,
+    updated: float | None,
+    author: str,
+    language: str,
+    base: str,
+    atom: bool,
+) -> Item:
+    """Clean the raw fields of an entry; `title` and `texts` are (value, media type) pairs.
+
+    Of several texts the shortest is the summary and the longest the content, whichever element
+    they stood in: publishers use description, encoded and summary in every permutation.
+    """
+    cleaned = [
+        prose(value, markup=_is_markup(value, kind, atom), limit=MAX_CONTENT)
+        for value, kind in dict.fromkeys(texts)
+    ]
+    cleaned = sorted({text for text in cleaned if text}, key=lambda text: (len(text), text))
+    summary, content = "", ""
+    if len(cleaned) > 1:
+        summary, content = cleaned[0], cleaned[-1]
+    elif cleaned:
+        summary = cleaned[0]
+    if len(summary) > MAX_SUMMARY:
+        content, summary = content or summary, summary[:MAX_SUMMARY].rstrip()
+    return Item(
+        guid=guid.strip()[:MAX_GUID],
+        title=headline(title[0], markup=_is_markup(title[0], title[1], atom), limit=MAX_TITLE),
+        link=web_link(link, base),
+        summary=summary,
+        content=content,
+        published=published,
+        updated=updated,
+        author=headline(author, markup=True, limit=200),
+        language=one_line(language, 40),
+    )
+
+
+def note_link(document: Document, rel: str, href: str, base: str) -> None:
+    """Take note of a feed-level link that matters to polling."""
+    target = web_link(href, base)
+    if not target:
+        return
+    if rel == "hub":
+        document.hub = document.hub or target
+    elif rel == "self":
+        document.self_url = document.self_url or target
+    elif rel == "next":
+        document.next_url = document.next_url or target
+
+
+def hours(values: list[str]) -> list[int]:
+    """Return the valid hours of `<skipHours>`; 24 means 0, as in RSS 0.91."""
+    return sorted({int(v) % 24 for v in values if v.isdigit() and v.isascii() and int(v) <= 24})
+
+
+def days(values: list[str]) -> list[int]:
+    """Return the days of `<skipDays>`, 0 Monday to 6 Sunday."""
+    return sorted({_DAYS.index(v.lower()) for v in values if v.lower() in _DAYS})
+
+
+def seconds(value: time.struct_time | None) -> float | None:
+    """Return feedparser's UTC tuple as Unix seconds."""
+    if value is None:
+        return None
+    try:
+        return float(calendar.timegm(value))
+    except (OverflowError, ValueError, TypeError):
+        return None
+
+
+def _minutes(value: object) -> float:
+    text = str(value or "").strip()
+    return float(text[:7]) * 60.0 if text.isdigit() and text.isascii() else 0.0
+
+
+def _is_markup(value: str, kind: str, atom: bool) -> bool:
+    # Atom says of what type a text is and means it; in RSS the default is to guess.
+    if kind in _MARKUP:
+        return True
+    return not atom and looks_like_html(value)
+
+
+def _all_text(body: bytes, tag: bytes) -> list[str]:
+    # feedparser keeps only the last of several <hour> or <day> elements.
+    found = []
+    for piece in body.split(b"<" + tag + b">")[1:50]:
+        found.append(piece[:20].split(b"<", 1)[0].decode("ascii", "replace").strip())
+    return found
