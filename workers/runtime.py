@@ -17,6 +17,7 @@ from monitor.clock import Clock, SystemClock
 from monitor.config.schema import Config
 from monitor.store.client import Redis
 from monitor.store.keys import Keys
+from monitor.web import Mounts
 
 Reload = Callable[[Config], Awaitable[None]]
 
@@ -47,6 +48,7 @@ class Runtime:
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     worker_id: str = field(default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}")
     config_dir: str = "config"
+    mounts: Mounts = field(default_factory=Mounts)  # what workers answer over HTTP
     _reloads: list[Reload] = field(default_factory=list)
 
     @property

@@ -58,6 +58,7 @@ TABLE: tuple[KeyRule, ...] = (
     # running
     KeyRule("lease:*", "string", "workers", "ttl"),
     KeyRule("fence:*", "string", "workers", "fixed"),
+    KeyRule("workers", "zset", "workers", "trimmed"),
     KeyRule("worker:*", "hash", "workers", "ttl"),
     KeyRule("config", "hash", "workers", "fixed"),
     KeyRule("count", "hash", "workers", "fixed"),

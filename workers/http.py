@@ -1,0 +1,167 @@
+"""The HTTP side of a process: is it alive, is it ready, what has it counted, and callbacks.
+
+- `/healthz`: 200 while the process can answer at all. Restart it when it cannot.
+- `/readyz`: 200 when what it depends on is there, else 503; the JSON names each check.
+- `/metrics`: Prometheus text format.
+- everything else: what workers mounted (WebSub callbacks, signed Slack calls).
+
+Nothing here needs or shows a secret. The server listens on this machine only unless
+`ops.http_host` says otherwise.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+
+from aiohttp import web
+from redis.exceptions import RedisError
+
+from monitor import metrics
+from monitor.errors import WirewatchError
+from monitor.logs import get_logger, redact
+from monitor.web import Request, Response
+from workers.runtime import Runtime
+
+log = get_logger(__name__)
+
+Check = Callable[[], Awaitable[str]]  # returns "" when well, else what is wrong
+
+_LARGEST_BODY = 2_000_000
+_CHECK_SECONDS = 2.0
+
+
+class HttpServer:
+    """Serves health, metrics and mounted callbacks until the runtime is stopping.
+
+    Args:
+        runtime: gives the address (`ops.http_host`, `ops.http_port`), the store and the mounts.
+        stages: the stages of this process; an embedder adds the check that its model is loaded.
+    """
+
+    name = "http"
+
+    def __init__(self, runtime: Runtime, stages: Sequence[str] = ()) -> None:
+        self._runtime = runtime
+        self.port = 0
+        self.started = asyncio.Event()
+        self.checks: dict[str, Check] = {"store": self._store}
+        if "embedder" in stages:
+            self.checks["model"] = _model
+
+    async def run(self) -> None:
+        """Listen until stopping.
+
+        Raises:
+            WirewatchError: the port cannot be had.
+        """
+        ops = self._runtime.config.ops
+        app = web.Application(client_max_size=_LARGEST_BODY)
+        app.router.add_get("/healthz", self._healthz)
+        app.router.add_get("/readyz", self._readyz)
+        app.router.add_get("/metrics", self._metrics)
+        app.router.add_route("*", "/{path:.*}", self._mounted)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0)
+        await runner.setup()
+        try:
+            site = web.TCPSite(runner, ops.http_host, ops.http_port)
+            try:
+                await site.start()
+            except OSError as error:
+                raise WirewatchError(
+                    f"cannot listen on {ops.http_host}:{ops.http_port} ({error.strerror}); "
+                    "set ops.http_port to a free port, or to 0 for none"
+                ) from None
+            self.port = runner.addresses[0][1]
+            self.started.set()
+            log.info("http_listening", host=ops.http_host, port=self.port)
+            await self._runtime.stopping.wait()
+        finally:
+            self.started.clear()
+            await runner.cleanup()
+
+    async def ready(self) -> dict[str, str]:
+        """Return each check's name with "ok" or what is wrong."""
+        names = list(self.checks)
+        found = await asyncio.gather(*(self._judge(self.checks[name]) for name in names))
+        return {name: wrong or "ok" for name, wrong in zip(names, found, strict=True)}
+
+    async def _judge(self, check: Check) -> str:
+        try:
+            async with asyncio.timeout(_CHECK_SECONDS):
+                return await check()
+        except TimeoutError:
+            return f"no answer within {_CHECK_SECONDS:.0f} s"
+        except Exception as error:
+            return redact(str(error) or type(error).__name__)
+
+    async def _store(self) -> str:
+        try:
+            await self._runtime.store.ping()
+        except (RedisError, OSError) as error:
+            metrics.STORE_UP.set(0)
+            return redact(f"unreachable: {error}")
+        metrics.STORE_UP.set(1)
+        return ""
+
+    async def _healthz(self, request: web.Request) -> web.Response:
+        return web.Response(text="alive\n")
+
+    async def _readyz(self, request: web.Request) -> web.Response:
+        checks = await self.ready()
+        fine = all(state == "ok" for state in checks.values())
+        if self._runtime.stopping.is_set():
+            fine, checks = False, {**checks, "process": "stopping"}
+        body = json.dumps({"ready": fine, "checks": checks}, indent=1)
+        return web.Response(
+            status=200 if fine else 503, text=body + "\n", content_type="application/json"
+        )
+
+    async def _metrics(self, request: web.Request) -> web.Response:
+        page, content_type = metrics.exposition()
+        return web.Response(body=page, headers={"Content-Type": content_type})
+
+    async def _mounted(self, request: web.Request) -> web.Response:
+        handler = self._runtime.mounts.find(request.path)
+        if handler is None:
+            return web.Response(status=404, text="nothing here\n")
+        asked = Request(
+            request.method,
+            request.path,
+            dict(request.query),
+            {name.lower(): value for name, value in request.headers.items()},
+            await request.read(),
+            request.remote or "",
+        )
+        try:
+            answer = await handler(asked)
+        except Exception as error:
+            log.error("callback_failed", path=request.path, error=repr(error), exc_info=True)
+            answer = Response(500, "could not be handled; the log has the reason\n")
+        body = answer.body.encode() if isinstance(answer.body, str) else answer.body
+        return web.Response(status=answer.status, body=body, content_type=answer.content_type)
+
+
+async def _model() -> str:
+    ready = metrics.REGISTRY.get_sample_value("wirewatch_model_ready")
+    return "" if ready else "the embedding model is not loaded yet"
+
+
+def probe(url: str, timeout: float = 3.0) -> int:
+    """Ask a health address and return an exit status: 0 for a 2xx answer. For health checks.
+
+    `python -m workers.http http://127.0.0.1:9464/readyz` needs no curl in the image.
+    """
+    from urllib.request import urlopen
+
+    with suppress(OSError), urlopen(url, timeout=timeout) as answer:  # noqa: S310 -- given by the operator
+        return 0 if 200 <= answer.status < 300 else 1
+    return 1
+
+
+if __name__ == "__main__":
+    import sys
+
+    sys.exit(probe(sys.argv[1]))
