@@ -7,7 +7,13 @@ from importlib import import_module
 import click
 
 # command -> (module, attribute, one line of help). Kept in the order people meet them.
-COMMANDS: dict[str, tuple[str, str, str]] = {}
+COMMANDS: dict[str, tuple[str, str, str]] = {
+    "run": ("monitor.cli.run", "run", "Start the service."),
+    "status": ("monitor.cli.status", "status", "Feeds, queues, channels and alerts at a glance."),
+    "replay": ("monitor.cli.replay", "replay", "Run stored stories through the analysis, offline."),
+    "explain": ("monitor.cli.explain", "explain", "The whole way of one story, and why."),
+    "demo": ("monitor.cli.demo", "demo", "Watch the service at work, without a network."),
+}
 
 
 class LazyGroup(click.Group):

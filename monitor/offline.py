@@ -1,0 +1,41 @@
+"""The analysis without a store: for replay, backtest and other commands that load the model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from monitor.analyse import Analysis
+from monitor.config.schema import Config, EmbeddingSettings, Topic
+from monitor.embed.transformer import TransformerEmbedder
+from monitor.events.index import EventIndex
+from monitor.events.owners import Owners
+from monitor.match import Background, TopicMatcher, texts
+
+
+def load_encoder(settings: EmbeddingSettings) -> TransformerEmbedder:
+    """Load the model the settings name.
+
+    Raises:
+        ModelError: it is missing or altered.
+    """
+    return TransformerEmbedder(
+        settings.model,
+        precision=settings.precision,
+        batch_size=settings.batch_size,
+        threads=settings.threads,
+    )
+
+
+def build_matcher(topics: Sequence[Topic], encoder: TransformerEmbedder) -> TopicMatcher:
+    """Make topics ready with a model at hand."""
+    phrases = texts(topics)
+    vectors = dict(zip(phrases, encoder.encode(phrases), strict=True))
+    background = Background.of(encoder.fingerprint, encoder.encode)
+    return TopicMatcher.build(topics, vectors, background)
+
+
+def offline_analysis(config: Config) -> tuple[Analysis, TransformerEmbedder]:
+    """Return a fresh analysis with an empty window, and the model for its stories."""
+    encoder = load_encoder(config.embedding)
+    index = EventIndex(config.events, Owners.load(config.events.owners_file))
+    return Analysis(build_matcher(config.topics, encoder), index), encoder

@@ -1,0 +1,186 @@
+"""The composition root: reads the configuration, opens the store, starts and stops the workers.
+
+`wirewatch run` starts all four stages in one process on an embedded Valkey; `--only poller` (and
+so on) starts some of them on a shared store. The code of the stages is the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from redis.exceptions import RedisError
+
+from monitor import logs, metrics
+from monitor.config.load import load_tolerant
+from monitor.config.schema import Config
+from monitor.errors import ConfigError, ModelError, Problem, StoreError
+from monitor.logs import get_logger
+from monitor.store.client import connect
+from monitor.store.embedded import EmbeddedStore
+from monitor.store.safety import check_store
+from workers.reload import ConfigWatch
+from workers.runtime import Runtime, Worker
+
+log = get_logger(__name__)
+
+STAGES = ("poller", "embedder", "triage", "notifier")
+GRACE_SECONDS = 10.0
+_FIRST_RESTART, _LONGEST_RESTART = 1.0, 60.0
+
+Started = Callable[[Runtime], Worker]
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What to run: the configuration folder, the stages, and side tasks of the caller's."""
+
+    config_dir: Path
+    stages: Sequence[str] = STAGES
+    extra: Sequence[Started] = ()
+
+    @property
+    def all_in_one(self) -> bool:
+        """Whether every stage is in this process."""
+        return set(self.stages) == set(STAGES)
+
+
+def read_configuration(folder: Path) -> tuple[Config, list[Problem]]:
+    """Read the configuration, leaving out what is broken; say what was left out.
+
+    Raises:
+        ConfigError: nothing of it can be used.
+    """
+    config, problems = load_tolerant(folder)
+    logs.register_settings(config)
+    for problem in problems:
+        log.warning("config_problem", at=f"{problem.file}:{problem.line}", problem=problem.message)
+    return config, problems
+
+
+async def serve(options: RunOptions) -> None:
+    """Run the chosen stages until SIGTERM, SIGINT or a fault nobody can work around.
+
+    Raises:
+        ConfigError, StoreError, ModelError: said in one line, before or instead of running.
+    """
+    config, problems = read_configuration(options.config_dir)
+    logs.configure(config.ops.log_format, config.ops.log_level)
+    async with AsyncExitStack() as stack:
+        url = await stack.enter_async_context(_open_store(config))
+        client = connect(url)
+        stack.push_async_callback(client.aclose)
+        await _check(client, config)
+        runtime = Runtime(config, client, url, config_dir=str(options.config_dir))
+        watch = ConfigWatch(runtime, options.config_dir)
+        await watch.publish(problems)
+        _listen_for_signals(runtime, watch)
+        workers = [_build(name, runtime, options) for name in options.stages]
+        sides = [*_side_tasks(runtime, options), *(make(runtime) for make in options.extra)]
+        await _run_until_stopped(runtime, workers, [watch, *sides])
+
+
+@asynccontextmanager
+async def _open_store(config: Config) -> AsyncIterator[str]:
+    """Yield the store's address; an embedded one lives as long as the block."""
+    if config.store.url is not None:
+        yield config.store.url.get_secret_value()
+        return
+    embedded = EmbeddedStore(config.store.data_dir)
+    url = await asyncio.to_thread(embedded.start)
+    stopping = asyncio.Event()
+    guard = asyncio.create_task(embedded.guard(stopping))
+    try:
+        yield url
+    finally:
+        stopping.set()
+        with suppress(StoreError):
+            await guard
+        await asyncio.to_thread(embedded.stop)
+
+
+async def _check(client: object, config: Config) -> None:
+    try:
+        notes = await check_store(client, config.store.allow_unsafe)
+    except (RedisError, OSError) as error:
+        raise StoreError(
+            f"the store does not answer ({error}); check REDIS_URL, and that it is running"
+        ) from None
+    for note in notes:
+        log.warning("store_note", note=note)
+
+
+def _build(name: str, runtime: Runtime, options: RunOptions) -> Worker:
+    """Import and make one stage; the imports are here so that each process loads only its own."""
+    sole = options.all_in_one and runtime.config.store.url is None
+    if name == "poller":
+        from workers.poller import Poller
+
+        return Poller(runtime)
+    if name == "embedder":
+        from workers.embedder import Embedder
+
+        return Embedder(runtime, sole=sole)
+    if name == "triage":
+        from workers.triage import Triage
+
+        return Triage(runtime)
+    from workers.notifier import Notifier
+
+    return Notifier(runtime)
+
+
+def _side_tasks(runtime: Runtime, options: RunOptions) -> list[Worker]:
+    return []
+
+
+def _listen_for_signals(runtime: Runtime, watch: ConfigWatch) -> None:
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        if runtime.stopping.is_set():
+            raise KeyboardInterrupt  # asked twice: leave at once
+        log.info("stopping", grace_seconds=GRACE_SECONDS)
+        runtime.stopping.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+    loop.add_signal_handler(signal.SIGHUP, watch.look_now)
+
+
+async def _run_until_stopped(
+    runtime: Runtime, workers: Sequence[Worker], sides: Sequence[Worker]
+) -> None:
+    fatal: list[Exception] = []
+
+    async def keep_running(worker: Worker) -> None:
+        wait = _FIRST_RESTART
+        while not runtime.stopping.is_set():
+            metrics.WORKER_UP.labels(worker=worker.name).set(1)
+            try:
+                await worker.run()
+                wait = _FIRST_RESTART
+            except (ModelError, ConfigError) as error:
+                fatal.append(error)
+                runtime.stopping.set()
+            except Exception as error:
+                log.error("worker_failed", worker=worker.name, error=repr(error), exc_info=True)
+                metrics.WORKER_RESTARTS.labels(worker=worker.name).inc()
+            metrics.WORKER_UP.labels(worker=worker.name).set(0)
+            if not runtime.stopping.is_set():
+                await runtime.wait_or_stop(wait)
+                wait = min(wait * 2, _LONGEST_RESTART)
+
+    tasks = [asyncio.create_task(keep_running(w), name=w.name) for w in [*workers, *sides]]
+    await runtime.stopping.wait()
+    _, late = await asyncio.wait(tasks, timeout=GRACE_SECONDS)
+    for task in late:
+        log.warning("worker_cut_short", worker=task.get_name())
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    if fatal:
+        raise fatal[0]

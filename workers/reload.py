@@ -1,0 +1,94 @@
+"""Live configuration: a change on disk is read, judged, and taken over whole, or refused by name.
+
+Every process watches the files itself, so all of them follow the same change; SIGHUP makes a
+process look at once. A file that is broken never replaces one that works.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from redis.exceptions import RedisError
+
+from monitor import logs, metrics
+from monitor.config.load import fingerprint, read_config
+from monitor.errors import Problem
+from monitor.logs import get_logger
+from workers.runtime import Runtime
+
+log = get_logger(__name__)
+
+LOOK_EVERY = 2.0
+
+
+class ConfigWatch:
+    """Watches the configuration folder and reloads the runtime when it changes for the better."""
+
+    name = "config"
+
+    def __init__(self, runtime: Runtime, folder: Path) -> None:
+        self._runtime = runtime
+        self._folder = folder
+        self._seen = fingerprint(folder)
+        self._now = asyncio.Event()
+
+    def look_now(self) -> None:
+        """Read the files at the next opportunity, changed or not (SIGHUP)."""
+        self._seen = ""
+        self._now.set()
+
+    async def run(self) -> None:
+        """Look at the files every few seconds until stopping."""
+        while not self._runtime.stopping.is_set():
+            waiters = [
+                asyncio.create_task(self._runtime.stopping.wait()),
+                asyncio.create_task(self._now.wait()),
+            ]
+            await asyncio.wait(waiters, timeout=LOOK_EVERY, return_when=asyncio.FIRST_COMPLETED)
+            for waiter in waiters:
+                waiter.cancel()
+            self._now.clear()
+            current = await asyncio.to_thread(fingerprint, self._folder)
+            if current != self._seen and not self._runtime.stopping.is_set():
+                self._seen = current
+                await self._take_over()
+
+    async def _take_over(self) -> None:
+        config, problems = await asyncio.to_thread(read_config, self._folder)
+        errors = [problem for problem in problems if problem.severity == "error"]
+        if config is None or errors:
+            for problem in problems:
+                log.error(
+                    "config_refused", at=f"{problem.file}:{problem.line}", problem=problem.message
+                )
+            metrics.RELOADS.labels(outcome="refused").inc()
+            await self.publish(problems)
+            return
+        logs.register_settings(config)
+        logs.configure(config.ops.log_format, config.ops.log_level)
+        await self._runtime.reload(config)
+        metrics.RELOADS.labels(outcome="accepted").inc()
+        log.info("config_reloaded", feeds=len(config.feeds), topics=len(config.topics))
+        await self.publish(problems)
+
+    async def publish(self, problems: Sequence[Problem]) -> None:
+        """Let `wirewatch status` and the metrics say how the configuration on disk stands."""
+        errors = [problem for problem in problems if problem.severity == "error"]
+        metrics.CONFIG_OK.set(0 if errors else 1)
+        metrics.TOPICS.set(len(self._runtime.config.topics))
+        metrics.CONFIG_LOADED_AT.set(self._runtime.clock.now())
+        try:
+            await self._runtime.store.hset(
+                self._runtime.keys("config"),
+                mapping={
+                    "problems": json.dumps([str(problem) for problem in problems]),
+                    "at": repr(self._runtime.clock.now()),
+                    "feeds": len(self._runtime.config.feeds),
+                    "topics": len(self._runtime.config.topics),
+                },
+            )
+        except (RedisError, OSError) as error:
+            log.warning("store_unreachable", worker=self.name, error=str(error))

@@ -1,0 +1,235 @@
+"""Triage: the one writer that decides what is told. A second one stands by and takes over.
+
+"Have we told them already?" needs one order of events, so a lease makes triage single; every
+write carries the lease's token and is refused once another process holds it. What a batch decides
+(window, archive, told state, outbox) and the acknowledgement of its input are one atomic step.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+
+from redis.exceptions import RedisError
+
+from monitor import metrics
+from monitor.alerts.decide import lapse
+from monitor.alerts.told import Told
+from monitor.analyse import Analysis, ToldKey
+from monitor.codec import unpack_embedded
+from monitor.config.schema import Config
+from monitor.errors import LeaseLost
+from monitor.events.index import EventIndex
+from monitor.events.owners import Owners
+from monitor.logs import get_logger
+from monitor.model import EmbeddedStory
+from monitor.queue.streams import Item, StreamQueue
+from monitor.settle import Settlement, count
+from monitor.store.analysis import AnalysisStore
+from monitor.store.atomic import Command
+from monitor.store.client import connect_blocking
+from monitor.store.lease import Lease
+from monitor.store.outbox import OutboxStore
+from workers.runtime import Runtime
+from workers.stage import Stage
+from workers.topicset import TopicSet
+
+log = get_logger(__name__)
+
+BATCH, LINGER = 256, 0.1
+STANDBY_LOOKS = 1.0
+PENDING_EVERY = 15.0
+
+
+class Triage:
+    """Analyses embedded stories while it holds the lease; otherwise stands by.
+
+    Args:
+        runtime: what the process stands on.
+    """
+
+    name = "triage"
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        keys, store = runtime.keys, runtime.store
+        settings = runtime.config.store
+        self._archive = AnalysisStore(
+            store, keys, settings.keep_stories, runtime.config.events.window
+        )
+        self._outbox = OutboxStore(store, keys, settings.keep_receipts)
+        self._settlement = Settlement(self._archive, self._outbox)
+        self._lease = Lease(store, keys("lease", "triage"))
+        self._topics = TopicSet(runtime, self._archive)
+        self._blocking = connect_blocking(runtime.store_url)
+        self._queue = StreamQueue(
+            store, self._blocking, keys, "vectors", f"triage-{runtime.worker_id}"
+        )
+        self._analysis: Analysis | None = None
+        self._turn = asyncio.Lock()  # a batch and the housekeeping never interleave
+        self._renew_topics = asyncio.Event()
+        runtime.on_reload(self._reloaded)
+
+    async def run(self) -> None:
+        """Stand by for the lease, then analyse until stopping or until the lease is lost."""
+        try:
+            while not self._runtime.stopping.is_set():
+                try:
+                    if await self._lease.take():
+                        await self._lead()
+                except LeaseLost:
+                    log.warning("lease_lost", lease="triage")
+                except (RedisError, OSError) as error:
+                    log.warning("store_unreachable", worker=self.name, error=str(error))
+                await self._runtime.wait_or_stop(STANDBY_LOOKS)
+        finally:
+            await self._blocking.aclose()
+
+    async def _lead(self) -> None:
+        """Rebuild the state from the store, then work as the one writer."""
+        log.info("lease_taken", lease="triage")
+        metrics.LEASE_HELD.labels(lease="triage").set(1)
+        metrics.LEASE_CHANGES.labels(lease="triage").inc()
+        sides = [asyncio.create_task(side()) for side in (self._keep_lease, self._keep_house)]
+        try:
+            await self._rebuild()
+            stage = Stage(
+                self._runtime,
+                self._queue,
+                unpack_embedded,
+                self._work,
+                lambda: (BATCH, LINGER),
+                sole=True,  # the lease makes us the only reader: what is pending is ours
+                after_failure=self._rebuild,
+            )
+            await stage.run()
+        finally:
+            metrics.LEASE_HELD.labels(lease="triage").set(0)
+            for side in sides:
+                side.cancel()
+            await asyncio.gather(*sides, return_exceptions=True)
+            self._analysis = None
+            with suppress(RedisError, OSError):
+                await self._lease.drop()
+
+    async def _keep_lease(self) -> None:
+        """Renew the lease; if it was lost, the next write finds out and nothing is written."""
+        while True:
+            await asyncio.sleep(self._lease.seconds / 4)
+            with suppress(RedisError, OSError):
+                await self._lease.take()
+
+    # --- state
+
+    async def _rebuild(self) -> None:
+        """Read the window back: at the start, and whenever a batch failed half way."""
+        started = time.perf_counter()
+        index = EventIndex(
+            self._runtime.config.events, Owners.load(self._runtime.config.events.owners_file)
+        )
+        records: list[bytes] = []
+        async for bucket in self._archive.window():
+            records += bucket
+        await asyncio.to_thread(index.restore, records)
+        index.changed()
+        seconds = round(time.perf_counter() - started, 2)
+        log.info("window_restored", stories=len(records), seconds=seconds)
+        matcher = self._analysis.matcher if self._analysis else None
+        if matcher is None:
+            model = await self._topics.model()
+            if model is None:
+                return
+            matcher = await self._topics.matcher(self._runtime.config.topics, model)
+            if matcher is None:
+                return
+        self._analysis = Analysis(matcher, index)
+
+    async def _reloaded(self, config: Config) -> None:
+        self._renew_topics.set()
+
+    async def _keep_house(self) -> None:
+        """Renew topics after an edit and the calibration in time; let waiting alerts lapse."""
+        while True:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._renew_topics.wait(), PENDING_EVERY)
+            try:
+                if self._analysis and (self._renew_topics.is_set() or self._topics.due()):
+                    self._renew_topics.clear()
+                    await self._renew()
+                await self._let_lapse()
+                await self._forget()
+            except (RedisError, OSError, LeaseLost) as error:
+                log.warning("housekeeping_put_off", worker=self.name, error=str(error))
+
+    async def _forget(self) -> None:
+        async with self._turn:
+            if self._analysis is not None:
+                window = self._runtime.config.events.window
+                self._analysis.index.forget(self._runtime.clock.now() - window)
+
+    async def _renew(self) -> None:
+        model = await self._topics.model()
+        if model is None:
+            return
+        matcher = await self._topics.matcher(self._runtime.config.topics, model)
+        if matcher is not None:
+            async with self._turn:
+                if self._analysis is not None:
+                    self._analysis.use(matcher)
+            log.info("topics_ready", topics=len(matcher.topics))
+
+    # --- the work itself
+
+    async def _work(self, items: Sequence[Item], batch: Sequence[EmbeddedStory]) -> None:
+        """Analyse a batch and make it stand, in one step with its acknowledgement."""
+        started = time.perf_counter()
+        async with self._turn:
+            assert self._analysis is not None
+            fresh = await self._not_seen_before(batch)
+            looked = await asyncio.to_thread(self._analysis.look, fresh)
+            told = await self._told(looked.events)
+            now = self._runtime.clock.now()
+            concluded = self._analysis.conclude(looked, told, now)
+            commands = self._settlement.batch(
+                concluded, self._analysis.index, self._runtime.config, now
+            )
+            await self._lease.write(commands + self._queue.done_commands(items))
+        metrics.ANALYSE_SECONDS.observe(time.perf_counter() - started)
+        count(concluded.outcomes, now)
+
+    async def _not_seen_before(self, batch: Sequence[EmbeddedStory]) -> list[EmbeddedStory]:
+        """Drop stories that were settled before, and repeats within the batch."""
+        known = await self._archive.known([item.story.id for item in batch])
+        fresh: dict[str, EmbeddedStory] = {}
+        for item in batch:
+            if item.story.id not in known:
+                fresh.setdefault(item.story.id, item)
+        return list(fresh.values())
+
+    async def _told(self, events: set[str]) -> dict[ToldKey, Told]:
+        rows = await self._archive.told(events)
+        return {key: Told.from_dict(json.loads(text)) for key, text in rows.items()}
+
+    async def _let_lapse(self) -> None:
+        """Let alerts that waited too long for a second source go, with their reason."""
+        now = self._runtime.clock.now()
+        async with self._turn:
+            due = {key for key, until in (await self._archive.pending()).items() if until <= now}
+            if not due or self._analysis is None:
+                return
+            told = await self._told({event for _, event in due})
+            commands: list[Command] = []
+            for topic, event in due:
+                state = told.get((topic, event))
+                settings = self._runtime.config.topic(topic)
+                lapsed = lapse(state, settings, now) if state and settings else None
+                if lapsed and lapsed.told and lapsed.suppression:
+                    changed = {(topic, event): lapsed.told}
+                    commands += self._settlement.told(changed, self._runtime.config)
+                    metrics.SUPPRESSIONS.labels(reason=lapsed.suppression.reason).inc()
+                else:
+                    commands += self._archive.pending_commands(topic, event, None)
+            await self._lease.write(commands)
