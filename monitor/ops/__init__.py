@@ -1,0 +1,1 @@
+"""What operators should hear before the newsroom does: pure decisions of the watchdog."""
