@@ -1,0 +1,122 @@
+"""Digests: when the next one is due, what goes together, and in which order. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+from apscheduler.triggers.cron import CronTrigger
+
+from monitor.config.schema import Config, DigestPlan, Route
+from monitor.model import Alert, Notification
+from monitor.reasons import AlertReason
+
+PAGE = 20  # alerts in one message: stays well inside Slack's 50 blocks and 13,000 characters
+_URGENCY = {"critical": 3, "high": 2, "normal": 1, "low": 0}
+_REASON = {
+    AlertReason.CORRECTION: 3,
+    AlertReason.FIRST: 2,
+    AlertReason.CORROBORATED: 1,
+    AlertReason.DEVELOPMENT: 1,
+}
+_WEEK = ("sun", "mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+def next_digest(plan: DigestPlan, now: float) -> float:
+    """Return when `plan` fires next, strictly after `now` (Unix seconds).
+
+    Raises:
+        ValueError: the five fields cannot be read, or never come true.
+    """
+    trigger = _trigger(plan.cron, plan.timezone)
+    moment = datetime.fromtimestamp(now + 0.001, ZoneInfo(plan.timezone))
+    due = trigger.get_next_fire_time(None, moment)
+    if due is None:
+        raise ValueError(f"the schedule {plan.cron!r} never comes true")
+    return float(due.timestamp())
+
+
+@lru_cache(maxsize=256)
+def _trigger(cron: str, timezone: str) -> CronTrigger:
+    fields = cron.split()
+    if len(fields) == 5:
+        # APScheduler counts the week from Monday, cron from Sunday: names mean the same to both.
+        fields[4] = _named_days(fields[4])
+    return CronTrigger.from_crontab(" ".join(fields), timezone=ZoneInfo(timezone))
+
+
+def _named_days(field: str) -> str:
+    parts = []
+    for part in field.split(","):
+        span, _, step = part.partition("/")
+        ends = span.split("-")
+        if all(end.isdigit() and int(end) < len(_WEEK) for end in ends):
+            first, last = int(ends[0]), int(ends[-1])
+            days = [_WEEK[day] for day in range(first, last + 1, int(step or 1))]
+            parts.extend(days)
+        else:
+            parts.append(part)
+    return ",".join(dict.fromkeys(parts))
+
+
+def plans_by_channel(config: Config) -> dict[str, tuple[DigestPlan, ...]]:
+    """Return the digest plans of the routing tree for each channel they send to."""
+    found: dict[str, dict[DigestPlan, None]] = {}
+
+    def walk(node: Route, plan: DigestPlan | None, channels: tuple[str, ...]) -> None:
+        plan, channels = node.digest or plan, node.to or channels
+        if plan is not None:
+            for channel in channels or tuple(config.channels):
+                found.setdefault(channel, {})[plan] = None
+        for child in node.routes:
+            walk(child, plan, channels)
+
+    walk(config.route, None, ())
+    return {channel: tuple(plans) for channel, plans in found.items()}
+
+
+def rank(alert: Alert) -> tuple[float, ...]:
+    """Return the sort key by which alerts stand in a digest, best first.
+
+    Urgency counts first, then corrections before first reports before the rest, then the number of
+    independent sources, then the score, then age (newest first).
+    """
+    return (
+        -_URGENCY.get(alert.urgency, 1),
+        -_REASON.get(alert.reason, 0),
+        -len(alert.sources),
+        -alert.score,
+        -alert.decided_at,
+    )
+
+
+def fold(members: Sequence[Notification], title: str, now: float) -> list[Notification]:
+    """Return the digest that stands for `members`: one notification for each page.
+
+    Its id follows from the members alone, so folding twice makes one digest. Page 2 and later go
+    under the first.
+    """
+    channel = members[0].channel
+    alerts = sorted(
+        (alert for member in members for alert in (member.alert, *member.alerts) if alert),
+        key=rank,
+    )
+    digest = hashlib.sha256("\n".join(sorted(m.id for m in members)).encode()).hexdigest()[:20]
+    pages = [tuple(alerts[start : start + PAGE]) for start in range(0, len(alerts), PAGE)]
+    first = f"digest-{digest}@{channel}"
+    return [
+        Notification(
+            id=first if number == 0 else f"digest-{digest}-{number + 1}@{channel}",
+            channel=channel,
+            kind="digest",
+            alerts=page,
+            notice=title if len(pages) == 1 else f"{title} ({number + 1} of {len(pages)})",
+            follows=first if number else "",
+            created_at=now,
+            due=now + number * 0.001,
+        )
+        for number, page in enumerate(pages)
+    ]

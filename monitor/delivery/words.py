@@ -1,0 +1,210 @@
+"""The words all channels share: one alert, told in the same few words everywhere. Pure.
+
+Everything here takes hostile text and gives plain text: no control characters, no direction
+overrides, one line, bounded length. How it is escaped is each renderer's own business.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from urllib.parse import quote, urlsplit, urlunsplit
+
+from monitor.model import Alert, Notification
+from monitor.reasons import AlertReason
+from monitor.text import one_line
+
+HEADLINE = 300
+EVIDENCE = 420
+_DOT = {"critical": "🔴", "high": "🟠", "normal": "🔵", "low": "⚪"}
+COLOUR = {"critical": "#c4314b", "high": "#c8701a", "normal": "#2a6fbb", "low": "#7a828c"}
+REASON = {
+    AlertReason.FIRST: "first report",
+    AlertReason.DEVELOPMENT: "development",
+    AlertReason.CORROBORATED: "corroborated",
+    AlertReason.CORRECTION: "correction",
+}
+_WORD = re.compile(r"\w+", re.UNICODE)
+_TERM = re.compile(r"\w+\*?", re.UNICODE)
+_COMMON = frozenset(
+    ["about", "after", "again", "against", "amid", "also", "among", "been", "before", "being", "between", "could", "does", "down", "during", "each", "from", "have", "having", "here", "into", "just", "more", "most", "near", "only", "other", "over", "same", "says", "said", "should", "some", "such", "than", "that", "their", "them", "then", "there", "these", "they", "this", "those", "through", "under", "until", "very", "were", "what", "when", "where", "which", "while", "will", "with", "would", "your"]
+)
+
+
+def headline(alert: Alert) -> str:
+    """Return the headline, never empty."""
+    return one_line(alert.story.title, HEADLINE) or "(no headline)"
+
+
+def outlet(alert: Alert) -> str:
+    """Return the outlet's name as readers know it, never empty."""
+    story = alert.story
+    return one_line(story.source or story.feed_id or urlsplit(story.url).netloc, 60) or "unknown"
+
+
+def topic(alert: Alert) -> str:
+    """Return the topic's name, never empty."""
+    return one_line(alert.topic_name or alert.topic, 100) or "(no topic)"
+
+
+def dot(urgency: str) -> str:
+    """Return the one mark of urgency."""
+    return _DOT.get(urgency, _DOT["normal"])
+
+
+def link(url: str) -> str:
+    """Return `url`, percent-encoded, if it is plain http(s) without userinfo; else ""."""
+    try:
+        parts = urlsplit("".join(char for char in url.strip() if char.isprintable()))
+        host = parts.hostname or ""
+        port = parts.port
+        if parts.scheme not in ("http", "https") or not host or len(url) > 2000:
+            return ""
+        name = f"[{host}]" if ":" in host else host.encode("idna").decode("ascii")
+    except (ValueError, UnicodeError):
+        return ""
+    if not re.fullmatch(r"[A-Za-z0-9._\-\[\]:%]+", name):
+        return ""
+    netloc = f"{name}:{port}" if port else name
+    safe = "/:@!$&'()*+,;=~-._?%[]"
+    path = quote(parts.path, safe=safe)
+    query = quote(parts.query, safe=safe)
+    done = urlunsplit((parts.scheme, netloc, path, query, quote(parts.fragment, safe=safe)))
+    return done if len(done) <= 2000 else ""
+
+
+def age(seconds: float) -> str:
+    """Return an age in a few letters: "12 s", "4 min", "3 h", "2 days"."""
+    seconds = max(0.0, seconds)
+    for limit, unit, name in ((90, 1, "s"), (5400, 60, "min"), (129600, 3600, "h")):
+        if seconds < limit:
+            return f"{round(seconds / unit)} {name}"
+    return f"{round(seconds / 86400)} days"
+
+
+def clock(at: float) -> str:
+    """Return an instant as "14:03:09 UTC"; "?" for 0."""
+    return datetime.fromtimestamp(at, UTC).strftime("%H:%M:%S UTC") if at > 0 else "?"
+
+
+def day_clock(at: float) -> str:
+    """Return an instant as "5 Jan 2026, 14:03 UTC"."""
+    moment = datetime.fromtimestamp(at, UTC)
+    return f"{moment.day} {moment:%b %Y, %H:%M} UTC"
+
+
+def sources_line(alert: Alert) -> str:
+    """Return "3 independent sources: BBC, Reuters, Ukrinform", and copies if there are any."""
+    names = [name for name in (one_line(name, 40) for name in alert.sources) if name]
+    count = max(len(names), 1)
+    shown = ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
+    head = "1 source" if count == 1 else f"{count} independent sources"
+    line = f"{head}: {shown}" if shown and count > 1 else head
+    copies = alert.story_count - count
+    return f"{line} · {alert.story_count} stories" if copies > 0 else line
+
+
+def why_line(alert: Alert) -> str:
+    """Return why it matched, in a few words."""
+    parts = []
+    if alert.terms:
+        words = ", ".join(one_line(term, 30) for term in alert.terms[:6])
+        parts.append(f"words: {words}")
+    if alert.nearest:
+        parts.append(f"close to “{one_line(alert.nearest, 80)}”")
+    parts.append(f"score {percent(alert.score)}, line {percent(alert.line)}")
+    return " · ".join(parts)
+
+
+def percent(score: float) -> str:
+    """Return a score from 0 to 1 as "83 %"."""
+    return f"{round(100 * score)} %"
+
+
+def times(alert: Alert) -> list[tuple[str, float]]:
+    """Return the latency receipt: (word, instant), left out where unknown."""
+    story = alert.story
+    steps = (("published", story.published), ("seen", story.seen_at), ("alerted", alert.decided_at))
+    return [(word, at) for word, at in steps if at > 0]
+
+
+def status_line(alert: Alert) -> str:
+    """Return what the reason adds: "first report", "correction", "corroborated · 5 sources"."""
+    count = len(alert.sources)
+    return REASON[alert.reason] + (f" · {count} sources" if count > 1 else "")
+
+
+def evidence(alert: Alert) -> list[tuple[str, bool]]:
+    """Return the evidence as runs of (text, marked); [] if it is but the headline again.
+
+    Marked are the topic's own terms where they stand, else the words that the evidence shares
+    with the phrase of the topic nearest to it.
+    """
+    text = one_line(alert.evidence, EVIDENCE)
+    if not text or text == headline(alert):
+        return []
+    return marked(text, alert.terms, f"{alert.nearest} {alert.topic_name}")
+
+
+def marked(text: str, terms: Sequence[str], phrase: str) -> list[tuple[str, bool]]:
+    """Split `text` into runs and mark `terms` (`word*` by prefix), else words shared with `phrase`.
+
+    The runs joined are `text` again.
+    """
+    spans: list[tuple[int, int]] = []
+    for term in terms:
+        wanted = _TERM.findall(one_line(term, 80).casefold())
+        if wanted:
+            spans.extend(_places(text, wanted))
+    if not spans:
+        stems = {word.casefold()[:6] for word in _WORD.findall(phrase) if _telling(word)}
+        spans = [
+            match.span()
+            for match in _WORD.finditer(text)
+            if _telling(match[0]) and match[0].casefold()[:6] in stems
+        ]
+    runs: list[tuple[str, bool]] = []
+    at = 0
+    for start, end in sorted(spans):
+        if start < at:
+            continue
+        runs += [(text[at:start], False)] if start > at else []
+        runs.append((text[start:end], True))
+        at = end
+    return runs + ([(text[at:], False)] if at < len(text) else [])
+
+
+def _telling(word: str) -> bool:
+    return len(word) >= 4 and word.casefold() not in _COMMON
+
+
+def _places(text: str, wanted: list[str]) -> list[tuple[int, int]]:
+    words = list(_WORD.finditer(text))
+    places = []
+    for start in range(len(words) - len(wanted) + 1):
+        pairs = zip(words[start : start + len(wanted)], wanted, strict=True)
+        if all(
+            found[0].casefold().startswith(word[:-1])
+            if word.endswith("*")
+            else found[0].casefold() == word
+            for found, word in pairs
+        ):
+            places.append((words[start].start(), words[start + len(wanted) - 1].end()))
+    return places
+
+
+def subject(notification: Notification) -> str:
+    """Return one line that says it all: for subjects, and where a screen shows one line only."""
+    alert = notification.alert
+    if alert is None:
+        return one_line(notification.notice, 150) or "Wirewatch"
+    return one_line(f"{topic(alert)}: {headline(alert)}", 180)
+
+
+def by_topic(alerts: Sequence[Alert]) -> list[tuple[str, list[list[Alert]]]]:
+    """Return `(topic, events)` in the order given, the alerts of one event together."""
+    topics: dict[str, dict[str, list[Alert]]] = {}
+    for alert in alerts:
+        topics.setdefault(topic(alert), {}).setdefault(alert.event, []).append(alert)
+    return [(name, list(events.values())) for name, events in topics.items()]

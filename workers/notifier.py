@@ -1,0 +1,269 @@
+"""The notifier: tells each channel what waits for it in the outbox.
+
+Every channel has a task of its own, so that a slow or dead one delays no other. Any number of
+notifiers may run: a channel's lease says which of them sends to it, and another takes over within
+seconds of its death.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from redis.exceptions import RedisError
+
+from monitor import metrics
+from monitor.alerts.digest import next_digest, plans_by_channel
+from monitor.alerts.route import TERMINAL
+from monitor.config.schema import Channel as ChannelSettings
+from monitor.config.schema import TerminalChannel
+from monitor.deliver import ChannelSender
+from monitor.delivery.build import build
+from monitor.delivery.channel import Channel, ChannelUnusable
+from monitor.errors import LeaseLost
+from monitor.logs import get_logger, redact
+from monitor.model import Notification
+from monitor.reasons import DeliveryReason
+from monitor.store.lease import Lease
+from monitor.store.outbox import LEASE_SECONDS, OutboxStore
+from monitor.store.silences import SilenceStore
+from workers.runtime import Runtime
+
+log = get_logger(__name__)
+
+LOOK_EVERY = 0.2
+GAUGES_EVERY = 5.0
+STANDBY = 1.0
+STOP_WITHIN = 6.0
+
+
+@dataclass(slots=True)
+class _Line:
+    """One channel at work: its settings, its task, and the bell that says something is due."""
+
+    settings: ChannelSettings
+    bell: asyncio.Event = field(default_factory=asyncio.Event)
+    closing: asyncio.Event = field(default_factory=asyncio.Event)
+    task: asyncio.Task[None] | None = None
+
+
+class Notifier:
+    """Delivers until the runtime stops.
+
+    Args:
+        runtime: what the process stands on.
+    """
+
+    name = "notifier"
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        keep = runtime.config.store.keep_receipts
+        self._outbox = OutboxStore(runtime.store, runtime.keys, keep)
+        self._silences = SilenceStore(runtime.store, runtime.keys)
+        self._lines: dict[str, _Line] = {}
+        self._closed: set[asyncio.Task[None]] = set()
+        self._unknown: set[str] = set()
+
+    async def run(self) -> None:
+        """Look for due notifications and ring the channels' bells until stopping."""
+        next_gauges = 0.0
+        try:
+            while not self._runtime.stopping.is_set():
+                try:
+                    self._follow_config()
+                    await self._ring()
+                    now = self._runtime.clock.now()
+                    if now >= next_gauges:
+                        next_gauges = now + GAUGES_EVERY
+                        await self._say_nothing_new(now)
+                        await self._measure(now)
+                except (RedisError, OSError) as error:
+                    log.warning("store_unreachable", worker=self.name, error=redact(str(error)))
+                    await self._runtime.wait_or_stop(1.0)
+                await self._runtime.wait_or_stop(LOOK_EVERY)
+        finally:
+            await self._stop()
+
+    def _follow_config(self) -> None:
+        """Start channels that are new or changed; let go of those that are gone."""
+        wanted: dict[str, ChannelSettings] = {TERMINAL: TerminalChannel(type="terminal")}
+        wanted |= self._runtime.config.channels
+        for name, line in list(self._lines.items()):
+            if wanted.get(name) != line.settings:
+                log.info("channel_closed", channel=name)
+                self._close(self._lines.pop(name))
+        for name, settings in wanted.items():
+            if name not in self._lines:
+                line = _Line(settings)
+                line.task = asyncio.create_task(self._serve(name, line), name=f"channel:{name}")
+                self._lines[name] = line
+
+    async def _ring(self) -> None:
+        now = self._runtime.clock.now()
+        for name, due in (await self._outbox.first_due(list(self._lines))).items():
+            if due <= now:
+                self._lines[name].bell.set()
+
+    # --- one channel
+
+    async def _serve(self, name: str, line: _Line) -> None:
+        """Hold the channel's lease and send, for as long as the line is open."""
+        channel = await self._open(name, line)
+        if channel is None:
+            return
+        lease = self._outbox.lease(name)
+        try:
+            while not self._done(line):
+                try:
+                    if not await lease.take():
+                        await self._wait(line, STANDBY)
+                        continue
+                    async with _renewed(lease):
+                        await self._send_all(name, line, channel, lease)
+                except LeaseLost:
+                    log.warning("lease_lost", channel=name)
+                except (RedisError, OSError) as error:
+                    log.warning("store_unreachable", channel=name, error=redact(str(error)))
+                    await self._wait(line, 1.0)
+                except Exception:  # never let one channel's fault end its service
+                    log.exception("channel_failed", channel=name)
+                    await self._wait(line, 2.0)
+        finally:
+            with suppress(RedisError, OSError):
+                await lease.drop()
+            await channel.aclose()
+
+    async def _open(self, name: str, line: _Line) -> Channel | None:
+        try:
+            return build(line.settings)
+        except (ChannelUnusable, ValueError, OSError, ImportError) as error:
+            detail = redact(str(error))
+            log.error("channel_unusable", channel=name, detail=detail)
+            state = {
+                "state": f"broken:{DeliveryReason.MISCONFIGURED}",
+                "reason": DeliveryReason.MISCONFIGURED.value,
+                "detail": detail,
+                "since": self._runtime.clock.now(),
+            }
+            with suppress(RedisError, OSError):
+                await self._runtime.store.hset(self._runtime.keys("channel", name), mapping=state)
+            return None
+
+    async def _send_all(self, name: str, line: _Line, channel: Channel, lease: Lease) -> None:
+        sender = ChannelSender(
+            name,
+            channel,
+            self._outbox,
+            self._silences,
+            lease,
+            self._runtime.clock,
+            lambda: self._runtime.config,
+            lambda: self._done(line),
+        )
+        await sender.start()
+        while not self._done(line):
+            line.bell.clear()
+            pause = await sender.step()
+            if pause > 0:
+                await self._wait(line, pause, line.bell if pause >= 1.0 else None)
+
+    async def _wait(self, line: _Line, seconds: float, bell: asyncio.Event | None = None) -> None:
+        """Wait `seconds`, or until the bell rings, or until there is no more to do."""
+        waits = [self._runtime.stopping.wait(), line.closing.wait()]
+        waits += [bell.wait()] if bell is not None else []
+        await _first_of(waits, seconds)
+
+    def _done(self, line: _Line) -> bool:
+        return self._runtime.stopping.is_set() or line.closing.is_set()
+
+    # --- what is said of the whole
+
+    async def _say_nothing_new(self, now: float) -> None:
+        """Where a digest asks for it, say that there was nothing new."""
+        for channel, plans in plans_by_channel(self._runtime.config).items():
+            for plan in plans:
+                fired = next_digest(plan, now - 60.0)
+                if not plan.say_nothing_new or fired > now - 2 * GAUGES_EVERY:
+                    continue
+                if await self._outbox.last_digest(channel) < fired:
+                    await self._outbox.put([_nothing_new(channel, fired, now)])
+
+    async def _measure(self, now: float) -> None:
+        for name, line in self._lines.items():
+            metrics.OUTBOX_WAITING.labels(channel=name).set(await self._outbox.waiting(name))
+            due = (await self._outbox.first_due([name])).get(name, now)
+            metrics.OUTBOX_OLDEST.labels(channel=name).set(max(0.0, now - due))
+            if line.task is not None and line.task.done() and not line.task.cancelled():
+                line.task.exception()
+        for name in await self._outbox.channels() - set(self._lines) - self._unknown:
+            if waiting := await self._outbox.waiting(name):
+                log.warning("channel_not_configured", channel=name, waiting=waiting)
+                self._unknown.add(name)
+
+    # --- the end
+
+    def _close(self, line: _Line) -> None:
+        line.closing.set()
+        if line.task is not None:
+            self._closed.add(line.task)
+            line.task.add_done_callback(self._closed.discard)
+
+    async def _stop(self) -> None:
+        """Let sends in progress finish for a few seconds; what is cut short is looked up later."""
+        for line in self._lines.values():
+            self._close(line)
+        tasks = set(self._closed)
+        if not tasks:
+            return
+        _, late = await asyncio.wait(tasks, timeout=STOP_WITHIN)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._lines.clear()
+
+
+class _renewed:
+    """Keeps a lease renewed while the block runs."""
+
+    def __init__(self, lease: Lease) -> None:
+        self._lease = lease
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> None:
+        self._task = asyncio.create_task(self._renew())
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+
+    async def _renew(self) -> None:
+        while True:
+            await asyncio.sleep(LEASE_SECONDS / 4)
+            with suppress(RedisError, OSError):
+                await self._lease.take()
+
+
+def _nothing_new(channel: str, fired: float, now: float) -> Notification:
+    return Notification(
+        id=f"nothing-new-{int(fired)}@{channel}",
+        channel=channel,
+        kind="notice",
+        notice="Nothing new since the last digest.",
+        created_at=now,
+        due=now,
+    )
+
+
+async def _first_of(waits: list[Coroutine[Any, Any, Any]], seconds: float) -> None:
+    tasks = [asyncio.ensure_future(wait) for wait in waits]
+    try:
+        await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
