@@ -135,7 +135,21 @@ def _build(name: str, runtime: Runtime, options: RunOptions) -> Worker:
 
 
 def _side_tasks(runtime: Runtime, options: RunOptions) -> list[Worker]:
-    return []
+    """Heartbeat, HTTP and, where everything is in this process, the first look round."""
+    from workers.heartbeat import Heartbeat
+
+    sides: list[Worker] = [Heartbeat(runtime, options.stages)]
+    if runtime.config.ops.http_port:
+        from workers.http import HttpServer
+
+        sides.append(HttpServer(runtime, options.stages))
+    if options.all_in_one:
+        from rich.console import Console
+
+        from workers.first_look import FirstLook
+
+        sides.append(FirstLook(runtime, Console().print))
+    return sides
 
 
 def _listen_for_signals(runtime: Runtime, watch: ConfigWatch) -> None:

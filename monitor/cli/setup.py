@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
@@ -12,6 +14,10 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from monitor.config.schema import Config
+    from monitor.store.client import Redis
+    from monitor.store.keys import Keys
+
+T = TypeVar("T")
 
 config_option = click.option(
     "--config",
@@ -40,6 +46,51 @@ def load_or_exit(folder: Path) -> Config:
         return load_config(folder)
     except ConfigError as error:
         fail(str(error))
+
+
+@asynccontextmanager
+async def open_store(config: Config) -> AsyncIterator[tuple[Redis, Keys]]:
+    """Yield a client of the configured store and its key names.
+
+    An embedded store that runs is joined; one that does not is started for as long as needed.
+    """
+    import asyncio
+
+    from monitor.store.client import connect
+    from monitor.store.embedded import EmbeddedStore, find_running
+    from monitor.store.keys import Keys
+
+    embedded = None
+    if config.store.url is not None:
+        url = config.store.url.get_secret_value()
+    elif (running := find_running(config.store.data_dir)) is not None:
+        url = running
+    else:
+        embedded = EmbeddedStore(config.store.data_dir)
+        url = await asyncio.to_thread(embedded.start)
+    client = connect(url)
+    try:
+        yield client, Keys(config.store.prefix)
+    finally:
+        await client.aclose()
+        if embedded is not None:
+            await asyncio.to_thread(embedded.stop)
+
+
+def run_async(work: Coroutine[Any, Any, T]) -> T:
+    """Run a command's coroutine; what goes wrong on purpose is one line and exit code 2."""
+    import asyncio
+
+    from redis.exceptions import RedisError
+
+    from monitor.errors import WirewatchError
+
+    try:
+        return asyncio.run(work)
+    except WirewatchError as error:
+        fail(str(error))
+    except (RedisError, OSError) as error:
+        fail(f"the store does not answer ({error}); check REDIS_URL, and that it is running")
 
 
 def console(*, stderr: bool = False) -> Console:

@@ -10,6 +10,7 @@ import hashlib
 import json
 import time
 from collections.abc import AsyncIterator, Iterable, Sequence
+from typing import Any
 
 from monitor.codec import pack_embedded, pack_vectors, unpack_embedded, unpack_vectors
 from monitor.model import EmbeddedStory, Vector
@@ -124,7 +125,7 @@ class AnalysisStore:
         rows = await self._client.hgetall(self._keys("event", event))
         return [name.decode() for name, _ in sorted(rows.items(), key=lambda row: float(row[1]))]
 
-    async def story(self, story_id: str) -> tuple[EmbeddedStory, dict[str, object]] | None:
+    async def story(self, story_id: str) -> tuple[EmbeddedStory, dict[str, Any]] | None:
         """Return an archived story and the decision record, or None."""
         row = await self._client.hgetall(self._keys("story", story_id))
         return (unpack_embedded(row), json.loads(row.get(b"decision", b"{}"))) if row else None

@@ -1,0 +1,28 @@
+"""Numbers and instants as people read them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+
+def moment(at: float) -> str:
+    """Return an instant as "2026-03-01 14:05:09 UTC", or "-" for none."""
+    if not at:
+        return "-"
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def span(seconds: float) -> str:
+    """Return a duration in its largest fitting unit: "45 s", "12 min", "3 h", "2 d"."""
+    if seconds < 90:
+        return f"{max(0, seconds):.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    if seconds < 172_800:
+        return f"{seconds / 3600:.0f} h"
+    return f"{seconds / 86400:.0f} d"
+
+
+def ago(at: float, now: float) -> str:
+    """Return how long ago an instant was, or "never"."""
+    return f"{span(now - at)} ago" if at else "never"
