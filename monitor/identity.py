@@ -9,6 +9,8 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
+from functools import cache, lru_cache
+from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
 
 CONTENT_VERSION = "1"
@@ -46,8 +48,17 @@ def canonical_url(url: str) -> str:
     if ":" in host:
         host = f"[{host}]"
     netloc = host if port in (None, _DEFAULT_PORTS[scheme]) else f"{host}:{port}"
-    path = _SLASHES.sub("/", quote(unquote(parts.path, errors="surrogateescape"), safe=_UNSAFE,
-                                   errors="surrogateescape")) or "/"
+    path = (
+        _SLASHES.sub(
+            "/",
+            quote(
+                unquote(parts.path, errors="surrogateescape"),
+                safe=_UNSAFE,
+                errors="surrogateescape",
+            ),
+        )
+        or "/"
+    )
     query = ""
     if parts.query:
         pairs = parse_qsl(parts.query, keep_blank_values=True, errors="surrogateescape")
@@ -91,7 +102,7 @@ def folded(text: str) -> str:
 
 
 def content_hash(title: str, summary: str, content: str) -> str:
-    """Return the versioned hash of what an entry says; punctuation, case and spacing don't count."""
+    """Return the versioned hash of what an entry says; letters and digits count."""
     return CONTENT_VERSION + digest(folded(title), folded(summary), folded(content))
 
 
@@ -114,3 +125,19 @@ def story_id(feed_id: str, key: str, content: str = "") -> str:
     `content` (a content hash) is given for revisions only.
     """
     return "s" + digest(feed_id, key, content, size=10)
+
+
+@cache
+def _suffixes() -> Any:
+    import tldextract  # a tenth of a second that few commands need
+
+    return tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None)  # the list it ships with
+
+
+@lru_cache(maxsize=65_536)
+def site(host: str) -> str:
+    """Return the registrable domain of a host name ("feeds.bbci.co.uk" → "bbci.co.uk").
+
+    Addresses and names without a public suffix are their own site.
+    """
+    return str(_suffixes()(host).top_domain_under_public_suffix) or host

@@ -28,7 +28,7 @@ def strip_invisible(text: str) -> str:
 
 
 def one_line(text: str, limit: int = 0) -> str:
-    """Return `text` as one clean line; longer than `limit` characters it is cut with an ellipsis."""
+    """Return `text` as one clean line; cut with "…" beyond `limit`."""
     line = _SPACES.sub(" ", strip_invisible(text)).strip()
     return shorten(line, limit) if limit else line
 

@@ -132,10 +132,10 @@ class _Connection:
                     )
         except h11.ProtocolError as error:
             raise FetchError(FetchReason.PROTOCOL_ERROR, f"not valid HTTP: {error}") from None
-        except (OSError, EOFError) as error:
-            raise FetchError(
-                FetchReason.PROTOCOL_ERROR, f"the connection broke: {error}"
-            ) from None
+        except TimeoutError:
+            raise FetchError(FetchReason.TIMEOUT, "the server did not answer in time") from None
+        except OSError as error:
+            raise FetchError(FetchReason.PROTOCOL_ERROR, f"the connection broke: {error}") from None
 
     def _send(self, event: h11.Event) -> None:
         data = self._h11.send(event)
@@ -165,11 +165,9 @@ class _Connection:
         except h11.ProtocolError as error:
             raise FetchError(FetchReason.PROTOCOL_ERROR, f"not valid HTTP: {error}") from None
         except TimeoutError:
-            raise
+            raise FetchError(FetchReason.TIMEOUT, "the server stopped in mid-answer") from None
         except OSError as error:
-            raise FetchError(
-                FetchReason.PROTOCOL_ERROR, f"the connection broke: {error}"
-            ) from None
+            raise FetchError(FetchReason.PROTOCOL_ERROR, f"the connection broke: {error}") from None
 
     def close(self) -> None:
         self._writer.close()

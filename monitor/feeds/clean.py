@@ -28,7 +28,9 @@ _CLEANER = nh3.Cleaner(
     link_rel=None,
     strip_comments=True,
 )
-_BLOCK_TAG = re.compile(r"</?(?:" + "|".join(sorted(_BLOCKS - {"br"}, key=len, reverse=True)) + r")>")
+_BLOCK_TAG = re.compile(
+    r"</?(?:" + "|".join(sorted(_BLOCKS - {"br"}, key=len, reverse=True)) + r")>"
+)
 _CELL_TAG = re.compile(r"</?t[dh]>|<br>")
 _MARKUP = re.compile(r"[<&]")
 _TAG = re.compile(r"<[a-zA-Z!/]")

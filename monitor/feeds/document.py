@@ -89,7 +89,7 @@ class ParsedFeed:
         Raises:
             KeyError, TypeError: the data is not such a dict.
         """
-        from monitor.model import Entry  # noqa: PLC0415 - parser processes never come here
+        from monitor.model import Entry  # parser processes never come here
 
         entries = tuple(Entry(**item) for item in data["items"])
         known = {name: data[name] for name in cls.__slots__ if name in data}

@@ -15,7 +15,8 @@ _ROOT = re.compile(
 )
 _LOOK = 8_192
 _WALL = re.compile(
-    rb"cf-mitigated|challenge-platform|cf-chl-|just a moment\.\.\.|attention required! \| cloudflare|"
+    rb"cf-mitigated|challenge-platform|cf-chl-|just a moment\.\.\.|"
+    rb"attention required! \| cloudflare|"
     rb"captcha|_incapsula_resource|px-captcha|datadome|are you a robot|verify you are human|"
     rb"access denied",
     re.IGNORECASE,

@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import sys
+from typing import Any
 
 from monitor.config.schema import PollingSettings
 from monitor.errors import ParseError
@@ -53,6 +54,8 @@ class ParserPool:
             try:
                 async with asyncio.timeout(self._settings.parse_timeout):
                     reply = await child.ask(body, url, content_type, kind)
+                    if reply.get("reason") == FetchReason.PARSE_MEMORY:
+                        raise ParseError(FetchReason.PARSE_MEMORY, str(reply["message"]))
             except TimeoutError:
                 raise ParseError(
                     FetchReason.PARSE_TIMEOUT,
@@ -72,13 +75,15 @@ class ParserPool:
             reason = FetchReason(str(reply["reason"]))
             raise ParseError(reason, str(reply["message"]))
         try:
-            return ParsedFeed.from_dict(reply["ok"])  # type: ignore[arg-type]
+            return ParsedFeed.from_dict(reply["ok"])
         except (KeyError, TypeError) as error:
             raise ParseError(FetchReason.PARSE_FAILED, f"unreadable result ({error})") from None
 
     async def warm(self) -> None:
         """Start every process now, so that the first documents need not wait."""
-        await asyncio.gather(*(self.parse(_NOTHING, "http://localhost/") for _ in range(self._size)))
+        await asyncio.gather(
+            *(self.parse(_NOTHING, "http://localhost/") for _ in range(self._size))
+        )
 
     async def aclose(self) -> None:
         """Kill the parser processes."""
@@ -130,7 +135,7 @@ class _Child:
 
     async def ask(
         self, body: bytes, url: str, content_type: str, kind: str
-    ) -> dict[str, dict[str, object]]:
+    ) -> dict[str, Any]:
         stdin, stdout = self._process.stdin, self._process.stdout
         assert stdin is not None
         assert stdout is not None
@@ -169,4 +174,8 @@ def _bare_environment() -> dict[str, str]:
     # No secrets of ours in a process that reads hostile documents.
     keep = ("PATH", "PYTHONPATH", "VIRTUAL_ENV", "LANG", "LC_ALL", "HOME", "SYSTEMROOT")
     bare = {name: os.environ[name] for name in keep if name in os.environ}
-    return bare | {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONIOENCODING": "utf-8", "MALLOC_ARENA_MAX": "1"}
+    return bare | {
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONIOENCODING": "utf-8",
+        "MALLOC_ARENA_MAX": "1",
+    }

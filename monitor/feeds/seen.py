@@ -1,0 +1,45 @@
+"""What is remembered of an entry, and how it is written down."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+_KEPT_HASHES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class SeenEntry:
+    """One known entry. `day` is the last day (since the epoch) it was noted in the document.
+
+    `origin` is the key under which its story was made (it differs from the entry's own key when
+    the publisher rewrote its GUID or link). `hashes` are the last few contents, newest first, so
+    that a publisher who serves two versions in turn does not revise for ever.
+    """
+
+    day: int
+    origin: str
+    link: str
+    hashes: tuple[str, ...]
+
+    def with_content(self, content: str) -> SeenEntry:
+        """Return this entry with one more known content."""
+        rest = tuple(known for known in self.hashes if known != content)
+        return SeenEntry(self.day, self.origin, self.link, (content, *rest)[:_KEPT_HASHES])
+
+    def encode(self) -> str:
+        """Return the stored form."""
+        return f"{self.day}|{self.origin}|{self.link}|{','.join(self.hashes)}"
+
+    @classmethod
+    def decode(cls, text: str) -> Self:
+        """Rebuild from `encode`; a damaged record still counts as known."""
+        day, _, rest = text.partition("|")
+        origin, _, rest = rest.partition("|")
+        link, _, hashes = rest.partition("|")
+        known = tuple(part for part in hashes.split(",") if part)
+        return cls(int(day) if day.isdigit() else 0, origin, link, known)
+
+
+Seen = Mapping[str, SeenEntry]

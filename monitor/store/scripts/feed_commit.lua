@@ -1,0 +1,34 @@
+-- Commit one poll: what was seen, the stories that follow, the state that covers both, the next
+-- due time and the host's freedom, all or nothing.
+-- KEYS  state, seen, due, stories stream, host slot, site hold
+-- ARGV  id, expected version, new version, next due,
+--       host free at, host slot ttl ms, hold until ("" for none), hold ttl ms,
+--       f, f/2 x (state field, value), n, n x (entry key, record), m, m x entry key to forget,
+--       s, s x story
+-- Replies 1, or 0 if another poller committed first (then only the host is freed).
+redis.call('SET', KEYS[5], 'f ' .. ARGV[5], 'PX', ARGV[6])
+if (redis.call('HGET', KEYS[1], 'version') or '0') ~= ARGV[2] then return 0 end
+
+local at = 9
+local fields = tonumber(ARGV[at])
+redis.call('HSET', KEYS[1], unpack(ARGV, at + 1, at + fields))
+at = at + fields + 1
+for _ = 1, tonumber(ARGV[at]) do
+  redis.call('HSET', KEYS[2], ARGV[at + 1], ARGV[at + 2])
+  at = at + 2
+end
+at = at + 1
+for _ = 1, tonumber(ARGV[at]) do
+  redis.call('HDEL', KEYS[2], ARGV[at + 1])
+  at = at + 1
+end
+at = at + 1
+for _ = 1, tonumber(ARGV[at]) do
+  redis.call('XADD', KEYS[4], '*', 'story', ARGV[at + 1])
+  at = at + 1
+end
+redis.call('HSET', KEYS[1], 'version', ARGV[3])
+-- XX: a feed taken out of the configuration meanwhile stays out.
+redis.call('ZADD', KEYS[3], 'XX', ARGV[4], ARGV[1])
+if ARGV[7] ~= '' then redis.call('SET', KEYS[6], ARGV[7], 'PX', ARGV[8]) end
+return 1

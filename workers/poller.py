@@ -1,0 +1,206 @@
+"""The poller: takes feeds as they fall due, a few at a time, and hands over what is new.
+
+Due times live in the store and are ticked by APScheduler; any number of pollers share them. The
+store gives each feed, and each host, to one poller at a time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from redis.exceptions import RedisError
+
+from monitor import metrics
+from monitor.config.schema import Config, FeedSource
+from monitor.feeds.decide import PollDecision
+from monitor.feeds.fetch import Fetcher
+from monitor.feeds.pool import ParserPool
+from monitor.ingest import Intake, place_of
+from monitor.logs import get_logger
+from monitor.model import FeedState
+from monitor.reasons import FetchReason
+from monitor.store.feeds import FeedStore
+from workers.runtime import Runtime
+
+log = get_logger(__name__)
+
+TICK = 0.5
+FAREWELL = 6.0  # seconds that polls in flight have to finish when stopping
+_QUIET = frozenset({FetchReason.OK, FetchReason.NOT_MODIFIED, FetchReason.UNCHANGED})
+
+
+class Poller:
+    """Polls whatever falls due until the runtime stops."""
+
+    name = "poller"
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._store = FeedStore(runtime.store, runtime.keys)
+        self._wake = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._paused = False
+        self._adopt(runtime.config)
+
+    def _adopt(self, config: Config) -> None:
+        settings = config.polling
+        self._settings = settings
+        self._sources = {source.id: source for source in config.feeds if source.enabled}
+        self._fetcher = Fetcher(settings, self._runtime.clock)
+        self._parsers = ParserPool(settings)
+        self._intake = Intake(
+            self._fetcher,
+            self._parsers,
+            self._store,
+            self._runtime.clock,
+            settings,
+            keep_seen=config.store.keep_seen,
+        )
+
+    async def run(self) -> None:
+        """Poll until stopping; polls in flight are finished, then the parsers are let go."""
+        self._runtime.on_reload(self._reload)
+        scheduler = AsyncIOScheduler(timezone="UTC")
+        scheduler.add_job(
+            self._tick, "interval", seconds=TICK, max_instances=1, coalesce=True, id="due feeds"
+        )
+        try:
+            await self._when_store_answers(self._sync)
+            scheduler.start()
+            while not self._runtime.stopping.is_set():
+                await self._when_store_answers(self._round)
+        finally:
+            if scheduler.running:
+                scheduler.shutdown(wait=False)
+            await self._farewell()
+
+    async def _tick(self) -> None:
+        self._wake.set()
+
+    async def _round(self) -> None:
+        """Start as many due polls as there is room for; wait when there are none."""
+        room = self._settings.concurrency - len(self._tasks)
+        if room > 0 and await self._start(room) >= room:
+            return
+        self._wake.clear()
+        stopping = asyncio.create_task(self._runtime.stopping.wait())
+        waking = asyncio.create_task(self._wake.wait())
+        try:
+            await asyncio.wait((stopping, waking), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stopping.cancel()
+            waking.cancel()
+
+    async def _start(self, room: int) -> int:
+        now = self._runtime.clock.now()
+        settings = self._settings
+        claim = await self._store.claim_due(
+            now,
+            room,
+            settings.timeout + 2 * settings.parse_timeout + 30.0,
+            spacing=settings.host_spacing,
+            max_backlog=settings.max_backlog,
+        )
+        if claim.backlog:
+            if not self._paused:
+                log.warning("polling_paused", waiting=claim.backlog)
+            self._paused = True
+            return 0
+        if self._paused:
+            log.info("polling_resumed")
+            self._paused = False
+        ids = [feed_id for feed_id, _ in claim.feeds]
+        states = await self._store.load_states(ids) if ids else []
+        for (feed_id, due), state in zip(claim.feeds, states, strict=True):
+            source = self._sources.get(feed_id)
+            if source is None:
+                continue  # taken out of the configuration; the next sync drops it
+            metrics.POLL_LATENESS.observe(max(0.0, now - due))
+            task = asyncio.create_task(self._poll(source, state), name=f"poll {feed_id}")
+            self._tasks.add(task)
+            task.add_done_callback(self._done)
+        return len(ids)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._wake.set()
+
+    async def _poll(self, source: FeedSource, state: FeedState) -> None:
+        try:
+            decision = await self._intake.poll(source, state)
+        except (RedisError, OSError) as error:
+            # Nothing was committed: the feed falls due again when its lease runs out.
+            log.warning("store_unreachable", worker=self.name, feed=source.id, error=str(error))
+            return
+        except Exception:
+            log.exception("poll_broke", feed=source.id, reason=FetchReason.INTERNAL)
+            metrics.FETCHES.labels(reason=FetchReason.INTERNAL).inc()
+            return
+        if decision is not None:
+            report(source, decision)
+
+    async def _sync(self) -> None:
+        guard = self._fetcher.guard
+        sources = list(self._sources.values())
+        places = {source.id: place_of(source, guard) for source in sources}
+        added, removed = await self._store.sync(sources, places, self._runtime.clock.now())
+        log.info("feeds_in_force", feeds=len(sources), added=added, removed=removed)
+
+    async def _reload(self, config: Config) -> None:
+        old = self._fetcher, self._parsers, set(self._tasks)
+        self._adopt(config)
+        await self._when_store_answers(self._sync)
+        asyncio.create_task(_let_go(*old)).add_done_callback(lambda _: None)
+        self._wake.set()
+
+    async def _when_store_answers(self, act: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await act()
+        except (RedisError, OSError) as error:
+            log.warning("store_unreachable", worker=self.name, error=str(error))
+            await self._runtime.wait_or_stop(1.0)
+
+    async def _farewell(self) -> None:
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=FAREWELL)
+            for task in late:
+                task.cancel()  # its lease runs out, and the feed is polled again
+            await asyncio.gather(*late, return_exceptions=True)
+        await self._parsers.aclose()
+        await self._fetcher.aclose()
+
+
+async def _let_go(fetcher: Fetcher, parsers: ParserPool, tasks: set[asyncio.Task[None]]) -> None:
+    if tasks:
+        await asyncio.wait(tasks)
+    await parsers.aclose()
+    await fetcher.aclose()
+
+
+def report(source: FeedSource, decision: PollDecision) -> None:
+    """Count and log one poll."""
+    metrics.FETCHES.labels(reason=decision.reason).inc()
+    metrics.FETCH_SECONDS.observe(decision.state.latency)
+    for reason, count in decision.counts.items():
+        metrics.ENTRIES.labels(reason=reason).inc(count)
+    metrics.STORIES.inc(len(decision.stories))
+    for story in decision.stories:
+        if not (story.baseline or story.stale):
+            metrics.SEEN_AFTER.observe(max(0.0, story.seen_at - story.published))
+    for notice in decision.notices:
+        log.warning("feed_notice", feed=source.id, notice=notice)
+    entries = {str(reason): count for reason, count in decision.counts.items()}
+    if decision.reason in _QUIET:
+        log.debug("polled", feed=source.id, reason=decision.reason, **entries)
+        if decision.stories:
+            log.info("stories_found", feed=source.id, stories=len(decision.stories), **entries)
+    else:
+        log.warning(
+            "poll_failed",
+            feed=source.id,
+            reason=decision.reason,
+            failures=decision.state.failures,
+            detail=decision.message,
+        )
