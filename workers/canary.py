@@ -1,0 +1,113 @@
+"""Sends the canary round every few minutes, and says when it does not arrive.
+
+One process does it at a time (a lease). What happened is in `watch:canary`, for the watchdog
+(which speaks up) and `wirewatch status`.
+"""
+
+from __future__ import annotations
+
+import uuid
+
+from redis.exceptions import RedisError
+
+from monitor import canary, metrics
+from monitor.codec import pack_story
+from monitor.logs import get_logger, trace
+from monitor.store.client import Redis
+from monitor.store.keys import Keys
+from monitor.store.lease import Lease
+from workers.runtime import Runtime
+
+log = get_logger(__name__)
+
+PATIENCE = 60.0  # a story takes seconds; a minute means that something is wrong
+_LOOK_EVERY = 0.5
+_STANDBY = 10.0
+
+
+class Canary:
+    """Walks a synthetic story through the service until the runtime stops."""
+
+    name = "canary"
+
+    def __init__(self, runtime: Runtime, *, patience: float = PATIENCE) -> None:
+        self._runtime = runtime
+        self._patience = patience
+        self._lease = Lease(runtime.store, runtime.keys("lease", "canary"), seconds=_STANDBY * 3)
+
+    async def run(self) -> None:
+        """Send one, wait for it, rest, send the next."""
+        every = 0.0
+        while not await self._runtime.wait_or_stop(every):
+            every = _STANDBY
+            try:
+                if await self._lease.take() and await self._due():
+                    await self.walk()
+            except (RedisError, OSError) as error:
+                log.warning("store_unreachable", worker=self.name, error=str(error))
+        try:
+            await self._lease.drop()
+        except (RedisError, OSError):
+            return  # it lapses by itself
+
+    async def walk(self) -> bool:
+        """Send one canary and wait for it; return whether it came through in time."""
+        store, keys, clock = self._runtime.store, self._runtime.keys, self._runtime.clock
+        canary_id = f"canary-{uuid.uuid4().hex[:16]}"
+        sent = clock.now()
+        with trace(canary_id):
+            story = pack_story(canary.make_canary(canary_id, sent))
+            entry = await store.xadd(keys("stream", "stories"), dict(story))
+            receipt = keys("receipt", canary.notification_id(canary_id))
+            while not await store.exists(receipt):
+                if clock.now() - sent >= self._patience:
+                    await self._lost(canary_id, entry, sent)
+                    return False
+                if await self._runtime.wait_or_stop(_LOOK_EVERY):
+                    return True  # stopping is no fault
+                await self._lease.take()
+            await store.delete(receipt)
+            await self._arrived(sent)
+        return True
+
+    async def _due(self) -> bool:
+        """Whether it is time: counted from the last one, whichever process sent it."""
+        last = await self._runtime.store.hget(self._runtime.keys("watch", "canary"), "sent")
+        every = self._runtime.config.ops.canary_every
+        return every > 0 and self._runtime.clock.now() - float(last or 0.0) >= every
+
+    async def _arrived(self, sent: float) -> None:
+        seconds = self._runtime.clock.now() - sent
+        metrics.CANARY_OK.set(1)
+        metrics.CANARY_SECONDS.set(seconds)
+        await self._runtime.store.hset(
+            self._runtime.keys("watch", "canary"),
+            mapping={"sent": repr(sent), "ok": 1, "lost": 0, "seconds": f"{seconds:.2f}"},
+        )
+        log.info("canary_arrived", seconds=round(seconds, 2))
+
+    async def _lost(self, canary_id: str, entry: bytes, sent: float) -> None:
+        where = await self._whereabouts(canary_id, entry)
+        metrics.CANARY_OK.set(0)
+        metrics.CANARY_LOST.inc()
+        name = self._runtime.keys("watch", "canary")
+        await self._runtime.store.hincrby(name, "lost", 1)
+        await self._runtime.store.hset(
+            name, mapping={"sent": repr(sent), "ok": 0, "where": where, "patience": self._patience}
+        )
+        log.error("canary_lost", waits_for=where, seconds=self._patience)
+
+    async def _whereabouts(self, canary_id: str, entry: bytes) -> str:
+        """Return the stage that the canary waits for."""
+        store, keys = self._runtime.store, self._runtime.keys
+        if await store.xrange(keys("stream", "stories"), entry, entry):
+            return "embedder"
+        if await store.exists(keys("notification", canary.notification_id(canary_id))):
+            return "notifier"
+        return "triage"
+
+
+async def last_canary(store: Redis, keys: Keys) -> dict[str, str]:
+    """Return what is known of the last canary: sent, ok, seconds, lost, where."""
+    row = await store.hgetall(keys("watch", "canary"))
+    return {name.decode(): value.decode() for name, value in row.items()}
