@@ -98,6 +98,9 @@ def _counts(outcomes: Iterable[Outcome]) -> dict[str, int]:
         counts["events"] += outcome.assignment.new_event
         counts["alerts"] += len(outcome.alerts)
         counts["baseline"] += outcome.item.story.baseline
+        for match in outcome.matches:  # how often a topic fires: the watchdog knows what is usual
+            if match.fired and not outcome.item.story.baseline:
+                counts[f"topic:{match.topic}"] += 1
         for held in outcome.suppressions:
             counts[f"suppressed:{held.reason.value}"] += 1
     return dict(counts)

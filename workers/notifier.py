@@ -8,14 +8,14 @@ seconds of its death.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
-from contextlib import suppress
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from redis.exceptions import RedisError
 
-from monitor import metrics
+from monitor import canary, metrics
 from monitor.alerts.digest import next_digest, plans_by_channel
 from monitor.alerts.route import TERMINAL
 from monitor.config.schema import Channel as ChannelSettings
@@ -92,6 +92,7 @@ class Notifier:
         """Start channels that are new or changed; let go of those that are gone."""
         wanted: dict[str, ChannelSettings] = {TERMINAL: TerminalChannel(type="terminal")}
         wanted |= self._runtime.config.channels
+        wanted[canary.CHANNEL] = TerminalChannel(type="terminal")  # see _open
         for name, line in list(self._lines.items()):
             if wanted.get(name) != line.settings:
                 log.info("channel_closed", channel=name)
@@ -138,6 +139,8 @@ class Notifier:
             await channel.aclose()
 
     async def _open(self, name: str, line: _Line) -> Channel | None:
+        if name == canary.CHANNEL:
+            return canary.Perch()
         try:
             return build(line.settings)
         except (ChannelUnusable, ValueError, OSError, ImportError) as error:
@@ -226,27 +229,23 @@ class Notifier:
         self._lines.clear()
 
 
-class _renewed:
-    """Keeps a lease renewed while the block runs."""
+@asynccontextmanager
+async def _renewed(lease: Lease) -> AsyncIterator[None]:
+    """Keep a lease renewed while the block runs."""
 
-    def __init__(self, lease: Lease) -> None:
-        self._lease = lease
-        self._task: asyncio.Task[None] | None = None
-
-    async def __aenter__(self) -> None:
-        self._task = asyncio.create_task(self._renew())
-
-    async def __aexit__(self, *_: object) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
-
-    async def _renew(self) -> None:
+    async def renew() -> None:
         while True:
             await asyncio.sleep(LEASE_SECONDS / 4)
             with suppress(RedisError, OSError):
-                await self._lease.take()
+                await lease.take()
+
+    task = asyncio.create_task(renew())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
 
 
 def _nothing_new(channel: str, fired: float, now: float) -> Notification:

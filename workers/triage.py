@@ -19,6 +19,7 @@ from monitor import metrics
 from monitor.alerts.decide import lapse
 from monitor.alerts.told import Told
 from monitor.analyse import Analysis, ToldKey
+from monitor.canary import is_canary, onward
 from monitor.codec import unpack_embedded
 from monitor.config.schema import Config
 from monitor.errors import LeaseLost
@@ -188,7 +189,8 @@ class Triage:
         started = time.perf_counter()
         async with self._turn:
             assert self._analysis is not None
-            fresh = await self._not_seen_before(batch)
+            canaries = [item for item in batch if is_canary(item.story)]
+            fresh = await self._not_seen_before([i for i in batch if not is_canary(i.story)])
             looked = await asyncio.to_thread(self._analysis.look, fresh)
             told = await self._told(looked.events)
             now = self._runtime.clock.now()
@@ -196,6 +198,7 @@ class Triage:
             commands = self._settlement.batch(
                 concluded, self._analysis.index, self._runtime.config, now
             )
+            commands += self._outbox.put_commands(onward(canaries, now))
             await self._lease.write(commands + self._queue.done_commands(items))
         metrics.ANALYSE_SECONDS.observe(time.perf_counter() - started)
         count(concluded.outcomes, now)

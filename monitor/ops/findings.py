@@ -251,25 +251,29 @@ def missing_model(embedders: int, ready: int, waiting: int) -> Finding | None:
 
 # --- the way out
 
-_CHANNEL_BAD = frozenset({"failing", "broken", "down", "paused", "refused"})
+_TRIES = 3
 
 
 def failing_channel(
     name: str, state: Mapping[str, str], waiting: int, oldest: float, now: float
 ) -> Finding | None:
-    """Say when a channel is marked as failing, or lets notifications wait for long.
+    """Say when a channel is broken, fails again and again, or lets notifications wait for long.
 
-    `oldest` is when the first waiting notification was due (Unix seconds), or 0.
+    `state` is what the notifier noted of the channel ("ok", "retrying" or "broken:REASON", and
+    how many failures in a row); `oldest` is when the first one waiting was due, or 0.
     """
-    status, late = state.get("state", ""), now - oldest if oldest else 0.0
-    if status not in _CHANNEL_BAD and late < 300.0:
+    status, late = state.get("state", "ok"), now - oldest if oldest else 0.0
+    tried = _number(state.get("failures", "0"))
+    if not status.startswith("broken") and tried < _TRIES and late < 300.0:
         return None
-    why = ", ".join(part for part in (state.get("reason", ""), state.get("detail", "")) if part)
+    said = [state.get("reason", ""), state.get("detail", "")] if status != "ok" else []
+    why = ", ".join(part for part in said if part)
     return Finding(
         Kind.CHANNEL_FAILING,
         name,
-        f"channel {name} is {status or 'behind'}{f' ({why})' if why else ''}; {waiting} "
-        f"notifications wait. They are kept; `wirewatch test-alert {name}` tries it",
+        f"channel {name} is {'behind' if status == 'ok' else status.partition(':')[0]}"
+        f"{f' ({why})' if why else ''}; {waiting} notifications wait. "
+        f"They are kept; `wirewatch test-alert {name}` tries it",
     )
 
 

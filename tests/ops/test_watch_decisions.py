@@ -159,7 +159,8 @@ STAGES = ("poller", "embedder", "triage", "notifier")
 def test_the_other_troubles_have_names_and_advice() -> None:
     """Model, channel, dead letters, configuration, store, polling: each finding names the cure."""
     model = missing_model(2, 0, 40)
-    channel = failing_channel("desk", {"state": "failing", "reason": "auth_revoked"}, 3, 0, 0)
+    broken = {"state": "broken:auth_revoked", "reason": "auth_revoked"}
+    channel = failing_channel("desk", broken, 3, 0, 0)
     letters = dead_letters(5, 3)
     config = refused_config(["topics.yaml:3: unknown key", "x:1: y"])
     overdue = feeds_overdue(1000.0, 12, 2000.0)
@@ -180,6 +181,7 @@ def test_no_trouble_no_finding() -> None:
     assert missing_model(2, 1, 0) is None
     assert missing_model(0, 0, 0) is None
     assert failing_channel("desk", {"state": "ok"}, 0, 0, 1e9) is None
+    assert failing_channel("desk", {"state": "retrying", "failures": "2"}, 1, 0, 1e9) is None
     assert dead_letters(3, 3) is None
     assert refused_config([]) is None
     assert feeds_overdue(1000.0, 0, 9000.0) is None
