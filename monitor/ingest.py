@@ -113,9 +113,7 @@ class Intake:
             return replace(outcome, reason=FetchReason.UNCHANGED)
         content_type = fetched.headers.get("content-type", "")
         try:
-            parsed = await self._parsers.parse(
-                fetched.body, fetched.url, content_type, source.kind
-            )
+            parsed = await self._parsers.parse(fetched.body, fetched.url, content_type, source.kind)
         except FetchError as error:
             return replace(outcome, reason=error.reason, message=str(error), body_hash="")
         links = link_relations(fetched.headers.get("link", ""))

@@ -14,6 +14,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "status": ("monitor.cli.status", "status", "Feeds, queues, channels and alerts at a glance."),
     "replay": ("monitor.cli.replay", "replay", "Run stored stories through the analysis, offline."),
     "explain": ("monitor.cli.explain", "explain", "The whole way of one story, and why."),
+    "feeds": ("monitor.cli.feeds", "feeds", "List, inspect, find, import and export feeds."),
     "demo": ("monitor.cli.demo", "demo", "Watch the service at work, without a network."),
 }
 

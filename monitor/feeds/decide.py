@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
+from urllib.parse import urlsplit
 
 from monitor.config.schema import FeedSource, PollingSettings
 from monitor.feeds.entries import DAY, sort_entries
@@ -13,6 +14,7 @@ from monitor.feeds.seen import Seen, SeenEntry
 from monitor.identity import digest
 from monitor.model import FeedState, Story
 from monitor.reasons import EntryReason, FetchReason
+from monitor.redact import redact
 
 ADOPT_AFTER = 7 * DAY
 _HOLDING = frozenset({FetchReason.RATE_LIMITED, FetchReason.UNAVAILABLE})
@@ -57,6 +59,14 @@ def source_key(source: FeedSource) -> str:
     return digest(source.url)
 
 
+def shown_url(source: FeedSource) -> str:
+    """Return a feed's address without its secrets, fit to be stored and shown."""
+    parts = urlsplit(source.url)
+    if "@" in parts.netloc:
+        parts = parts._replace(netloc=parts.netloc.rpartition("@")[2])
+    return redact(parts.geturl())
+
+
 def poll_url(source: FeedSource, state: FeedState) -> str:
     """Return the address to fetch: the configured one, or where it has moved for good."""
     if state.moved_to and state.source_key == source_key(source):
@@ -88,6 +98,7 @@ def decide(
     before = _readdressed(source, state, now)
     after = replace(
         before,
+        url=shown_url(source),
         version=state.version + 1,
         polls=before.polls + 1,
         last_poll=now,
@@ -235,7 +246,7 @@ def _validated(state: FeedState, outcome: Outcome) -> FeedState:
 def _redirected(
     source: FeedSource, state: FeedState, outcome: Outcome, now: float, notices: list[str]
 ) -> FeedState:
-    private = bool(source.headers or source.username or "@" in source.url or "?" in source.url)
+    private = source.headers or source.username or shown_url(source) != source.url
     if not outcome.moved or private:
         # Credentials (which a query may hold) stay with the address they were given for.
         return replace(state, redirect_to="", redirect_since=0.0)

@@ -133,9 +133,7 @@ class _Child:
     def alive(self) -> bool:
         return self._process.returncode is None and not self._process.stdout.at_eof()  # type: ignore[union-attr]
 
-    async def ask(
-        self, body: bytes, url: str, content_type: str, kind: str
-    ) -> dict[str, Any]:
+    async def ask(self, body: bytes, url: str, content_type: str, kind: str) -> dict[str, Any]:
         stdin, stdout = self._process.stdin, self._process.stdout
         assert stdin is not None
         assert stdout is not None

@@ -16,7 +16,7 @@ from monitor.codec import pack_story
 from monitor.config.schema import FeedSource
 from monitor.feeds.decide import PollDecision, source_key
 from monitor.feeds.seen import SeenEntry
-from monitor.identity import digest, site
+from monitor.identity import digest
 from monitor.model import FeedState
 from monitor.store.client import Redis, run_script
 from monitor.store.keys import Keys

@@ -1,0 +1,278 @@
+"""`wirewatch feeds`: list, inspect, discover, import, export."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from monitor.cli.setup import config_option, fail, load_or_exit, open_store, run_async
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from monitor.config.schema import Config, FeedSource, PollingSettings
+    from monitor.feeds.outcome import Outcome
+    from monitor.model import Entry, FeedState
+
+_SHOWN = 20
+
+
+@click.group()
+def feeds() -> None:
+    """List, inspect, find, import and export feeds."""
+
+
+@feeds.command()
+@click.argument("where", metavar="URL_OR_FILE")
+@config_option
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--kind", type=click.Choice(["auto", "feed", "sitemap"]), default="auto")
+@click.option("--allow", multiple=True, help="Internal host or network to allow, this once.")
+def inspect(where: str, config_dir: Path, as_json: bool, kind: str, allow: tuple[str, ...]) -> None:
+    """Fetch (or read) and parse one feed exactly as the poller would, storing nothing.
+
+    URL_OR_FILE is an address, a file, "-" for standard input, or the id of a configured feed.
+    """
+    settings, source = _settings(config_dir, where, kind, allow)
+    outcome = run_async(_inspect(where, source, settings))
+    if as_json:
+        click.echo(json.dumps(_described(source, outcome), ensure_ascii=False, indent=2))
+    else:
+        _print(_table(source, outcome))
+    sys.exit(0 if outcome.parsed is not None else 1)
+
+
+def _settings(
+    folder: Path, where: str, kind: str, allow: tuple[str, ...]
+) -> tuple[PollingSettings, FeedSource]:
+    from monitor.config.load import examine
+    from monitor.config.schema import FeedSource, PollingSettings
+
+    settings, source = PollingSettings(), None
+    if folder.is_dir():
+        config = examine(folder).config
+        settings = config.polling
+        source = next((feed for feed in config.feeds if where in (feed.id, feed.url)), None)
+    if allow:
+        settings = settings.model_copy(update={"allow_hosts": (*settings.allow_hosts, *allow)})
+    if source is None:
+        source = FeedSource.model_validate({"id": "inspected", "url": where, "kind": kind})
+    return settings, source
+
+
+async def _inspect(where: str, source: FeedSource, settings: PollingSettings) -> Outcome:
+    from monitor.clock import SystemClock
+    from monitor.errors import FetchError
+    from monitor.feeds.fetch import Fetcher
+    from monitor.feeds.outcome import Outcome
+    from monitor.feeds.pool import ParserPool
+    from monitor.ingest import Intake
+    from monitor.model import FeedState
+    from monitor.reasons import FetchReason
+
+    clock = SystemClock()
+    settings = settings.model_copy(update={"parser_processes": 1})
+    fetcher, parsers = Fetcher(settings, clock), ParserPool(settings)
+    try:
+        path = Path(where)
+        if where == "-" or ("://" not in where and path.is_file()):
+            body = sys.stdin.buffer.read() if where == "-" else path.read_bytes()
+            try:
+                parsed = await parsers.parse(body, "", "", source.kind)
+            except FetchError as error:
+                return Outcome(error.reason, str(error))
+            return Outcome(FetchReason.OK, parsed=parsed)
+        if "://" not in source.url:
+            fail(f"{where} is neither a file, an http(s) address, nor the id of a feed")
+        intake = Intake(fetcher, parsers, None, clock, settings)
+        return await intake.look(source, FeedState(feed_id=source.id, url=""))
+    finally:
+        await parsers.aclose()
+        await fetcher.aclose()
+
+
+def _described(source: FeedSource, outcome: Outcome) -> dict[str, Any]:
+    from monitor.feeds.decide import shown_url
+
+    parsed = outcome.parsed
+    feed: dict[str, Any] = {"url": shown_url(source), "status": outcome.status or None}
+    entries: tuple[Entry, ...] = ()
+    warnings: list[str] = []
+    if parsed is not None:
+        feed |= {
+            "title": parsed.title,
+            "link": parsed.link,
+            "language": parsed.language,
+            "version": parsed.version,
+            "hub": parsed.hub,
+            "self": parsed.self_url,
+            "next": parsed.next_url,
+            "ttl": parsed.ttl or None,
+        }
+        entries, warnings = parsed.entries, list(parsed.warnings)
+    data: dict[str, Any] = {
+        "feed": feed,
+        "entries": [
+            {
+                "id": entry.guid,
+                "title": entry.title,
+                "link": entry.link,
+                "summary": entry.summary,
+                "content": entry.content,
+                "published": _iso(entry.published or entry.updated),
+                "author": entry.author,
+                "language": entry.language,
+            }
+            for entry in entries
+        ],
+        "warnings": warnings,
+    }
+    if parsed is None:
+        data["error"] = {"reason": str(outcome.reason), "message": outcome.message}
+    return data
+
+
+def _table(source: FeedSource, outcome: Outcome) -> RenderableType:
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    data = _described(source, outcome)
+    if outcome.parsed is None:
+        return Text(f"{outcome.reason}: {outcome.message}", style="red")
+    feed = data["feed"]
+    head = Text(f"{feed['title'] or feed['url']}  ({feed['version']}, {feed['language'] or '?'})")
+    head.stylize("bold")
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for name in ("published", "title", "link"):
+        table.add_column(name, overflow="fold" if name == "link" else "ellipsis")
+    for entry in data["entries"][:_SHOWN]:
+        row = (entry["published"] or "undated", entry["title"], entry["link"])
+        table.add_row(*(Text(cell) for cell in row))
+    parts: list[RenderableType] = [head, table]
+    if (more := len(data["entries"]) - _SHOWN) > 0:
+        parts.append(Text(f"and {more} more", style="dim"))
+    parts += [Text(f"warning: {text}", style="yellow") for text in data["warnings"]]
+    return Group(*parts)
+
+
+def _print(renderable: RenderableType) -> None:
+    from rich.console import Console
+
+    Console().print(renderable)
+
+
+def _iso(instant: float | None) -> str | None:
+    if instant is None:
+        return None
+    try:
+        return datetime.fromtimestamp(instant, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    except (OverflowError, ValueError, OSError):
+        return None
+
+
+@feeds.command(name="list")
+@config_option
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
+@click.option("--failing", is_flag=True, help="Only feeds that need attention.")
+def list_(config_dir: Path, as_json: bool, failing: bool) -> None:
+    """Show how every feed is doing: last success, latency, interval, items a day, errors."""
+    import time
+
+    config = load_or_exit(config_dir)
+    states = run_async(_states(config))
+    now = time.time()
+    rows = [
+        _health(source, state, now)
+        for source, state in zip(config.feeds, states, strict=True)
+        if not failing or state.failures or state.ended
+    ]
+    if as_json:
+        click.echo(json.dumps(rows, ensure_ascii=False, indent=2))
+    else:
+        _print(_health_table(rows, now))
+
+
+async def _states(config: Config) -> list[FeedState]:
+    from monitor.store.feeds import FeedStore
+
+    async with open_store(config) as (client, keys):
+        return await FeedStore(client, keys).load_states([feed.id for feed in config.feeds])
+
+
+def _health(source: FeedSource, state: FeedState, now: float) -> dict[str, Any]:
+    from monitor.feeds.schedule import items_per_day
+
+    health = "ok"
+    if not source.enabled:
+        health = "disabled"
+    elif state.ended:
+        health = "ended"
+    elif not state.polls:
+        health = "new"
+    elif state.failures:
+        health = "failing"
+    return {
+        "id": source.id,
+        "health": health,
+        "title": state.title or source.name,
+        "last_success": _iso(state.last_success or None),
+        "latency_ms": round(state.latency * 1000) if state.polls else None,
+        "interval_s": round(state.interval) if state.polls else None,
+        "next_due": _iso(state.next_due or None),
+        "items_per_day": round(items_per_day(state, now), 1),
+        "unchanged_share": round(state.unchanged / state.polls, 2) if state.polls else None,
+        "polls": state.polls,
+        "failures": state.failures,
+        "reason": state.last_reason,
+        "error": state.last_error,
+    }
+
+
+def _health_table(rows: list[dict[str, Any]], now: float) -> RenderableType:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    for name, right in (
+        ("feed", False),
+        ("health", False),
+        ("last success", True),
+        ("latency", True),
+        ("every", True),
+        ("items/day", True),
+        ("unchanged", True),
+        ("what is wrong", False),
+    ):
+        table.add_column(name, justify="right" if right else "left")
+    colours = {"ok": "green", "new": "dim", "disabled": "dim", "failing": "yellow", "ended": "red"}
+    for row in rows:
+        wrong = f"{row['reason']}: {row['error']}" if row["failures"] or row["error"] else ""
+        last = row["last_success"]
+        ago = now - datetime.fromisoformat(last).timestamp() if last else None
+        share = row["unchanged_share"]
+        table.add_row(
+            row["id"],
+            Text(row["health"], style=colours[row["health"]]),
+            f"{_span(ago)} ago" if ago is not None else "never",
+            f"{row['latency_ms']} ms" if row["latency_ms"] is not None else "",
+            _span(row["interval_s"]),
+            f"{row['items_per_day']:g}",
+            f"{share:.0%}" if share is not None else "",
+            Text(wrong),
+        )
+    return table
+
+
+def _span(seconds: float | None) -> str:
+    if seconds is None:
+        return ""
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{max(0, seconds):.0f} s"
