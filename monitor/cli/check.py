@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from monitor.config.reading import Reading
+    from monitor.config.schema import Config
     from monitor.errors import Problem
 
 
@@ -56,7 +57,7 @@ def _summary(reading: Reading, errors: int, warnings: int) -> str:
     config = reading.config
     have = (
         f"{_count(len(config.feeds), 'feed')}, {_count(len(config.topics), 'topic')}, "
-        f"{_count(len(config.channels), 'channel')}"
+        f"{_channels(config)}"
     )
     if errors:
         more = f" and {_count(warnings, 'warning')}" if warnings else ""
@@ -64,6 +65,11 @@ def _summary(reading: Reading, errors: int, warnings: int) -> str:
     if warnings:
         return f"Usable, with {_count(warnings, 'warning')}: {have}."
     return f"All is well: {have}."
+
+
+def _channels(config: Config) -> str:
+    names = ", ".join(config.channels)
+    return f"alerts to {names}" if names else "alerts to the terminal only"
 
 
 def _count(number: int, noun: str) -> str:

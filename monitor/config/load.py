@@ -19,7 +19,7 @@ from monitor.config.items import read_feeds, read_opml_feeds, read_topics
 from monitor.config.names import nearest
 from monitor.config.reading import Reading
 from monitor.config.references import check_references
-from monitor.config.schema import Config, StoreSettings, TerminalChannel, WirewatchFile
+from monitor.config.schema import Config, StoreSettings, WirewatchFile
 from monitor.config.settings import read_settings
 from monitor.config.yamlfile import MAX_FILE_BYTES, YamlFile, read_yaml
 from monitor.errors import ConfigError, Problem
@@ -56,8 +56,7 @@ def load_tolerant(
 ) -> tuple[Config, list[Problem]]:
     """Return the configuration without its bad feeds, topics, channels and routes, and why.
 
-    References to what was left out stay: an alert for a broken channel must wait for it, not go
-    astray.
+    References to what was left out stay as they are.
 
     Raises:
         ConfigError: if the settings of the service itself are wrong, or there is no such folder.
@@ -162,10 +161,9 @@ def _assemble(reading: Reading, folder: Path) -> None:
         if near and other and path.is_file():
             about.say(1, f'{path.name} is not read; should it be "{near}"?', "warning")
     reading.files.append(about)
-    channels = {"terminal": TerminalChannel(type="terminal"), **reading.channels}
     reading.config = Config(
         **reading.sections,
-        channels=channels,
+        channels=reading.channels,
         time_intervals=reading.time_intervals,
         route=reading.route or WirewatchFile().route,
         feeds=tuple(reading.feeds),

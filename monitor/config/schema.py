@@ -59,7 +59,9 @@ class FeedSource(Settings):
     id: Slug = Field(
         description="Short name, for logs, topics and commands. Default: made from name or url."
     )
-    url: str = Field(description="Address of the feed (http or https). May hold ${VARIABLES}.")
+    url: str = Field(
+        description="Address of the feed (http or https). May hold ${VARIABLES}.", repr=False
+    )
     name: str = Field("", description="Outlet as readers know it. Default: the feed's own title.")
     owner: str = Field(
         "", description="Who owns the outlet; outlets of one owner count as one source."

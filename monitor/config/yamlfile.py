@@ -121,7 +121,7 @@ class YamlFile:
                 self.say(line, "a key must be a word; check for stray brackets or a leading '?'")
                 continue
             key = str(key_node.value)
-            if key == "<<" and key_node.style is None:
+            if key == "<<" and not key_node.style:
                 parts = self._data(value_node, above)
                 for part in parts if isinstance(parts, list) else [parts]:
                     if isinstance(part, dict):
@@ -143,7 +143,7 @@ class YamlFile:
         if node.tag not in _SCALAR_TAGS:
             self.say(line_of(node), f"the tag {node.tag} has no meaning here; take it out")
         text = str(node.value)
-        if node.style is None and text in _NULLS:
+        if not node.style and text in _NULLS:
             return None
         known = self._expanded.get(id(node))
         if known is None:
