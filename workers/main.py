@@ -135,10 +135,16 @@ def _build(name: str, runtime: Runtime, options: RunOptions) -> Worker:
 
 
 def _side_tasks(runtime: Runtime, options: RunOptions) -> list[Worker]:
-    """Heartbeat, HTTP and, where everything is in this process, the first look round."""
+    """Heartbeat, watchdog, canary, HTTP and, all in one process, the first look round."""
+    from workers.canary import Canary
     from workers.heartbeat import Heartbeat
+    from workers.watchdog import Watchdog
 
-    sides: list[Worker] = [Heartbeat(runtime, options.stages)]
+    sides: list[Worker] = [
+        Heartbeat(runtime, options.stages),
+        Watchdog(runtime),
+        Canary(runtime),
+    ]
     if runtime.config.ops.http_port:
         from workers.http import HttpServer
 

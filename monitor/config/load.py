@@ -19,8 +19,9 @@ from monitor.config.items import read_feeds, read_opml_feeds, read_topics
 from monitor.config.names import nearest
 from monitor.config.reading import Reading
 from monitor.config.references import check_references
-from monitor.config.schema import Config, StoreSettings, WirewatchFile
+from monitor.config.schema import Config, OpsSettings, StoreSettings, WirewatchFile
 from monitor.config.settings import read_settings
+from monitor.config.surroundings import with_surroundings
 from monitor.config.yamlfile import MAX_FILE_BYTES, YamlFile, read_yaml
 from monitor.errors import ConfigError, Problem
 
@@ -151,6 +152,11 @@ def _assemble(reading: Reading, folder: Path) -> None:
         store = StoreSettings.model_validate({**_store(reading).model_dump(), "url": url})
         reading.sections["store"] = store
         reading.secrets.update((url, password_in(url)))
+    ops = reading.sections.get("ops")
+    ops = ops if isinstance(ops, OpsSettings) else OpsSettings()
+    reading.sections["ops"], faults = with_surroundings(ops, reading.env)
+    for fault in faults:
+        about.say(1, fault, "warning")
     if not reading.feeds and not reading.ids("feed"):
         about.say(1, "there are no feeds; add some to feeds.yaml", "warning")
     if not reading.topics and not reading.ids("topic"):
