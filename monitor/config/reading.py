@@ -150,13 +150,12 @@ def _literal_secrets(part: BaseModel, file: YamlFile, node: yaml.Node) -> Iterat
         key = field_info.alias or name
         inner = value if isinstance(value, dict) else {key: value}
         for word, item in inner.items():
-            loc = (key, word) if isinstance(value, dict) else (key,)
-            reached, _ = file.find(node, loc)
             text = item.get_secret_value() if isinstance(item, SecretStr) else item
             is_secret = isinstance(item, SecretStr) or key == "url"
-            if not is_secret or not isinstance(text, str) or file.variables(reached):
+            if not is_secret or not isinstance(text, str) or not literal_secret(word, text):
                 continue
-            if literal_secret(word, text):
+            loc = (key, word) if isinstance(value, dict) else (key,)
+            if not file.variables(file.find(node, loc)[0]):
                 yield Finding(
                     loc,
                     f'"{word}" holds a secret in plain sight; put it into the environment and '

@@ -145,6 +145,8 @@ class YamlFile:
         text = str(node.value)
         if not node.style and text in _NULLS:
             return None
+        if "${" not in text:
+            return text
         known = self._expanded.get(id(node))
         if known is None:
             known = expand(text, self.env)
