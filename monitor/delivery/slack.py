@@ -5,6 +5,8 @@ arrived. Slack has no idempotency key: after an unknown outcome the message's me
 for in the channel's history (docs.slack.dev/messaging/message-metadata).
 """
 
+# ruff: noqa: SIM905 -- word lists read better as words
+
 from __future__ import annotations
 
 import asyncio
@@ -26,13 +28,18 @@ log = get_logger(__name__)
 
 # Errors of Slack's Web API by what they mean for us (docs.slack.dev/reference/methods).
 _REVOKED = frozenset(
-    ["invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired", "no_permission", "missing_scope", "not_allowed_token_type", "ekm_access_denied", "access_denied", "org_login_required", "team_access_not_granted"]
+    "invalid_auth not_authed account_inactive token_revoked token_expired no_permission "
+    "missing_scope not_allowed_token_type ekm_access_denied access_denied org_login_required "
+    "team_access_not_granted".split()
 )
 _GONE = frozenset(
-    ["channel_not_found", "is_archived", "not_in_channel", "restricted_action", "restricted_action_read_only_channel", "restricted_action_thread_only_channel", "messages_tab_disabled", "channel_is_limited_access"]
+    "channel_not_found is_archived not_in_channel restricted_action "
+    "restricted_action_read_only_channel restricted_action_thread_only_channel "
+    "messages_tab_disabled channel_is_limited_access".split()
 )
 _LATER = frozenset(
-    ["ratelimited", "rate_limited", "message_limit_exceeded", "team_added_to_org", "service_unavailable", "request_timeout"]
+    "ratelimited rate_limited message_limit_exceeded team_added_to_org service_unavailable "
+    "request_timeout".split()
 )
 _UNSURE = frozenset(["internal_error", "fatal_error"])
 _BACK_TO_BACK = 30  # pages of history to read before giving up

@@ -4,6 +4,8 @@ Everything here takes hostile text and gives plain text: no control characters, 
 overrides, one line, bounded length. How it is escaped is each renderer's own business.
 """
 
+# ruff: noqa: SIM905 -- word lists read better as words
+
 from __future__ import annotations
 
 import re
@@ -28,7 +30,10 @@ REASON = {
 _WORD = re.compile(r"\w+", re.UNICODE)
 _TERM = re.compile(r"\w+\*?", re.UNICODE)
 _COMMON = frozenset(
-    ["about", "after", "again", "against", "amid", "also", "among", "been", "before", "being", "between", "could", "does", "down", "during", "each", "from", "have", "having", "here", "into", "just", "more", "most", "near", "only", "other", "over", "same", "says", "said", "should", "some", "such", "than", "that", "their", "them", "then", "there", "these", "they", "this", "those", "through", "under", "until", "very", "were", "what", "when", "where", "which", "while", "will", "with", "would", "your"]
+    "about after again against amid also among been before being between could does down "
+    "during each from have having here into just more most near only other over same says "
+    "said should some such than that their them then there these they this those through "
+    "under until very were what when where which while will with would your".split()
 )
 
 
