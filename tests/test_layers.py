@@ -1,0 +1,159 @@
+"""The shape of the code: imports point downward, modules stay small, heavy libraries stay out."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+MAX_LINES = 450  # "a module does one job": about 400, with some grace
+
+# From the bottom up. A module may import from its own row (unless the row is ALOOF) and from the
+# rows before it, never from a row after it.
+LAYERS: list[tuple[str, set[str]]] = [
+    ("words", {"monitor.reasons", "monitor.redact", "monitor.clock"}),
+    (
+        "helpers",
+        {"monitor.errors", "monitor.model", "monitor.logs", "monitor.metrics", "monitor.tracing",
+         "monitor.identity", "monitor.text", "monitor.address", "monitor.transport",
+         "monitor.codec", "monitor.web"},
+    ),
+    ("configuration", {"monitor.config"}),
+    (
+        "decisions",
+        {"monitor.feeds", "monitor.embed", "monitor.match", "monitor.events", "monitor.alerts",
+         "monitor.delivery"},
+    ),
+    ("watching", {"monitor.ops"}),
+    ("state", {"monitor.store", "monitor.queue"}),
+    (
+        "pipelines",
+        {"monitor.ingest", "monitor.analyse", "monitor.settle", "monitor.record",
+         "monitor.deliver", "monitor.replay", "monitor.offline", "monitor.canary"},
+    ),
+    ("processes", {"workers"}),
+    ("commands", {"monitor.cli"}),
+]  # fmt: skip
+ALOOF = {"decisions"}  # packages that know nothing of each other
+HEAVY = {"torch", "sentence_transformers", "transformers", "pydantic", "numpy", "redis", "httpx",
+         "feedparser", "rich", "jinja2", "slack_sdk", "yaml"}  # fmt: skip
+
+
+def modules() -> dict[str, Path]:
+    """Every module of the product: dotted name -> file."""
+    found = {}
+    for path in sorted([*ROOT.glob("monitor/**/*.py"), *ROOT.glob("workers/**/*.py")]):
+        name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        found[name.removesuffix(".__init__")] = path
+    return found
+
+
+def layer_of(module: str) -> tuple[int, str]:
+    """Return the row of a module and the package that stands there for it."""
+    for row, (_, packages) in enumerate(LAYERS):
+        for package in packages:
+            if module == package or module.startswith(f"{package}."):
+                return row, package
+    return -1, ""
+
+
+def imports(path: Path, known: dict[str, Path], *, at_once: bool = False) -> Iterator[str]:
+    """Yield the product's own modules that a file imports; `at_once`: when it is loaded."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    nodes: list[ast.AST] = list(_at_load(tree.body)) if at_once else list(ast.walk(tree))
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name in known)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            for alias in node.names:
+                whole = f"{node.module}.{alias.name}"
+                if whole in known:
+                    yield whole
+                elif node.module in known:
+                    yield node.module
+
+
+def _at_load(body: list[ast.stmt]) -> Iterator[ast.AST]:
+    """Yield the statements that run when a module is loaded, type-checking blocks left out."""
+    for node in body:
+        if isinstance(node, ast.If):
+            if "TYPE_CHECKING" not in ast.dump(node.test):
+                yield from _at_load([*node.body, *node.orelse])
+        elif isinstance(node, ast.Try):
+            yield from _at_load([*node.body, *node.orelse, *node.finalbody])
+        elif not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            yield node
+
+
+def test_every_module_has_its_layer() -> None:
+    """Each module belongs to a row of LAYERS, so the next two tests look at all of them."""
+    homeless = [name for name in modules() if name != "monitor" and layer_of(name)[0] < 0]
+    assert homeless == [], "put them into a row of LAYERS"
+
+
+def test_imports_point_downward() -> None:
+    """No module imports from a layer above it, and the deciding packages do not know each other."""
+    known = modules()
+    wrong = []
+    for name, path in known.items():
+        row, package = layer_of(name)
+        for target in imports(path, known):
+            other, its_package = layer_of(target)
+            sideways = other == row and package != its_package and LAYERS[row][0] in ALOOF
+            if other > row or sideways:
+                wrong.append(f"{name} imports {target}")
+    assert wrong == []
+
+
+def test_no_module_needs_itself() -> None:
+    """No circle of imports when modules are loaded: any of them can be imported first."""
+    known = modules()
+    graph = {name: set(imports(path, known, at_once=True)) for name, path in known.items()}
+    done: set[str] = set()
+
+    def visit(name: str, trail: tuple[str, ...]) -> None:
+        assert name not in trail, " -> ".join([*trail[trail.index(name) :], name])
+        if name not in done:
+            for target in sorted(graph[name]):
+                visit(target, (*trail, name))
+            done.add(name)
+
+    for name in graph:
+        visit(name, ())
+
+
+def test_modules_stay_small() -> None:
+    """A module that grows past what one can take in is to be split."""
+    long = {
+        name: lines
+        for name, path in modules().items()
+        if (lines := len(path.read_text(encoding="utf-8").splitlines())) > MAX_LINES
+    }
+    assert long == {}
+
+
+def _loaded_by(code: str) -> set[str]:
+    """Return the top-level packages that a fresh Python has loaded after running `code`."""
+    script = f"import sys\n{code}\nprint(*sorted({{m.partition('.')[0] for m in sys.modules}}))"
+    run = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    return set(run.stdout.splitlines()[-1].split())
+
+
+def test_help_is_light() -> None:
+    """`wirewatch --help` answers at once: no heavy library is loaded for it."""
+    code = "from monitor.cli import main\nmain(['--help'], standalone_mode=False)"
+    assert _loaded_by(code) & HEAVY == set()
+
+
+@pytest.mark.parametrize("process", ["poller", "triage", "notifier"])
+def test_only_the_embedder_needs_the_model(process: str) -> None:
+    """Poller, triage and notifier start without PyTorch, so they start fast and stay small."""
+    heavy = {"torch", "transformers", "sentence_transformers"}
+    assert _loaded_by(f"import workers.{process}") & heavy == set()
