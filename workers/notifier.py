@@ -37,7 +37,7 @@ log = get_logger(__name__)
 LOOK_EVERY = 0.2
 GAUGES_EVERY = 5.0
 STANDBY = 1.0
-STOP_WITHIN = 6.0
+STOP_WITHIN = 4.0
 
 
 @dataclass(slots=True)
