@@ -84,7 +84,7 @@ class Canary:
             self._runtime.keys("watch", "canary"),
             mapping={"sent": repr(sent), "ok": 1, "lost": 0, "seconds": f"{seconds:.2f}"},
         )
-        log.info("canary_arrived", seconds=round(seconds, 2))
+        log.debug("canary_arrived", seconds=round(seconds, 2))
 
     async def _lost(self, canary_id: str, entry: bytes, sent: float) -> None:
         where = await self._whereabouts(canary_id, entry)

@@ -14,7 +14,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 
 from aiohttp import web
 from redis.exceptions import RedisError
@@ -147,21 +146,3 @@ class HttpServer:
 async def _model() -> str:
     ready = metrics.REGISTRY.get_sample_value("wirewatch_model_ready")
     return "" if ready else "the embedding model is not loaded yet"
-
-
-def probe(url: str, timeout: float = 3.0) -> int:
-    """Ask a health address and return an exit status: 0 for a 2xx answer. For health checks.
-
-    `python -m workers.http http://127.0.0.1:9464/readyz` needs no curl in the image.
-    """
-    from urllib.request import urlopen
-
-    with suppress(OSError), urlopen(url, timeout=timeout) as answer:  # noqa: S310 -- given by the operator
-        return 0 if 200 <= answer.status < 300 else 1
-    return 1
-
-
-if __name__ == "__main__":
-    import sys
-
-    sys.exit(probe(sys.argv[1]))

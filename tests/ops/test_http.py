@@ -14,7 +14,8 @@ from monitor.store.client import Redis, connect
 from monitor.store.keys import Keys
 from monitor.web import Request, Response
 from workers.heartbeat import Heartbeat, beats
-from workers.http import HttpServer, probe
+from workers.http import HttpServer
+from workers.probe import probe
 from workers.runtime import Runtime
 
 
