@@ -14,7 +14,8 @@ from pathlib import Path
 from redis.exceptions import RedisError
 
 from monitor import logs, metrics
-from monitor.config.load import fingerprint, read_config
+from monitor.config.load import read_config
+from monitor.config.watch import Fingerprint, fingerprint
 from monitor.errors import Problem
 from monitor.logs import get_logger
 from workers.runtime import Runtime
@@ -32,12 +33,12 @@ class ConfigWatch:
     def __init__(self, runtime: Runtime, folder: Path) -> None:
         self._runtime = runtime
         self._folder = folder
-        self._seen = fingerprint(folder)
+        self._seen: Fingerprint | None = fingerprint(folder)
         self._now = asyncio.Event()
 
     def look_now(self) -> None:
         """Read the files at the next opportunity, changed or not (SIGHUP)."""
-        self._seen = ""
+        self._seen = None
         self._now.set()
 
     async def run(self) -> None:
@@ -51,7 +52,7 @@ class ConfigWatch:
             for waiter in waiters:
                 waiter.cancel()
             self._now.clear()
-            current = await asyncio.to_thread(fingerprint, self._folder)
+            current = await asyncio.to_thread(fingerprint, self._folder, self._seen)
             if current != self._seen and not self._runtime.stopping.is_set():
                 self._seen = current
                 await self._take_over()
