@@ -16,6 +16,10 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "explain": ("monitor.cli.explain", "explain", "The whole way of one story, and why."),
     "feeds": ("monitor.cli.feeds", "feeds", "List, inspect, find, import and export feeds."),
     "demo": ("monitor.cli.demo", "demo", "Watch the service at work, without a network."),
+    "routes": ("monitor.cli.routes", "routes", "Where alerts go: the tree, and a test of it."),
+    "silence": ("monitor.cli.silence", "silence", "Silence alerts for a while."),
+    "dead": ("monitor.cli.dead", "dead", "What could not be processed or delivered."),
+    "test-alert": ("monitor.cli.test_alert", "test_alert", "Send a test alert to the channels."),
 }
 
 

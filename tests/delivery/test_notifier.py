@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+
 from monitor.config.schema import Config
 from monitor.store.client import Redis
 from monitor.store.keys import Keys

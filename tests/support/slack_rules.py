@@ -1,7 +1,8 @@
-"""Slack's published limits, as a validator: what the Web API would refuse, and what would hurt.
+"""Slack's published limits, as a validator: what the Web API would refuse, and what hurts.
 
-Sources: docs.slack.dev/reference/block-kit/blocks (each block's page), /block-kit/composition-objects,
-/messaging/formatting-message-text, /reference/methods/chat.postMessage, /messaging/message-metadata.
+Sources, on docs.slack.dev: /reference/block-kit/blocks (each block's page),
+/reference/block-kit/composition-objects, /messaging/formatting-message-text,
+/reference/methods/chat.postMessage, /messaging/message-metadata.
 """
 
 from __future__ import annotations

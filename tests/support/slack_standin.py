@@ -158,7 +158,7 @@ class SlackStandin:
         return list(self.rooms[channel or self.channel].messages)
 
     def told(self) -> list[str]:
-        """Return the ids of alerts told, once for each time they were (a duplicate stands twice)."""
+        """Return the ids of alerts told; a duplicate stands twice."""
         return [
             alert
             for room in self.rooms.values()
@@ -464,7 +464,7 @@ async def _arguments(request: web.Request) -> dict[str, Any]:
     if request.content_type == "application/json":
         args |= await request.json()
     elif request.method == "POST":
-        args |= {name: value for name, value in (await request.post()).items()}
+        args |= dict(await request.post())
     for name in ("blocks", "metadata"):
         if isinstance(args.get(name), str):
             args[name] = json.loads(args[name])

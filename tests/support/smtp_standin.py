@@ -115,7 +115,7 @@ class SmtpStandin:
         given = (data.login.decode(), data.password.decode())
         return AuthResult(success=given == self._login)
 
-    async def handle_MAIL(  # noqa: N802
+    async def handle_MAIL(
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
         """Answer MAIL FROM."""
@@ -124,7 +124,7 @@ class SmtpStandin:
         envelope.mail_from = address
         return "250 OK"
 
-    async def handle_RCPT(  # noqa: N802
+    async def handle_RCPT(
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
         """Answer RCPT TO."""
@@ -133,7 +133,7 @@ class SmtpStandin:
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         """Take the message, or lose the answer, or refuse."""
         fault = self._next("DATA")
         if fault and fault != "drop":

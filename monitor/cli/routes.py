@@ -1,0 +1,122 @@
+"""`wirewatch routes`: where alerts go, and when."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from monitor.cli.setup import config_option, console, fail, load_or_exit
+
+if TYPE_CHECKING:
+    from rich.tree import Tree
+
+    from monitor.alerts.route import RoutedTo
+    from monitor.config.schema import Config, Route
+
+
+@click.group()
+def routes() -> None:
+    """Show the routing tree, or where an alert would go."""
+
+
+@routes.command()
+@config_option
+def show(config_dir: Path) -> None:
+    """Print the routing tree."""
+    from rich.tree import Tree
+
+    config = load_or_exit(config_dir)
+    tree = Tree(_label("every alert", config.route, config))
+    _grow(tree, config.route, config)
+    console().print(tree)
+
+
+@routes.command()
+@config_option
+@click.option("--topic", "topic_id", required=True, help="Topic of the alert.")
+@click.option("--urgency", type=click.Choice(["low", "normal", "high", "critical"]))
+@click.option("--feed", "feed_id", default="", help="Feed the story came from.")
+@click.option("--language", default="", help="Language of the story.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def test(
+    topic_id: str,
+    urgency: str | None,
+    feed_id: str,
+    language: str,
+    as_json: bool,
+    config_dir: Path,
+) -> None:
+    """Show where an alert would go just now, by which branch, and what would hold it."""
+    from monitor.alerts.route import route
+    from monitor.delivery.sample import sample_alert
+
+    config = load_or_exit(config_dir)
+    topic = config.topic(topic_id)
+    if topic is None:
+        fail(f"there is no topic {topic_id!r}; there are: {', '.join(t.id for t in config.topics)}")
+    feed = next((feed for feed in config.feeds if feed.id == feed_id), None)
+    if feed_id and feed is None:
+        fail(f"there is no feed {feed_id!r}; `wirewatch feeds list` names them")
+    now = time.time()
+    alert = sample_alert(now, topic, feed, urgency or "", language)
+    rows = [_row(config, replace(alert, id=alert.id), to, now) for to in route(config, alert)]
+    if as_json:
+        click.echo(json.dumps(rows, indent=2))
+        return
+    from rich.table import Table
+
+    table = Table("channel", "by", "now", box=None)
+    for row in rows:
+        table.add_row(row["channel"], row["branch"], row["now"])
+    console().print(table)
+
+
+def _row(config: Config, alert: Any, to: RoutedTo, now: float) -> dict[str, str]:
+    from monitor.alerts import gate
+    from monitor.cli.words import moment
+    from monitor.model import Notification
+
+    note = Notification(f"{alert.id}@{to.channel}", to.channel, "alert", alert)
+    decision = gate.decide(config, note, (), gate.Ceiling(), now)
+    said = "sent at once"
+    if isinstance(decision, gate.Hold):
+        said = f"held until {moment(decision.until)} ({decision.reason})"
+    topic = config.topic(alert.topic)
+    by = (
+        f"{to.branch}; channels from the topic's own `to`"
+        if topic and topic.alert.to
+        else to.branch
+    )
+    known = to.channel in config.channels or to.channel == "terminal"
+    return {"channel": to.channel, "branch": by, "now": said if known else "not configured: waits"}
+
+
+def _grow(tree: Tree, node: Route, config: Config) -> None:
+    for child in node.routes:
+        given = child.match.model_dump(exclude_defaults=True)
+        name = " and ".join(f"{key}: {', '.join(value)}" for key, value in given.items())
+        _grow(tree.add(_label(name or "everything", child, config)), child, config)
+
+
+def _label(name: str, node: Route, config: Config) -> str:
+    from rich.markup import escape
+
+    from monitor.alerts.route import default_channels
+
+    parts = [f"[bold]{escape(name)}[/]"]
+    if node.to:
+        parts.append(f"→ {escape(', '.join(node.to))}")
+    elif node is config.route:
+        parts.append(f"→ {escape(', '.join(default_channels(config)))} (by default)")
+    if node.quiet_hours:
+        parts.append(f"quiet: {escape(', '.join(node.quiet_hours))}")
+    if node.digest:
+        parts.append(f"digest: {escape(node.digest.cron)} {escape(node.digest.timezone)}")
+    if node.go_on:
+        parts.append("continue")
+    return "  ".join(parts)

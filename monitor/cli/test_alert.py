@@ -1,0 +1,102 @@
+"""`wirewatch test-alert`: send a test alert through the real channels, now."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from monitor.cli.setup import config_option, console, fail, load_or_exit
+
+if TYPE_CHECKING:
+    from monitor.config.schema import Config
+    from monitor.delivery.channel import Outcome
+    from monitor.model import Alert
+
+
+@click.command("test-alert")
+@click.option("--channel", "channels", multiple=True, help="Only this channel; may be repeated.")
+@click.option("--topic", "topic_id", help="Send it to where this topic's alerts go.")
+@config_option
+@click.option("--json", "as_json", is_flag=True, help="Print the outcomes as JSON.")
+def test_alert(
+    channels: tuple[str, ...], topic_id: str | None, config_dir: Path, as_json: bool
+) -> None:
+    """Send a test alert to every channel (or some) and say what became of it.
+
+    It goes past silences, quiet hours and digests. Exit code: 0 if every channel took it, else 1.
+    """
+    from monitor.alerts.route import TERMINAL, default_channels, route
+    from monitor.delivery.sample import sample_alert
+
+    config = load_or_exit(config_dir)
+    topic = config.topic(topic_id) if topic_id else None
+    if topic_id and topic is None:
+        fail(f"there is no topic {topic_id!r}; there are: {_names(t.id for t in config.topics)}")
+    alert = sample_alert(time.time(), topic)
+    for name in channels:
+        if name != TERMINAL and name not in config.channels:
+            known = _names([*config.channels, TERMINAL])
+            fail(f"there is no channel {name!r}; there are: {known}")
+    routed = [to.channel for to in route(config, alert)] if topic else default_channels(config)
+    outcomes = asyncio.run(_send(config, list(channels) or list(routed), alert))
+    _show(outcomes, as_json)
+    raise SystemExit(0 if all(outcome.kind == "sent" for outcome in outcomes.values()) else 1)
+
+
+async def _send(config: Config, names: list[str], alert: Alert) -> dict[str, Outcome]:
+    return dict(
+        zip(names, await asyncio.gather(*(_one(config, n, alert) for n in names)), strict=True)
+    )
+
+
+async def _one(config: Config, name: str, alert: Alert) -> Outcome:
+    from monitor.config.schema import TerminalChannel
+    from monitor.delivery.build import build
+    from monitor.delivery.channel import ChannelUnusable, Context, Outcome
+    from monitor.model import Notification
+    from monitor.reasons import DeliveryReason
+
+    settings = config.channels.get(name) or TerminalChannel(type="terminal")
+    try:
+        channel = build(settings)
+    except (ChannelUnusable, ValueError, OSError) as error:
+        return Outcome("refused", DeliveryReason.MISCONFIGURED, str(error))
+    try:
+        note = Notification(f"{alert.id}@{name}", name, "alert", alert, created_at=alert.decided_at)
+        async with asyncio.timeout(channel.traits.timeout + 2):
+            return await channel.send(note, Context(now=alert.decided_at))
+    except TimeoutError:
+        return Outcome("unknown", DeliveryReason.TIMEOUT, "no answer in time")
+    except ValueError as error:
+        return Outcome("refused", DeliveryReason.MISCONFIGURED, str(error))
+    finally:
+        await channel.aclose()
+
+
+def _show(outcomes: dict[str, Outcome], as_json: bool) -> None:
+    from rich.table import Table
+
+    from monitor.logs import redact
+
+    if as_json:
+        rows = {
+            name: {"outcome": o.kind, "reason": o.reason, "detail": redact(o.detail or o.note)}
+            for name, o in outcomes.items()
+        }
+        click.echo(json.dumps(rows, indent=2))
+        return
+    table = Table("channel", "outcome", "reason", "detail", box=None)
+    for name, outcome in outcomes.items():
+        style = "green" if outcome.kind == "sent" else "red"
+        detail = redact(outcome.detail or outcome.note or outcome.ref)
+        table.add_row(name, f"[{style}]{outcome.kind}[/]", outcome.reason, detail)
+    console().print(table)
+
+
+def _names(names: object) -> str:
+    return ", ".join(sorted(names)) or "none"  # type: ignore[call-overload]
