@@ -130,21 +130,21 @@ class Topic(Settings):
     fresh_for: Duration = Field(
         48 * 3600.0, description="Older stories (by their own date) do not alert."
     )
-    alert: TopicAlerting = Field(default_factory=TopicAlerting)
-    enabled: bool = True
+    alert: TopicAlerting = Field(default_factory=TopicAlerting, description="How it alerts.")
+    enabled: bool = Field(True, description="false keeps the topic in the file but does not watch.")
 
 
 class TerminalChannel(Settings):
     """Alerts in the terminal of `wirewatch run` (and in the notifier's output)."""
 
-    type: Literal["terminal"]
-    colour: bool = True
+    type: Literal["terminal"] = Field(description="The kind of channel.")
+    colour: bool = Field(True, description="Use colours where the terminal has them.")
 
 
 class SlackChannel(Settings):
     """A Slack channel, posted to as a bot (threads, edits, buttons, look-up before a resend)."""
 
-    type: Literal["slack"]
+    type: Literal["slack"] = Field(description="The kind of channel.")
     token: SecretStr = Field(description="Bot token. Write ${SLACK_BOT_TOKEN}.")
     channel: str = Field(description="Channel ID (C0123ABCD), not its name.")
     app_token: SecretStr | None = Field(
@@ -159,18 +159,20 @@ class SlackChannel(Settings):
 class SlackWebhookChannel(Settings):
     """A Slack incoming webhook: can post, but neither thread nor edit."""
 
-    type: Literal["slack_webhook"]
+    type: Literal["slack_webhook"] = Field(description="The kind of channel.")
     url: SecretStr = Field(description="Webhook URL. Write ${SLACK_WEBHOOK_URL}.")
 
 
 class EmailChannel(Settings):
     """E-mail over SMTP."""
 
-    type: Literal["email"]
-    host: str
-    port: int = 587
-    security: Literal["starttls", "tls", "none"] = "starttls"
-    username: str = ""
+    type: Literal["email"] = Field(description="The kind of channel.")
+    host: str = Field(description="The mail server.")
+    port: int = Field(587, description="587 is usual for starttls, 465 for tls.")
+    security: Literal["starttls", "tls", "none"] = Field(
+        "starttls", description="none only inside a trusted network."
+    )
+    username: str = Field("", description="Log in under this name. Default: no login.")
     password: SecretStr | None = Field(None, description="Write ${SMTP_PASSWORD}.")
     sender: str = Field(alias="from", description="Wirewatch <alerts@example.org>")
     to: Words = Field(description="One or more addresses.")
@@ -182,7 +184,7 @@ class EmailChannel(Settings):
 class WebhookChannel(Settings):
     """A signed JSON webhook (schema in docs/reference/webhook.md)."""
 
-    type: Literal["webhook"]
+    type: Literal["webhook"] = Field(description="The kind of channel.")
     url: SecretStr = Field(description="Where to post. Write ${VARIABLE} if it holds a secret.")
     secret: SecretStr | None = Field(None, description="Key of the HMAC-SHA256 signature.")
 
@@ -190,7 +192,7 @@ class WebhookChannel(Settings):
 class AppriseChannel(Settings):
     """Anything Apprise knows: Teams, Discord, Telegram, PagerDuty, …"""
 
-    type: Literal["apprise"]
+    type: Literal["apprise"] = Field(description="The kind of channel.")
     url: SecretStr = Field(description="An Apprise URL. Write ${VARIABLE}.")
 
 
@@ -219,33 +221,33 @@ class TimeInterval(Settings):
 class RouteMatch(Settings):
     """What a route takes. Every key given must hold; within a key any value will do."""
 
-    topics: Words = ()
-    labels: Words = ()
-    urgency: Words = ()
-    feeds: Words = ()
-    tags: Words = ()
-    languages: Words = ()
+    topics: Words = Field((), description="Ids of topics; `*` stands for any letters.")
+    labels: Words = Field((), description="Labels of topics.")
+    urgency: Words = Field((), description="low, normal, high, critical.")
+    feeds: Words = Field((), description="Ids of the feeds a story came from.")
+    tags: Words = Field((), description="Tags of the feeds a story came from.")
+    languages: Words = Field((), description="Languages of stories.")
 
 
 class DigestPlan(Settings):
     """Send on a schedule instead of at once."""
 
     cron: str = Field(description='Five fields, as for cron: "0 7,18 * * mon-fri".')
-    timezone: str = "UTC"
+    timezone: str = Field("UTC", description="IANA name, such as Europe/London.")
     say_nothing_new: bool = Field(False, description="Send a line even when there was nothing.")
 
 
 class Route(Settings):
     """A branch of the routing tree. What a branch does not set, it inherits."""
 
-    match: RouteMatch = Field(default_factory=RouteMatch)
+    match: RouteMatch = Field(default_factory=RouteMatch, description="Default: everything.")
     to: Words = Field((), description="Channels.")
     quiet_hours: Words = Field((), description="Names of time intervals in which alerts are held.")
-    digest: DigestPlan | None = None
+    digest: DigestPlan | None = Field(None, description="Send on a schedule, not at once.")
     go_on: bool = Field(
         False, alias="continue", description="Look at the following branches as well."
     )
-    routes: tuple[Route, ...] = ()
+    routes: tuple[Route, ...] = Field((), description="Branches; the first that matches takes it.")
 
 
 class StoreSettings(Settings):
@@ -274,7 +276,7 @@ class EmbeddingSettings(Settings):
     precision: Literal["auto", "fp32", "bf16"] = Field(
         "auto", description="auto takes bf16 where the processor computes in it."
     )
-    batch_size: int = Field(64, ge=1, le=1024)
+    batch_size: int = Field(64, ge=1, le=1024, description="Texts the model takes at once.")
     linger: Duration = Field(0.25, description="How long a batch waits to fill.")
     max_passages: int = Field(24, ge=1, le=200, description="Passages of one story, at most.")
     threads: int = Field(0, ge=0, description="0: as many as the machine has.")
@@ -289,12 +291,14 @@ class PollingSettings(Settings):
     concurrency: int = Field(64, ge=1, le=2000, description="Fetches at once in one poller.")
     host_spacing: Duration = Field(1.0, description="Least time between requests to one host.")
     timeout: Duration = Field(10.0, description="For one fetch as a whole.")
-    max_wire_bytes: int = Field(8_000_000, ge=10_000)
+    max_wire_bytes: int = Field(8_000_000, ge=10_000, description="Of one answer, as it comes.")
     max_body_bytes: int = Field(16_000_000, ge=10_000, description="After decompression.")
-    max_redirects: int = Field(5, ge=0, le=10)
+    max_redirects: int = Field(5, ge=0, le=10, description="Of one fetch.")
     max_retry_after: Duration = Field(86400.0, description="Cap on what a server may ask for.")
     allow_hosts: Words = Field((), description="Internal hosts or networks (CIDR) to allow.")
-    allow_ports: tuple[int, ...] = (80, 443, 8000, 8008, 8080, 8443)
+    allow_ports: tuple[int, ...] = Field(
+        (80, 443, 8000, 8008, 8080, 8443), description="Ports feeds may be fetched from."
+    )
     contact: str = Field("", description="URL or address put into the User-Agent.")
     baseline_stories: int = Field(
         20, ge=0, le=500, description="Of a feed's first reading, so many are analysed (silently)."
@@ -328,8 +332,10 @@ class OpsSettings(Settings):
 
     http_host: str = Field("127.0.0.1", description="Where /metrics, /healthz, /readyz answer.")
     http_port: int = Field(0, ge=0, le=65535, description="0: no HTTP.")
-    log_format: Literal["human", "json"] = "human"
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["human", "json"] = Field("human", description="json for log collectors.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="The least that is logged."
+    )
     notices_to: Words = Field((), description="Channels for the watchdog's notices.")
     notice_every: Duration = Field(3600.0, description="The same notice, at most this often.")
     canary_every: Duration = Field(300.0, description="How often a synthetic story is sent round.")
@@ -338,13 +344,23 @@ class OpsSettings(Settings):
 class WirewatchFile(Settings):
     """`wirewatch.yaml`: everything but feeds and topics."""
 
-    store: StoreSettings = Field(default_factory=StoreSettings)
-    embedding: EmbeddingSettings = Field(default_factory=EmbeddingSettings)
-    polling: PollingSettings = Field(default_factory=PollingSettings)
-    events: EventSettings = Field(default_factory=EventSettings)
-    ops: OpsSettings = Field(default_factory=OpsSettings)
-    channels: dict[Slug, Channel] = Field(default_factory=dict)
-    time_intervals: dict[Slug, tuple[TimeInterval, ...]] = Field(default_factory=dict)
+    store: StoreSettings = Field(default_factory=StoreSettings, description="Where state lives.")
+    embedding: EmbeddingSettings = Field(
+        default_factory=EmbeddingSettings, description="The model that turns text into vectors."
+    )
+    polling: PollingSettings = Field(
+        default_factory=PollingSettings, description="How feeds are fetched."
+    )
+    events: EventSettings = Field(
+        default_factory=EventSettings, description="How stories gather into events."
+    )
+    ops: OpsSettings = Field(default_factory=OpsSettings, description="Health, logs, notices.")
+    channels: dict[Slug, Channel] = Field(
+        default_factory=dict, description="Where alerts can be sent, by name."
+    )
+    time_intervals: dict[Slug, tuple[TimeInterval, ...]] = Field(
+        default_factory=dict, description="Named stretches of the week, for quiet hours."
+    )
     route: Route = Field(
         default_factory=Route,
         description="The routing tree. A root without `to` means every configured channel, "
