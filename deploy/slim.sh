@@ -7,7 +7,8 @@ set -euo pipefail
 root=$1
 site=$("$root/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
 
-rm -rf "$site"/torch/include "$site"/torch/share "$site"/torch/test "$site"/torch/bin
+rm -rf "$site"/torch/include "$site"/torch/share "$site"/torch/test
+find "$site/torch/bin" -type f ! -name torch_shm_manager -delete
 find "$site" -name '*.a' -delete
 find "$site" \( -name tests -o -name test \) -type d \
   -path '*/site-packages/*' ! -path '*/torch/*' ! -path '*/numpy/*' ! -path '*/transformers/*' \
