@@ -26,6 +26,7 @@ _TRACKING = re.compile(
 # Of these names some sites make their article number, so they go only when the value is a word.
 _AMBIGUOUS = re.compile(r"^(cid|source|src|feed|ref|rss|partner|amp|maca|cmpid?)$", re.IGNORECASE)
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+_NOT_WORD = re.compile(r"[\W_]+")
 _SLASHES = re.compile(r"/{2,}")
 _UNSAFE = "/:@!$&'()*+,;=~-._"
 
@@ -98,12 +99,14 @@ def digest(*parts: str, size: int = 8) -> str:
 def folded(text: str) -> str:
     """Return `text` reduced to its letters and digits, case folded: what a re-issue keeps."""
     normal = unicodedata.normalize("NFKC", text).casefold()
-    return "".join(char for char in normal if char.isalnum())
+    return _NOT_WORD.sub("", normal)
 
 
 def content_hash(title: str, summary: str, content: str) -> str:
-    """Return the versioned hash of what an entry says; letters and digits count."""
-    return CONTENT_VERSION + digest(folded(title), folded(summary), folded(content))
+    """Return the versioned hash of what an entry says; case and spacing aside."""
+    # Bodies are long: to fold them as titles are would cost more than parsing them.
+    body = "".join(content.casefold().split())
+    return CONTENT_VERSION + digest(folded(title), folded(summary), body)
 
 
 def entry_key(guid: str, link: str, title: str, summary: str) -> str:

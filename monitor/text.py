@@ -12,11 +12,7 @@ _INVISIBLE = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f"
     "\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f\ud800-\udfff]"
 )
-_BREAKS = str.maketrans({"\r": "\n", "\u2028": "\n", "\u2029": "\n", "\x85": "\n", "\x0b": "\n"})
-_SPACES = re.compile(r"\s+")
-_INLINE_SPACES = re.compile(r"[^\S\n]+")
-_BLANK_LINES = re.compile(r" ?\n(?: ?\n)+ ?")
-_LINE_END = re.compile(r" ?\n ?")
+_BREAKS = re.compile("[\r\x0b\x85\u2028\u2029]")
 
 
 def strip_invisible(text: str) -> str:
@@ -24,20 +20,29 @@ def strip_invisible(text: str) -> str:
 
     Line breaks of every kind become newlines and stay.
     """
-    return _INVISIBLE.sub("", text.translate(_BREAKS))
+    return _INVISIBLE.sub("", _BREAKS.sub("\n", text))
 
 
 def one_line(text: str, limit: int = 0) -> str:
     """Return `text` as one clean line; cut with "…" beyond `limit`."""
-    line = _SPACES.sub(" ", strip_invisible(text)).strip()
+    line = " ".join(strip_invisible(text).split())
     return shorten(line, limit) if limit else line
 
 
 def paragraphs(text: str, limit: int = 0) -> str:
     """Return `text` clean, with single newlines as spaces and blank lines between paragraphs."""
-    clean = _INLINE_SPACES.sub(" ", strip_invisible(text))
-    blocks = (_LINE_END.sub(" ", block).strip() for block in _BLANK_LINES.split(clean))
-    joined = "\n\n".join(block for block in blocks if block)
+    blocks: list[str] = []
+    lines: list[str] = []
+    for raw in strip_invisible(text).split("\n"):
+        line = " ".join(raw.split())
+        if line:
+            lines.append(line)
+        elif lines:
+            blocks.append(" ".join(lines))
+            lines = []
+    if lines:
+        blocks.append(" ".join(lines))
+    joined = "\n\n".join(blocks)
     return joined[:limit].rstrip() if limit else joined
 
 

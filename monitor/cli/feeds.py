@@ -39,7 +39,10 @@ def inspect(where: str, config_dir: Path, as_json: bool, kind: str, allow: tuple
     URL_OR_FILE is an address, a file, "-" for standard input, or the id of a configured feed.
     """
     settings, source = _settings(config_dir, where, kind, allow)
-    outcome = run_async(_inspect(where, source, settings))
+    document = _read(where)
+    if document is None and "://" not in source.url:
+        fail(f"{where} is neither a file, an http(s) address, nor the id of a feed")
+    outcome = run_async(_inspect(document, source, settings))
     if as_json:
         click.echo(json.dumps(_described(source, outcome), ensure_ascii=False, indent=2))
     else:
@@ -65,7 +68,16 @@ def _settings(
     return settings, source
 
 
-async def _inspect(where: str, source: FeedSource, settings: PollingSettings) -> Outcome:
+def _read(where: str) -> bytes | None:
+    if where == "-":
+        return sys.stdin.buffer.read()
+    path = Path(where)
+    return path.read_bytes() if "://" not in where and path.is_file() else None
+
+
+async def _inspect(
+    document: bytes | None, source: FeedSource, settings: PollingSettings
+) -> Outcome:
     from monitor.clock import SystemClock
     from monitor.errors import FetchError
     from monitor.feeds.fetch import Fetcher
@@ -79,16 +91,12 @@ async def _inspect(where: str, source: FeedSource, settings: PollingSettings) ->
     settings = settings.model_copy(update={"parser_processes": 1})
     fetcher, parsers = Fetcher(settings, clock), ParserPool(settings)
     try:
-        path = Path(where)
-        if where == "-" or ("://" not in where and path.is_file()):
-            body = sys.stdin.buffer.read() if where == "-" else path.read_bytes()
+        if document is not None:
             try:
-                parsed = await parsers.parse(body, "", "", source.kind)
+                parsed = await parsers.parse(document, "", "", source.kind)
             except FetchError as error:
                 return Outcome(error.reason, str(error))
             return Outcome(FetchReason.OK, parsed=parsed)
-        if "://" not in source.url:
-            fail(f"{where} is neither a file, an http(s) address, nor the id of a feed")
         intake = Intake(fetcher, parsers, None, clock, settings)
         return await intake.look(source, FeedState(feed_id=source.id, url=""))
     finally:

@@ -28,15 +28,12 @@ _CLEANER = nh3.Cleaner(
     link_rel=None,
     strip_comments=True,
 )
-_BLOCK_TAG = re.compile(
-    r"</?(?:" + "|".join(sorted(_BLOCKS - {"br"}, key=len, reverse=True)) + r")>"
-)
-_CELL_TAG = re.compile(r"</?t[dh]>|<br>")
+_ANY_TAG = re.compile(r"<[^>]*>")  # once nh3 is through, every "<" opens a tag
 _MARKUP = re.compile(r"[<&]")
 _TAG = re.compile(r"<[a-zA-Z!/]")
 # A closing tag, a void element or an entity: only then is text of unsaid type taken for markup.
-_HTML_SIGN = re.compile(r"</\w+\s*>|<(?:br|hr|img|p)\b[^<>]*>|&#?\w{1,31};", re.IGNORECASE)
-_NEWLINES = re.compile(r"\n+")
+_HTML_SIGN = re.compile(r"</\w+\s*>|<(?:br|hr|img|p)\b[^<>]*>|&#?\w+;", re.IGNORECASE)
+_GAPS = (("<br>", "\n"), ("<td>", " "), ("</td>", " "), ("<th>", " "), ("</th>", " "))
 
 
 def looks_like_html(text: str) -> bool:
@@ -49,10 +46,11 @@ def html_to_text(markup: str, limit: int = 0) -> str:
     if not _MARKUP.search(markup):
         return paragraphs(markup, limit)
     if _TAG.search(markup):
-        # Newlines in HTML source are mere spaces; blocks alone make paragraphs.
-        flat = _NEWLINES.sub(" ", strip_invisible(markup))
-        safe = _CLEANER.clean(flat)
-        markup = _BLOCK_TAG.sub("\n\n", _CELL_TAG.sub(" ", safe))
+        # Newlines in HTML source are mere spaces; blocks, and breaks in pairs, make paragraphs.
+        safe = _CLEANER.clean(markup.replace("\r", " ").replace("\n", " "))
+        for tag, gap in _GAPS:
+            safe = safe.replace(tag, gap)
+        markup = _ANY_TAG.sub("\n\n", safe)
     return paragraphs(html.unescape(markup), limit)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from monitor.errors import ParseError
-from monitor.feeds import jsonfeed, reference, sitemap
+from monitor.feeds import fast, jsonfeed, reference, sitemap
 from monitor.feeds.document import Document
 from monitor.reasons import FetchReason
 
@@ -13,6 +13,7 @@ _ROOT = re.compile(
     rb"<(?:[A-Za-z_][\w.-]*:)?(rss|feed|RDF|channel|entry|urlset|sitemapindex|html|opml)\b",
     re.IGNORECASE,
 )
+_STRAY = re.compile(rb"<([A-Za-z]\w{0,20}:)item\b")
 _LOOK = 8_192
 _WALL = re.compile(
     rb"cf-mitigated|challenge-platform|cf-chl-|just a moment\.\.\.|"
@@ -21,6 +22,17 @@ _WALL = re.compile(
     rb"access denied",
     re.IGNORECASE,
 )
+
+
+def _salvage(body: bytes, prefix: bytes, url: str, content_type: str) -> Document | None:
+    """Read a document whose elements carry a prefix that nothing declares, as if they did not."""
+    bare = re.sub(rb"(</?)" + re.escape(prefix), rb"\1", body)
+    start = bare.find(b"<rss")
+    document = reference.parse(bare[max(0, start) :], url, content_type)
+    if not document.items:
+        return None
+    document.warnings.append(f"read without the stray prefix {prefix.decode('ascii')!r}")
+    return document
 
 
 def looks_like_wall(body: bytes) -> bool:
@@ -65,7 +77,11 @@ def parse(body: bytes, url: str, content_type: str = "", kind: str = "auto") -> 
         )
     if not name and not wide and b"<" not in head:
         raise ParseError(FetchReason.NOT_A_FEED, "the answer is neither XML nor JSON")
+    if (plain := fast.parse(body, url, content_type)) is not None:
+        return plain
     document = reference.parse(body, url, content_type)
+    if not document.items and (stray := _STRAY.search(body)):
+        document = _salvage(body, stray[1], url, content_type) or document
     if not document.version and not document.items:
         if looks_like_wall(body):
             raise ParseError(FetchReason.BOT_WALL, "the site answers with a bot check")

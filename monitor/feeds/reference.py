@@ -35,20 +35,20 @@ def parse(body: bytes, url: str, content_type: str = "") -> Document:
         url: where it came from, for relative links.
         content_type: the Content-Type header, "" if there was none.
     """
-    headers = {"content-location": url}
-    if content_type:
-        headers["content-type"] = content_type
+    # Without a base address feedparser leaves identifiers byte for byte; links are made absolute
+    # by `web_link`.
+    headers = {"content-type": content_type} if content_type else {}
     raw = feedparser.parse(
         body, response_headers=headers, sanitize_html=False, resolve_relative_uris=False
     )
     feed = raw.feed
-    base = web_link(str(feed.get("link") or ""), url) or url
+    base = url or web_link(str(feed.get("link") or ""))
     document = Document(
         version=raw.get("version") or "",
         title=headline(str(feed.get("title") or ""), markup=True, limit=MAX_TITLE),
         link=web_link(str(feed.get("link") or ""), url),
         language=one_line(str(feed.get("language") or ""), 40),
-        ttl=_minutes(feed.get("ttl")),
+        ttl=minutes(feed.get("ttl")),
         skip_hours=hours(_all_text(body, b"hour")) if b"skipHours" in body else [],
         skip_days=days(_all_text(body, b"day")) if b"skipDays" in body else [],
     )
@@ -71,11 +71,11 @@ def item(entry: Any, document: Document, base: str) -> Item:
     atom = document.version.startswith("atom")
     title = str(entry.get("title") or "")
     kind = str((entry.get("title_detail") or {}).get("type", ""))
-    texts = []
-    detail = entry.get("summary_detail") or {}
-    if value := str(entry.get("summary") or ""):
-        texts.append((value, str(detail.get("type", ""))))
-    texts += [(str(c.get("value") or ""), str(c.get("type", ""))) for c in entry.get("content", ())]
+    contents = entry.get("content", ())
+    texts = [(str(c["value"]), str(c.get("type", ""))) for c in contents if c.get("value")]
+    value = str(entry.get("summary") or "")
+    if value and value not in (text for text, _ in texts):  # else a copy of the content
+        texts.append((value, str((entry.get("summary_detail") or {}).get("type", ""))))
     return make_item(
         guid=str(entry.get("id") or ""),
         title=(title, kind),
@@ -84,7 +84,7 @@ def item(entry: Any, document: Document, base: str) -> Item:
         published=seconds(entry.get("published_parsed") or entry.get("created_parsed")),
         updated=seconds(entry.get("updated_parsed") if "updated_parsed" in entry.keys() else None),  # noqa: SIM118 - `in entry` falls back to published
         author=str(entry.get("author") or ""),
-        language=str(detail.get("language") or document.language or ""),
+        language=str((entry.get("title_detail") or {}).get("language") or document.language),
         base=base,
         atom=atom,
     )
@@ -166,7 +166,8 @@ def seconds(value: time.struct_time | None) -> float | None:
         return None
 
 
-def _minutes(value: object) -> float:
+def minutes(value: object) -> float:
+    """Return the seconds of a `<ttl>` in minutes; 0 for nonsense."""
     text = str(value or "").strip()
     return float(text[:7]) * 60.0 if text.isdigit() and text.isascii() else 0.0
 

@@ -1,0 +1,386 @@
+"""The fast path: RSS, RDF and Atom that are plain enough to need no heuristics, read with lxml.
+
+It answers only where its answer provably equals the reference's (monitor.feeds.reference): the
+document is well-formed UTF-8 without a DTD, and holds nothing in which feedparser's rules go
+beyond "the text of this element". Anything else gives None, and the reference reads the document.
+tests/feeds/test_fast_path.py holds the two equal.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from urllib.parse import urljoin
+from xml.parsers import expat
+
+from feedparser.datetimes import _parse_date
+from feedparser.mixin import _FeedParserMixin
+from lxml import etree
+
+from monitor.feeds.clean import headline, web_link
+from monitor.feeds.document import MAX_ENTRIES, MAX_TITLE, Document, Item
+from monitor.feeds.reference import (
+    _all_text,
+    days,
+    hours,
+    make_item,
+    minutes,
+    note_link,
+    seconds,
+)
+from monitor.text import one_line
+
+_ATOM = "http://www.w3.org/2005/Atom"
+_RSS1 = "http://purl.org/rss/1.0/"
+_RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+_XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
+_PREFIXES = {uri.lower(): prefix for uri, prefix in _FeedParserMixin.namespaces.items()}
+_ELSEWHERE = "http://elsewhere.invalid/a/"
+_REBASED = re.compile(rb"\bbase\s*=\s*[\"']")
+_ENCODING = re.compile(rb"^<\?xml[^>]*\bencoding\s*=\s*[\"']([^\"']*)[\"']")
+_CHARSET = re.compile(r"charset\s*=\s*[\"']?([^\"';\s]+)", re.IGNORECASE)
+_ENTITY_LIKE = re.compile(r"&([A-Za-z0-9_]+);")
+_VERSIONS = {"0.91": "rss091u", "0.92": "rss092", "0.93": "rss093", "0.94": "rss094"}
+# What feedparser mends in every text: Windows-1252 characters that came as C1 controls.
+_C1 = {
+    code: bytes([code]).decode("cp1252")
+    for code in range(128, 160)
+    if code not in (0x81, 0x8D, 0x8F, 0x90, 0x9D)
+}
+
+_C1_SIGN = re.compile("[\x80-\x9f]")
+
+_TEXTS = {
+    "description": "text/html",
+    "content_encoded": "text/html",
+    "media_description": "text/html",
+    "summary": "text/plain",
+    "itunes_summary": "text/plain",
+    "content": "text/plain",
+}
+_PUBLISHED = frozenset({"pubdate", "published", "issued", "dcterms_issued"})
+_UPDATED = frozenset({"updated", "modified", "dc_date", "dcterms_modified", "lastbuilddate"})
+_AUTHORS = frozenset({"author", "dc_creator"})
+# Handled by feedparser in ways that reach our fields: not for the fast path.
+_HEURISTIC = frozenset(
+    {
+        "abstract", "body", "channel", "created", "dc_author", "dc_contributor",
+        "dc_description", "dc_language", "dc_title", "dcterms_created", "entry", "feed",
+        "fullitem", "homepage", "image", "info", "item", "itunes_author", "itunes_email",
+        "itunes_name", "itunes_subtitle", "language", "managingeditor",
+        "newlocation", "svg", "tagline", "textinput", "url", "webmaster", "xhtml_body",
+        "where", "subtitle",
+    }
+)  # fmt: skip
+_PERSON = frozenset({"name", "email", "uri"})
+
+
+class _NotPlain(Exception):
+    """The document needs the reference."""
+
+
+def parse(body: bytes, url: str, content_type: str = "") -> Document | None:
+    """Parse a plain document; None if it takes more than that."""
+    if not _plain_bytes(body, content_type):
+        return None
+    parser = etree.XMLParser(
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        huge_tree=False,
+        remove_comments=True,
+        remove_pis=True,
+        collect_ids=False,
+    )
+    try:
+        root = etree.fromstring(body, parser)
+        return _document(root, body, url)
+    except (_NotPlain, etree.XMLSyntaxError):
+        return None
+
+
+def _plain_bytes(body: bytes, content_type: str) -> bool:
+    if b"<!DOCTYPE" in body or b"<!ENTITY" in body:
+        return False
+    declared = _ENCODING.match(body.removeprefix(b"\xef\xbb\xbf"))
+    charset = _CHARSET.search(content_type)
+    if declared and declared[1].lower() not in (b"utf-8", b"utf8"):
+        return False
+    if charset and charset[1].lower() not in ("utf-8", "utf8"):
+        return False
+    try:
+        body.decode("utf-8")
+        expat.ParserCreate(namespace_separator=" ").Parse(body, True)
+    except (UnicodeDecodeError, expat.ExpatError):
+        return False
+    return True
+
+
+def _document(root: etree._Element, body: bytes, url: str) -> Document:
+    name = etree.QName(root)
+    if name.localname == "rss" and not name.namespace:
+        channels = [child for child in root if _name(child) == "channel"]
+        if len(channels) != 1 or len(root) != 1:
+            raise _NotPlain
+        feed, version, kind = channels[0], _rss_version(root), "item"
+        items = [child for child in feed if _name(child) == kind]
+    elif name.namespace == _ATOM and name.localname == "feed":
+        feed, version, kind = root, "atom10", "entry"
+        items = [child for child in feed if _name(child) == kind]
+    elif name.namespace == _RDF and name.localname == "RDF" and root.nsmap.get(None) == _RSS1:
+        if _ATOM in root.nsmap.values():
+            raise _NotPlain
+        channels = [child for child in root if _name(child) == "channel"]
+        if len(channels) != 1:
+            raise _NotPlain
+        feed, version, kind = channels[0], "rss10", "item"
+        items = [child for child in root if _name(child) == kind]
+    else:
+        raise _NotPlain
+    if len(items) != sum(1 for _ in root.iter("{*}item", "{*}entry", "{*}Item", "{*}Entry")):
+        raise _NotPlain
+    document = Document(
+        version=version,
+        fast=True,
+        skip_hours=hours(_all_text(body, b"hour")) if b"skipHours" in body else [],
+        skip_days=days(_all_text(body, b"day")) if b"skipDays" in body else [],
+    )
+    _describe(document, root, feed, url)
+    base = url or document.link
+    atom = version == "atom10"
+    rebased = b"base" in body and _REBASED.search(body) is not None
+    document.items = [_item(item, document, base, atom, rebased) for item in items[:MAX_ENTRIES]]
+    if len(items) > MAX_ENTRIES:
+        document.warnings.append(f"{len(items)} entries; only the first {MAX_ENTRIES} are read")
+    return document
+
+
+def _rss_version(root: etree._Element) -> str:
+    said = root.get("version", "")
+    return _VERSIONS.get(said) or ("rss20" if said.startswith("2.") else "rss")
+
+
+def _describe(document: Document, root: etree._Element, feed: etree._Element, url: str) -> None:
+    link = ""
+    said = root.get(_XML_LANG) or root.get("lang") or ""
+    for child in feed:
+        name = _name(child)
+        if name == "title" and not document.title:
+            document.title = headline(_text(child, deep=True), markup=True, limit=MAX_TITLE)
+        elif name == "link":
+            rel, href = _link(child)
+            if href is None:
+                link = _text(child, deep=True)
+            else:
+                note_link(document, rel, href, url)
+                if rel == "alternate" and _is_html(child):
+                    link = href
+        elif name == "id":
+            link = link or _text(child, deep=True)
+        elif name == "language" and not said:
+            said = _text(child, deep=True)
+        elif name == "ttl":
+            document.ttl = minutes(_text(child, deep=True))
+    document.link = web_link(link, url)
+    document.language = one_line(said.replace("_", "-"), 40)
+
+
+def _item(item: etree._Element, document: Document, base: str, atom: bool, rebased: bool) -> Item:
+    fields: dict[str, str] = {}
+    dates: dict[str, float | None] = {}
+    texts = _Texts()
+    title: tuple[str, str] | None = None
+    media_title, language = False, item.get(_XML_LANG) or document.language
+    if about := item.get(f"{{{_RDF}}}about"):
+        fields["id"] = about
+    if item.get("href") or item.get("lastmod") or item.get("xmlns"):
+        raise _NotPlain
+    for child in item:
+        name = _name(child)
+        if name == "title":
+            value = _text(child)
+            if title is None or not title[0]:
+                title = (value, _media_type(child, "text/plain"))
+                language = child.get(_XML_LANG) or language
+        elif name in _TEXTS:
+            texts.add(name, child, 0)
+        elif name == "link":
+            _, href = _link(child)
+            if href is None:
+                fields["link"] = _ENTITY_LIKE.sub(r"&\1", _text(child).replace("&amp;", "&"))
+            elif child.get("rel", "alternate").lower() == "alternate" and _is_html(child):
+                fields["link"] = href
+        elif name in ("guid", "id"):
+            fields["id"] = _text(child)
+            if _attribute(child, "ispermalink", "true") == "true":
+                fields.setdefault("link", fields["id"])
+        elif name in _PUBLISHED:
+            dates["published"] = seconds(_parse_date(_text(child)))
+        elif name in _UPDATED:
+            dates["updated"] = seconds(_parse_date(_text(child)))
+        elif name in _AUTHORS:
+            fields["author"] = _author(child)
+        elif name == "media_title":
+            media_title = True
+        else:
+            media_title = _harmless(child, name, texts, 1) or media_title
+    if media_title and (title is None or not title[0]):
+        raise _NotPlain
+    if rebased and any(
+        urljoin(_ELSEWHERE, fields.get(n, "")) != fields.get(n, _ELSEWHERE) for n in ("id", "link")
+    ):
+        raise _NotPlain  # an xml:base somewhere might matter
+    return make_item(
+        guid=fields.get("id", ""),
+        title=title or ("", "text/plain"),
+        link=fields.get("link", ""),
+        texts=texts.found(),
+        published=dates.get("published"),
+        updated=dates.get("updated"),
+        author=fields.get("author", ""),
+        language=language,
+        base=base,
+        atom=atom,
+    )
+
+
+def _harmless(node: etree._Element, name: str, texts: _Texts, depth: int) -> bool:
+    """Pass over an element without bearing on our fields; say whether it holds a media title."""
+    if name in _HEURISTIC:
+        raise _NotPlain
+    media_title = False
+    allowed = _PERSON if name == "contributor" else frozenset()
+    for child in node:
+        inner = _name(child)
+        if inner == "media_title":
+            media_title = True
+        elif inner == "media_description":
+            texts.add(inner, child, depth)
+        elif inner in allowed:
+            continue
+        elif name == "source" or inner in _BEARING:
+            raise _NotPlain
+        else:
+            media_title = _harmless(child, inner, texts, depth + 1) or media_title
+    return media_title
+
+
+_BEARING = (
+    frozenset(_TEXTS) | _PUBLISHED | _UPDATED | _AUTHORS | _PERSON | {"title", "link", "guid", "id"}
+)
+
+
+class _Texts:
+    """The texts of one entry, kept as feedparser keeps them: where each goes depends on order."""
+
+    def __init__(self) -> None:
+        self._summary: tuple[str, str] | None = None
+        self._depth: int | None = None
+        self._contents: list[tuple[str, str]] = []
+        self._has_content = False
+
+    def add(self, name: str, node: etree._Element, depth: int) -> None:
+        if node.get("src") or node.get("mode"):
+            raise _NotPlain
+        is_content = name.startswith("content")
+        if not is_content and self._summary is not None and not self._has_content:
+            name, is_content = "content", True  # a second summary is taken for the content
+        pair = (_text(node), _media_type(node, _TEXTS[name]))
+        if is_content:
+            self._has_content = True
+            self._contents.append(pair)
+            if self._summary is None:
+                self._summary = (pair[0], "")
+        elif self._depth is None or depth <= self._depth:
+            self._depth = depth
+            self._summary = pair
+        else:
+            assert self._summary is not None
+            self._summary = (self._summary[0], pair[1])
+
+    def found(self) -> list[tuple[str, str]]:
+        """Return (text, media type) pairs, copies of the content left out."""
+        values = {text for text, _ in self._contents}
+        texts = [pair for pair in self._contents if pair[0]]
+        if self._summary and self._summary[0] and self._summary[0] not in values:
+            texts.append(self._summary)
+        return texts
+
+
+def _author(node: etree._Element) -> str:
+    if len(node) == 0:
+        return _text(node)
+    parts: dict[str, str] = {}
+    for child in node:
+        name = _name(child)
+        if name not in _PERSON:
+            if len(child) or name in _BEARING or name in _HEURISTIC:
+                raise _NotPlain
+            continue
+        if name in parts:
+            raise _NotPlain
+        parts[name] = _text(child)
+    name, email = parts.get("name", ""), parts.get("email", "")
+    return f"{name} ({email})" if name and email else name or email
+
+
+def _name(node: etree._Element) -> str:
+    """Return the name under which feedparser would handle an element."""
+    if not isinstance(node.tag, str):
+        raise _NotPlain
+    space, _, local = node.tag.rpartition("}")
+    if not space:
+        return local.lower()
+    prefix = _PREFIXES.get(space[1:].lower())
+    if prefix is None:
+        prefix = (node.prefix or "").lower()
+        if "userland" in space or sum(1 for uri in node.nsmap.values() if uri == space[1:]) > 1:
+            raise _NotPlain
+    return f"{prefix}_{local.lower()}" if prefix else local.lower()
+
+
+def _text(node: etree._Element, *, deep: bool = False) -> str:
+    if len(node):
+        if not deep:
+            raise _NotPlain  # markup that was not escaped
+        text = "".join(_pieces(node))
+    else:
+        text = node.text or ""
+    text = text.strip()
+    if text.isascii():
+        return text
+    with suppress(UnicodeError):
+        # A common mistake that feedparser mends: UTF-8 taken for Latin-1 and encoded again.
+        text = text.encode("iso-8859-1").decode("utf-8")
+    return text.translate(_C1) if _C1_SIGN.search(text) else text
+
+
+def _pieces(node: etree._Element) -> Iterator[str]:
+    for piece in node.itertext():
+        yield str(piece)
+
+
+def _attribute(node: etree._Element, wanted: str, default: str) -> str:
+    for name, value in node.attrib.items():
+        if str(name).lower() == wanted:
+            return str(value)
+    return default
+
+
+def _media_type(node: etree._Element, default: str) -> str:
+    said = _attribute(node, "type", default).lower()
+    kind = {"text": "text/plain", "plain": "text/plain", "html": "text/html"}.get(said, said)
+    if kind not in ("text/plain", "text/html"):
+        raise _NotPlain
+    return kind
+
+
+def _link(node: etree._Element) -> tuple[str, str | None]:
+    href = node.get("url") or node.get("uri") or node.get("href")
+    return node.get("rel", "alternate").lower(), href or None
+
+
+def _is_html(node: etree._Element) -> bool:
+    kind = node.get("type", "text/html").lower()
+    return kind in ("html", "xhtml", "text/html", "application/xhtml+xml")
