@@ -1,0 +1,123 @@
+"""The real service as a process of its own, configured in a folder of the test's."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from monitor.store.client import connect
+from monitor.store.embedded import find_running
+from monitor.store.keys import Keys
+
+ENERGY = {
+    "id": "energy",
+    "name": "Energy infrastructure strikes",
+    "description": "Attacks by drones or missiles on power plants, grids and refineries.",
+    "examples": ["Missiles damage a power plant and leave a city without electricity"],
+}
+
+
+class Service:
+    """`wirewatch run` on a configuration folder; start, kill and start it again at will."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.config = folder / "config"
+        self.config.mkdir(parents=True, exist_ok=True)
+        self.process: subprocess.Popen[str] | None = None
+        self.output = folder / "output.log"
+
+    def configure(
+        self,
+        feeds: dict[str, str],
+        *,
+        channels: dict[str, Any] | None = None,
+        topics: list[dict[str, Any]] | None = None,
+        interval: str = "1s",
+        **settings: Any,
+    ) -> None:
+        """Write the configuration: feeds by id and address, channels, topics."""
+        ports = sorted({int(url.split(":")[2].split("/")[0]) for url in feeds.values()})
+        whole: dict[str, Any] = {
+            "store": {"data_dir": str(self.folder / "data")},
+            "polling": {
+                "allow_hosts": ["127.0.0.1"],
+                "allow_ports": ports or [80],
+                "host_spacing": "20ms",
+                "min_interval": "1s",
+                "parser_processes": 1,
+            },
+            **settings,
+        }
+        if channels:
+            whole["channels"] = channels
+        rows = [{"id": name, "url": url, "interval": interval} for name, url in feeds.items()]
+        self._write("wirewatch.yaml", whole)
+        self._write("feeds.yaml", {"feeds": rows})
+        self._write("topics.yaml", {"topics": topics or [ENERGY]})
+
+    def _write(self, name: str, data: Any) -> None:
+        (self.config / name).write_text(yaml.safe_dump(data, allow_unicode=True), "utf-8")
+
+    def start(self, **env: str) -> None:
+        """Start the service; its output goes to `output`."""
+        with self.output.open("a") as file:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "monitor.cli", "run", "--config", str(self.config)],
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                text=True,
+                env={**os.environ, **env},
+            )
+
+    def kill(self) -> None:
+        """End it as the kernel would: no warning, no cleaning up."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+
+    def stop(self) -> int:
+        """Ask it to stop and return its exit code."""
+        assert self.process is not None
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(30)
+
+    def said(self) -> str:
+        """Everything the service has printed so far."""
+        return self.output.read_text() if self.output.exists() else ""
+
+    def alive(self) -> bool:
+        """Whether the process runs."""
+        return self.process is not None and self.process.poll() is None
+
+    async def counts(self) -> dict[str, int]:
+        """The service's own counters, read from its store."""
+        return {k: int(v) for k, v in (await self.hash("count")).items()}
+
+    async def hash(self, *name: str) -> dict[str, str]:
+        """A hash of the store, or an empty dict while there is none."""
+        url = find_running(self.folder / "data")
+        if url is None:
+            return {}
+        client = connect(url)
+        try:
+            rows = await client.hgetall(Keys()(*name))
+        except OSError:
+            return {}
+        finally:
+            await client.aclose()
+        return {k.decode(): v.decode("utf-8", "replace") for k, v in rows.items()}
+
+    async def until_baselined(self) -> None:
+        """Wait until the first look round is done."""
+        while "first_look" not in await self.hash("config"):
+            assert self.alive(), self.said()
+            await asyncio.sleep(0.1)
