@@ -82,7 +82,8 @@ def _alert(notification: Notification, alert: Alert, buttons: bool) -> tuple[str
     if quoted:
         blocks.append(_rich([quoted]))
     blocks.append(_context(words.sources_line(alert)))
-    blocks.append(_context(words.why_line(alert)))
+    if not update:
+        blocks.append(_context(f"Why: {words.why_line(alert)}"))
     receipt = _times(alert)
     if receipt:
         blocks.append({"type": "context", "elements": [{"type": "mrkdwn", "text": receipt}]})

@@ -86,13 +86,19 @@ def _alert(notification: Notification, alert: Alert, now: float) -> RenderableTy
         quote = Text("", style="italic")
         for text, hit in runs:
             quote.append(text, style="not italic bold yellow" if hit else "")
-        lines.append(Padding(quote, (0, 0, 0, 2)))
-    lines.append(Text(f"{words.sources_line(alert)} · {words.why_line(alert)}", style="dim"))
+        lines.append(Padding(quote, (0, 0, 0, 2), expand=False))
+    grounds = words.sources_line(alert)
+    if not update:
+        grounds += f" · {words.why_line(alert)}"
+    lines.append(Text(grounds, style="dim"))
     receipt = " → ".join(f"{word} {words.clock(at)}" for word, at in words.times(alert))
     if receipt:
         lines.append(Text(receipt, style="dim"))
     indent = 4 if update else 2
-    return Group(Padding(head, (0, 0, 0, indent - 2)), Padding(Group(*lines), (0, 0, 1, indent)))
+    return Group(
+        Padding(head, (0, 0, 0, indent - 2), expand=False),
+        Padding(Group(*lines), (0, 0, 1, indent), expand=False),
+    )
 
 
 def _listed(alerts: Sequence[Alert], now: float) -> list[RenderableType]:
@@ -100,13 +106,13 @@ def _listed(alerts: Sequence[Alert], now: float) -> list[RenderableType]:
     for name, events in words.by_topic(alerts):
         lines.append(Text(f"  {name}", style="cyan"))
         for alert in (alert for event in events for alert in event):
-            line = Text("    • ")
+            line = Text("• ")
             line.append(one_line(words.headline(alert), 140), style="bold")
             line.append(f"  {words.outlet(alert)}", style="green")
             published = alert.story.published or alert.story.seen_at
             if published > 0:
                 line.append(f" · {words.age(now - published)} ago", style="dim")
-            lines.append(line)
+            lines.append(Padding(line, (0, 0, 0, 4), expand=False))
     return lines
 
 

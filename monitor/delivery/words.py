@@ -114,8 +114,8 @@ def why_line(alert: Alert) -> str:
     """Return why it matched, in a few words."""
     parts = []
     if alert.terms:
-        words = ", ".join(one_line(term, 30) for term in alert.terms[:6])
-        parts.append(f"words: {words}")
+        words = ", ".join(one_line(term, 30).replace("*", "…") for term in alert.terms[:6])
+        parts.append(words)
     if alert.nearest:
         parts.append(f"close to “{one_line(alert.nearest, 80)}”")
     parts.append(f"score {percent(alert.score)}, line {percent(alert.line)}")
@@ -123,8 +123,8 @@ def why_line(alert: Alert) -> str:
 
 
 def percent(score: float) -> str:
-    """Return a score from 0 to 1 as "83 %"."""
-    return f"{round(100 * score)} %"
+    """Return a score from 0 to 1 as "83 %", held together."""
+    return f"{round(100 * score)}\u00a0%"
 
 
 def times(alert: Alert) -> list[tuple[str, float]]:
