@@ -33,7 +33,7 @@ class SilenceStore:
         if old:
             pipe.hdel(self._key, *old)
         pipe.hset(self._key, silence.id, silence.to_json())
-        pipe.expireat(self._key, int(ends) + _LINGER)
+        pipe.expire(self._key, int(ends - now) + _LINGER)
         await pipe.execute()
 
     async def end(self, silence_id: str, now: float) -> Silence | None:

@@ -55,10 +55,9 @@ class Desk:
             await self.lease.take()
             pause = await self.sender.step()
             due = (await self.outbox.first_due([self.name])).get(self.name)
-            if due is None:
-                return
-            wait = max(pause, due - self.clock.now())
+            wait = end if due is None else max(pause, due - self.clock.now())
             if wait > 0 and self.clock.now() + wait > end:
+                self.clock.advance(end - self.clock.now())
                 return
             self.clock.advance(max(0.0, wait))
         raise AssertionError("the sender does not come to rest")
