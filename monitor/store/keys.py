@@ -25,6 +25,7 @@ TABLE: tuple[KeyRule, ...] = (
     KeyRule("feed:*:state", "hash", "poller", "trimmed"),
     KeyRule("feed:*:seen", "hash", "poller", "trimmed"),
     KeyRule("host:*", "string", "poller", "ttl"),
+    KeyRule("line:*", "zset", "poller", "ttl"),
     KeyRule("robots:*", "string", "poller", "ttl"),
     KeyRule("websub:*", "hash", "poller", "trimmed"),
     # queues

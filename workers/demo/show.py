@@ -43,12 +43,12 @@ def write_configuration(folder: Path, server: FeedServer) -> None:
             "allow_hosts": ["127.0.0.1"],
             "allow_ports": [server.port],
             "host_spacing": "100ms",
-            "min_interval": "2s",
+            "min_interval": "1s",
             "parser_processes": 1,
         },
     }
     feeds = [
-        {"id": name, "name": title, "owner": title, "url": server.url(name), "interval": "2s"}
+        {"id": name, "name": title, "owner": title, "url": server.url(name), "interval": "1s"}
         for name, title in OUTLETS.items()
     ]
     for name, data in (("wirewatch.yaml", settings), ("feeds.yaml", {"feeds": feeds})):

@@ -3,48 +3,74 @@
 -- ARGV  prefix, now, limit, lease seconds, host spacing seconds, backlog limit
 -- Replies {backlog} when too many stories wait, else {-1, id, due, id, due, ...}.
 -- A claimed feed falls due again when its lease runs out. A feed whose host is busy, was asked a
--- moment ago, or wants to be left alone, is moved to when its turn comes.
+-- moment ago, or wants to be left alone, is moved to about when its turn comes. The feeds that
+-- wait for one host stand in line by the time they first fell due (`line:{host}`), and whenever
+-- the host is free its line is served first: on a crowded host none is passed over for ever.
 local prefix, now, limit = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local lease, spacing = tonumber(ARGV[4]), tonumber(ARGV[5])
 local backlog = redis.call('XLEN', KEYS[2])
 if backlog >= tonumber(ARGV[6]) then return {backlog} end
 
-local reply, claimed, waiting = {-1}, 0, {}
+local LINE_MS = 86400000
+
+-- The feed that has waited longest for this host; those that left it meanwhile are taken out.
+local function head_of(line, host)
+  while true do
+    local first = redis.call('ZRANGE', line, 0, 0, 'WITHSCORES')
+    if #first == 0 then return nil end
+    local there = redis.call('ZSCORE', KEYS[1], first[1])
+    local home = redis.call('HGET', prefix .. 'feed:' .. first[1] .. ':state', 'host')
+    if there and home == host then return first[1], first[2] end
+    redis.call('ZREM', line, first[1])
+  end
+end
+
+-- Put a feed in line (keeping the time it first fell due) and return its place, 0 for the first.
+local function stand(line, id, due)
+  redis.call('ZADD', line, 'NX', due, id)
+  redis.call('PEXPIRE', line, LINE_MS)
+  return redis.call('ZRANK', line, id)
+end
+
+local reply, claimed, held_back, taken_now = {-1}, 0, {}, {}
 local due = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[2], 'WITHSCORES', 'LIMIT', 0, limit * 4 + 200)
 for at = 1, #due, 2 do
   if claimed >= limit then break end
   local id = due[at]
-  local place = redis.call('HMGET', prefix .. 'feed:' .. id .. ':state', 'host', 'site')
-  local host, site = place[1] or id, place[2] or ''
-  local slot = prefix .. 'host:' .. host
-  local held = site ~= '' and tonumber(redis.call('GET', prefix .. 'host:' .. site .. ':hold') or 0) or 0
-  local later
-  if held > now then
-    waiting[site] = (waiting[site] or 0) + 1
-    later = held + waiting[site] * spacing
-  else
-    local taken = redis.call('GET', slot)
-    if taken then
-      local kind, til = string.sub(taken, 1, 1), tonumber(string.sub(taken, 3))
-      if til > now then
-        waiting[host] = (waiting[host] or 0) + 1
-        if kind == 'b' then
-          -- At work now: queue up behind it rather than behind its whole lease.
-          later = now + math.max(spacing, 0.2) * waiting[host]
-        else
-          later = til + spacing * (waiting[host] - 1)
-        end
+  if not taken_now[id] then
+    local place = redis.call('HMGET', prefix .. 'feed:' .. id .. ':state', 'host', 'site')
+    local host, site = place[1] or id, place[2] or ''
+    local slot, line = prefix .. 'host:' .. host, prefix .. 'line:' .. host
+    local held = site ~= '' and tonumber(redis.call('GET', prefix .. 'host:' .. site .. ':hold') or 0) or 0
+    local slot_value = redis.call('GET', slot)
+    local busy_until = slot_value and tonumber(string.sub(slot_value, 3)) or 0
+    if held > now then
+      held_back[site] = (held_back[site] or 0) + 1
+      redis.call('ZADD', KEYS[1], held + held_back[site] * spacing, id)
+    elseif busy_until > now then
+      local ahead = stand(line, id, due[at + 1])
+      local later = busy_until + spacing * ahead
+      if string.sub(slot_value, 1, 1) == 'b' then
+        -- At work now: come back when it may be done rather than when its whole lease is over.
+        later = now + math.max(spacing, 0.2) * (ahead + 1)
       end
+      redis.call('ZADD', KEYS[1], later, id)
+    else
+      local first, since = head_of(line, host)
+      if first and first ~= id and tonumber(since) < tonumber(due[at + 1]) then
+        local ahead = stand(line, id, due[at + 1])
+        redis.call('ZADD', KEYS[1], now + spacing * ahead, id)
+      else
+        first, since = id, redis.call('ZSCORE', line, id) or due[at + 1]
+      end
+      redis.call('ZREM', line, first)
+      redis.call('SET', slot, 'b ' .. string.format('%.3f', now + lease), 'PX', math.ceil(lease * 1000) + 60000)
+      redis.call('ZADD', KEYS[1], string.format('%.3f', now + lease), first)
+      taken_now[first] = true
+      reply[#reply + 1] = first
+      reply[#reply + 1] = since
+      claimed = claimed + 1
     end
-  end
-  if later then
-    redis.call('ZADD', KEYS[1], later, id)
-  else
-    redis.call('SET', slot, 'b ' .. string.format('%.3f', now + lease), 'PX', math.ceil(lease * 1000) + 60000)
-    redis.call('ZADD', KEYS[1], string.format('%.3f', now + lease), id)
-    reply[#reply + 1] = id
-    reply[#reply + 1] = due[at + 1]
-    claimed = claimed + 1
   end
 end
 return reply

@@ -1,0 +1,92 @@
+"""`wirewatch status`: the service at a glance."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from monitor.cli.setup import config_option, console, open_store, run_async
+
+if TYPE_CHECKING:
+    from monitor.config.schema import Config
+    from workers.overview import Overview
+
+
+@click.command()
+@config_option
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+def status(config_dir: Path, as_json: bool) -> None:
+    """Show workers, feeds by health, queues, channels, the last alerts, and what needs a look.
+
+    Exit code 1 if something needs a look.
+    """
+    from monitor import logs
+    from monitor.config.load import examine
+
+    logs.configure(level="warning")
+    reading = examine(config_dir)
+    view = run_async(_gather(reading.config))
+    view.config_problems = [str(problem) for problem in reading.errors]
+    if as_json:
+        click.echo(json.dumps(view.to_dict(), indent=2, ensure_ascii=False))
+    else:
+        _show(view)
+    raise SystemExit(1 if view.troubles else 0)
+
+
+async def _gather(config: Config) -> Overview:
+    from workers.overview import overview
+
+    async with open_store(config) as (client, keys):
+        return await overview(client, keys, config, time.time())
+
+
+def _show(view: Overview) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    from monitor.cli.words import ago
+
+    out = console()
+    rows = Table.grid(padding=(0, 2))
+    workers = ", ".join(
+        f"{len(found)} {stage}" + (" (leading)" if any(b.leading for b in found) else "")
+        for stage, found in sorted(view.stages.items())
+    )
+    rows.add_row("workers", workers or "none is running")
+    feeds = ", ".join(f"{count} {health}" for health, count in sorted(view.feeds.items()))
+    rows.add_row("feeds", feeds or "none configured")
+    rows.add_row("topics", str(view.topics))
+    queues = ", ".join(f"{count} {name}" for name, count in view.queues.items())
+    rows.add_row("waiting", f"{queues}, {view.waiting_for_sources} alerts for a second source")
+    counted = view.counts
+    rows.add_row(
+        "so far",
+        f"{counted.get('stories', 0):,} stories, {counted.get('copies', 0):,} copies, "
+        f"{counted.get('events', 0):,} events, {counted.get('alerts', 0):,} alerts and updates",
+    )
+    held = sorted(
+        (name.removeprefix("suppressed:"), n)
+        for name, n in counted.items()
+        if name.startswith("suppressed:")
+    )
+    if held:
+        rows.add_row("held back", ", ".join(f"{n:,} {name}" for name, n in held))
+    for channel in view.channels:
+        state = channel.trouble or f"well, last sent {ago(channel.last_sent, view.at)}"
+        rows.add_row(f"channel {channel.name}", f"{channel.waiting} waiting; {state}")
+    rows.add_row("dead letters", str(sum(view.dead.values())))
+    out.print(rows)
+    if view.recent:
+        out.print(Text("\nlast told", style="bold"))
+        for row in view.recent:
+            title = str(row.get("title") or row.get("notification") or row.get("id") or "")
+            when = ago(float(row.get("at", 0)), view.at)
+            out.print(Text(f"  {when:>9}  {row['channel']}: {title}"))
+    out.print(Text("\nneeds a look" if view.troubles else "\nall is well", style="bold"))
+    for trouble in view.troubles:
+        out.print(Text(f"  {trouble}", style="yellow"))

@@ -1,0 +1,136 @@
+"""How the service stands, gathered from the store: for `wirewatch status` and Slack's `status`."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from monitor.canary import CHANNEL as CANARY
+from monitor.config.schema import Config
+from monitor.model import FeedState
+from monitor.store.analysis import AnalysisStore
+from monitor.store.client import Redis
+from monitor.store.feeds import FeedStore
+from monitor.store.keys import Keys
+from monitor.store.outbox import OutboxStore
+from workers.heartbeat import Beat, beats
+from workers.watchdog import feed_health
+
+SHOWN = 8
+_STAGES = ("poller", "embedder", "triage", "notifier")
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelView:
+    """One channel: what waits for it and what is wrong with it ("" if nothing)."""
+
+    name: str
+    waiting: int
+    trouble: str
+    last_sent: float
+
+
+@dataclass(slots=True)
+class Overview:
+    """The whole service at one instant. `troubles` are sentences, worst first."""
+
+    at: float
+    stages: dict[str, list[Beat]] = field(default_factory=dict)
+    feeds: Counter[str] = field(default_factory=Counter)
+    bad_feeds: list[FeedState] = field(default_factory=list)
+    topics: int = 0
+    queues: dict[str, int] = field(default_factory=dict)
+    channels: list[ChannelView] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=dict)
+    dead: Counter[str] = field(default_factory=Counter)
+    recent: list[dict[str, Any]] = field(default_factory=list)
+    config_problems: list[str] = field(default_factory=list)
+    waiting_for_sources: int = 0
+
+    @property
+    def troubles(self) -> list[str]:
+        """What an operator should look at."""
+        found = [f"no {stage} is running" for stage in _STAGES if not self.stages.get(stage)]
+        found += [f"configuration: {problem}" for problem in self.config_problems]
+        found += [
+            f"channel {channel.name}: {channel.trouble}"
+            for channel in self.channels
+            if channel.trouble
+        ]
+        if sum(self.dead.values()):
+            found.append(f"{sum(self.dead.values())} dead letters; see `wirewatch dead list`")
+        found += [
+            f"feed {state.feed_id}: {state.last_reason}"
+            + (f", {state.last_error}" if state.last_error else "")
+            for state in self.bad_feeds[:SHOWN]
+        ]
+        if len(self.bad_feeds) > SHOWN:
+            more = len(self.bad_feeds) - SHOWN
+            found.append(f"{more} more feeds fail; see `wirewatch feeds list --failing`")
+        return found
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON-ready data."""
+        return {
+            "at": self.at,
+            "workers": {stage: len(found) for stage, found in self.stages.items()},
+            "feeds": dict(self.feeds),
+            "failing_feeds": [
+                {"id": s.feed_id, "reason": s.last_reason, "error": s.last_error}
+                for s in self.bad_feeds
+            ],
+            "topics": self.topics,
+            "queues": self.queues,
+            "channels": [
+                {"name": c.name, "waiting": c.waiting, "trouble": c.trouble, "last": c.last_sent}
+                for c in self.channels
+            ],
+            "counts": self.counts,
+            "dead_letters": dict(self.dead),
+            "waiting_for_sources": self.waiting_for_sources,
+            "recent": self.recent,
+            "config_problems": self.config_problems,
+            "troubles": self.troubles,
+        }
+
+
+async def overview(client: Redis, keys: Keys, config: Config, now: float) -> Overview:
+    """Gather the overview; `now` is Unix seconds."""
+    view = Overview(now, topics=len(config.topics))
+    for beat in await beats(client, keys):
+        view.stages.setdefault(beat.stage, []).append(beat)
+    ids = [feed.id for feed in config.feeds if feed.enabled]
+    for state in await FeedStore(client, keys).load_states(ids):
+        health = feed_health(state)
+        view.feeds[health] += 1
+        if health in ("failing", "ended"):
+            view.bad_feeds.append(state)
+    view.queues = {
+        name: int(await client.xlen(keys("stream", name))) for name in ("stories", "vectors")
+    }
+    archive = AnalysisStore(client, keys, config.store.keep_stories, config.events.window)
+    view.counts = await archive.counts()
+    view.waiting_for_sources = len(await archive.pending())
+    for letter in (await client.hvals(keys("dead"))) or ():
+        view.dead[str(json.loads(letter).get("reason", "unknown"))] += 1
+    rows = await client.hget(keys("config"), "problems")
+    view.config_problems = json.loads(rows) if rows else []
+    await _channels(view, OutboxStore(client, keys), config)
+    return view
+
+
+async def _channels(view: Overview, outbox: OutboxStore, config: Config) -> None:
+    names = set(config.channels) | (await outbox.channels() - {CANARY})
+    for name in sorted(names or {"terminal"}):
+        state = await outbox.state(name)
+        well = state.get("state", "ok") in ("ok", "")
+        trouble = (
+            "" if well else f"{state.get('state')}: {state.get('detail') or state.get('reason')}"
+        )
+        recent = await outbox.recent(name, 5)
+        last = max((float(row.get("at", 0)) for row in recent), default=0.0)
+        view.channels.append(ChannelView(name, await outbox.waiting(name), trouble, last))
+        view.recent += [{"channel": name, **row} for row in recent]
+    view.recent = sorted(view.recent, key=lambda row: -float(row.get("at", 0)))[:SHOWN]
