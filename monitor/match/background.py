@@ -1,13 +1,19 @@
-"""Ordinary news, as vectors: what every topic's score is measured against.
+"""Ordinary news, as vectors: what scores are measured against, and what stories are read beside.
 
 A cosine means something else for every topic and every model. Seen against a few thousand
 ordinary stories it becomes comparable: how far above ordinary news does this story stand?
+
+The same vectors say what else is being reported. A headline is a few words; its neighbours in the
+news tell what it is about ("Metsera calls Pfizer threats nonsense" stands among takeover bids). So
+a vector is read *in context*: moved a little towards its nearest neighbours. docs/explanation/
+matching.md has the measurements.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -17,19 +23,29 @@ from monitor.match.ordinary import SENTENCES
 from monitor.model import Matrix
 
 _FOLDER = Path(__file__).parent / "data"
-ENOUGH = 1_000  # own recent stories from which the shipped numbers are no longer needed
+
+ENOUGH = 5_000  # own recent stories from which they alone say what is ordinary
+MEASURE = 4_096  # vectors that scores are measured against, at most
+CONTEXT = 30_000  # vectors that stories are read beside, at most
+
+NEIGHBOURS = 10
+PULL = 2.0  # weight of a neighbour is PULL * exp(FOCUS * (cosine - 1)): far ones hardly count
+FOCUS = 8.0
+SAME = 0.985  # from this cosine a neighbour is the same text and adds nothing
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Background:
     """Vectors of ordinary news, made by the model of that fingerprint.
 
-    `origin` says where they are from: "shipped", "recent", "mixed" or "sentences".
+    `origin` says where they are from: "shipped", "sentences", "recent" or "mixed". `recent` are
+    the service's own stories where they do not stand alone yet: they give context, no measure.
     """
 
     vectors: Matrix  # shape (n, d)
     model: str
     origin: str = "recent"
+    recent: Matrix | None = None  # shape (m, d)
 
     @classmethod
     def from_vectors(cls, vectors: Matrix, model: str, origin: str = "recent") -> Background:
@@ -52,11 +68,9 @@ class Background:
         if not path.is_file():
             return None
         with np.load(path) as data:
-            if str(data["weights"]) != _weights(model):
+            if str(data["weights"]) != weights_of(model):
                 return None
-            vectors = data["vectors"].astype(np.float32)
-        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-        return cls(vectors, model, "shipped")
+            return cls(unpack(data["packed"]), model, "shipped")
 
     @classmethod
     def of(cls, model: str, encode: Callable[[Sequence[str]], Matrix]) -> Background:
@@ -69,17 +83,63 @@ class Background:
         return cls.shipped(model) or cls.from_vectors(encode(SENTENCES), model, "sentences")
 
     def refreshed(self, recent: Matrix) -> Background:
-        """Return the background after some of the service's own recent stories, shape (n, d).
+        """Return the background after some of the service's own recent stories, newest last.
 
-        Enough of them stand alone; fewer stand beside what was there before.
+        Enough of them say alone what is ordinary; fewer only give context, because a handful of
+        stories on one subject would make that subject look ordinary.
         """
-        if len(recent) >= ENOUGH:
-            return Background.from_vectors(recent, self.model, "recent")
         if not len(recent):
             return self
-        return Background.from_vectors(np.vstack([self.vectors, recent]), self.model, "mixed")
+        if len(recent) >= ENOUGH:
+            return Background.from_vectors(recent[-CONTEXT:], self.model, "recent")
+        own = np.ascontiguousarray(recent, dtype=np.float32)
+        return Background(self.vectors, self.model, "mixed", own)
+
+    @cached_property
+    def measure(self) -> Matrix:
+        """The vectors that scores are measured against, in context, shape (n, d)."""
+        step = max(1, len(self.vectors) // MEASURE)
+        return self.in_context(self.vectors[::step][:MEASURE])
+
+    @cached_property
+    def _pool(self) -> Matrix:
+        if self.recent is None:
+            return self.vectors[-CONTEXT:]
+        return np.vstack([self.vectors, self.recent])[-CONTEXT:]
+
+    def in_context(self, vectors: Matrix) -> Matrix:
+        """Return unit vectors moved towards their neighbours in the news, shape (n, d)."""
+        pool, moved = self._pool, np.array(vectors, dtype=np.float32)
+        count = min(NEIGHBOURS, len(pool) - 1)
+        for start in range(0, len(moved), 512):
+            part = moved[start : start + 512]
+            cosines = part @ pool.T
+            cosines[cosines > SAME] = -1.0
+            nearest = np.argpartition(cosines, -count, axis=1)[:, -count:]
+            near = np.take_along_axis(cosines, nearest, axis=1)
+            weights = PULL * np.exp(FOCUS * (near - 1.0))
+            part += np.einsum("nk,nkd->nd", weights, pool[nearest])
+            part /= np.maximum(np.linalg.norm(part, axis=1, keepdims=True), 1e-12)
+        return moved
 
 
-def _weights(model: str) -> str:
+def pack(vectors: Matrix) -> np.ndarray[tuple[int, int], np.dtype[np.uint8]]:
+    """Store vectors, shape (n, d), in four bits a number: shape (n, d/2). Cosine to self ~ .99."""
+    spread = 2.7 * vectors.std(axis=1, keepdims=True)
+    codes = np.clip(np.rint(vectors / spread * 7), -7, 7).astype(np.int8) + 8
+    packed = (codes[:, 0::2].astype(np.uint8) << 4) | codes[:, 1::2].astype(np.uint8)
+    return np.asarray(packed, dtype=np.uint8)
+
+
+def unpack(packed: np.ndarray[tuple[int, int], np.dtype[np.uint8]]) -> Matrix:
+    """Return the unit vectors that `pack` stored, shape (n, d)."""
+    vectors = np.empty((len(packed), packed.shape[1] * 2), dtype=np.float32)
+    vectors[:, 0::2] = (packed >> 4).astype(np.float32) - 8
+    vectors[:, 1::2] = (packed & 15).astype(np.float32) - 8
+    vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+    return vectors
+
+
+def weights_of(model: str) -> str:
     """Return the part of a fingerprint that names the weights."""
     return model.split("/")[1] if "/" in model else ""

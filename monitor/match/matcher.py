@@ -12,25 +12,27 @@ from monitor.config.schema import Topic
 from monitor.errors import ModelError
 from monitor.match.background import Background
 from monitor.match.gates import check, excludes, fold
-from monitor.match.phrases import Phrase, phrases
+from monitor.match.profile import (
+    NEAREST,
+    WHOLE,
+    WORDS,
+    Array,
+    Profile,
+    aside_penalty,
+    build_profile,
+)
+from monitor.match.terms import shared_terms
 from monitor.model import EmbeddedStory, Match, Matrix, Vector
 from monitor.reasons import SuppressionReason
 
-LINES = {"strict": 0.6, "balanced": 0.5, "broad": 0.4}
-_CENTRE = 2.45  # standard deviations above ordinary news where the balanced line lies
-_SLOPE = 1.0
+# Scores are 1 / (1 + exp(-margin)), the margin in standard deviations of ordinary news.
+LINES = {"strict": 0.65, "balanced": 0.5, "broad": 0.35}
 
-Array = npt.NDArray[np.float32]
+BODY = 0.5  # what a body passage must bring on top of what a headline must
+BODIES = 0.35  # and for each doubling of their number: the best of many is high by chance
+TITLE_SHARE = 0.15  # the headline's say in a body passage's score
 
-
-@dataclass(frozen=True, slots=True)
-class _Profile:
-    """A topic made ready: its phrases with their rows in the matcher's phrase matrix."""
-
-    topic: Topic
-    phrases: tuple[Phrase, ...]
-    rows: slice
-    line: float
+Indices = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True)
@@ -39,15 +41,17 @@ class TopicMatcher:
 
     topics: tuple[Topic, ...]
     model: str
-    _profiles: tuple[_Profile, ...] = field(repr=False)
-    _phrases: Matrix = field(repr=False)  # every phrase, shape (p, d)
-    _prototypes: Matrix = field(repr=False)  # one direction for each topic, shape (t, d)
-    _mean: Array = field(repr=False)  # of the background, shape (t,)
-    _deviation: Array = field(repr=False)  # of the background, shape (t,)
+    background: Background = field(repr=False)
+    profiles: tuple[Profile, ...] = field(repr=False)
+    _table: _Table = field(repr=False)
 
     @classmethod
     def build(
-        cls, topics: Sequence[Topic], vectors: Mapping[str, Vector], background: Background
+        cls,
+        topics: Sequence[Topic],
+        vectors: Mapping[str, Vector],
+        background: Background,
+        previous: TopicMatcher | None = None,
     ) -> TopicMatcher:
         """Make topics ready.
 
@@ -55,36 +59,20 @@ class TopicMatcher:
             topics: those to match; disabled ones are left out.
             vectors: a unit vector for each of `texts(topics)`, made by the background's model.
             background: ordinary news of the same model.
+            previous: a matcher whose unchanged topics may be taken over (same background only).
 
         Raises:
             ModelError: a vector is missing or of another length than the background's.
         """
         enabled = tuple(topic for topic in topics if topic.enabled)
-        d = background.vectors.shape[1]
-        rows: list[Vector] = []
-        profiles, prototypes = [], []
-        for topic in enabled:
-            found = phrases(topic)
-            own = [_vector(vectors, phrase.text, d) for phrase in found]
-            profiles.append(
-                _Profile(
-                    topic, found, slice(len(rows), len(rows) + len(own)), LINES[topic.sensitivity]
-                )
-            )
-            rows += own
-            good = [v for v, phrase in zip(own, found, strict=True) if phrase.kind != "not"]
-            prototypes.append(_unit(np.mean(good, axis=0)))
-        stacked = np.asarray(prototypes, dtype=np.float32).reshape(len(enabled), d)
-        ordinary = background.vectors @ stacked.T
-        return cls(
-            topics=enabled,
-            model=background.model,
-            _profiles=tuple(profiles),
-            _phrases=np.asarray(rows, dtype=np.float32).reshape(len(rows), d),
-            _prototypes=stacked,
-            _mean=ordinary.mean(axis=0),
-            _deviation=np.maximum(ordinary.std(axis=0), 1e-4),
+        known = {}
+        if previous is not None and previous.background is background:
+            known = {profile.topic: profile for profile in previous.profiles}
+        profiles = tuple(
+            known.get(topic) or build_profile(topic, vectors, background) for topic in enabled
         )
+        d = background.vectors.shape[1]
+        return cls(enabled, background.model, background, profiles, _Table.of(profiles, d))
 
     def score(self, stories: Sequence[EmbeddedStory]) -> Scores:
         """Score every story against every topic.
@@ -99,27 +87,94 @@ class TopicMatcher:
                     " both must be embedded anew by one model"
                 )
         t = len(self.topics)
-        starts = np.cumsum([0, *(len(story.passages) for story in stories)])
-        d = self._prototypes.shape[1] if t else 0
-        stacked = (
-            np.vstack([story.vectors for story in stories])
-            if stories
-            else np.zeros((0, d), np.float32)
-        )
-        raw = (stacked @ self._prototypes.T).astype(np.float32)
-        calibrated = _squash((raw - self._mean) / self._deviation)
-        best = np.zeros((len(stories), t), dtype=np.int32)
         score = np.zeros((len(stories), t), dtype=np.float32)
-        for index in range(len(stories)):
-            part = calibrated[starts[index] : starts[index + 1]]
-            best[index] = part.argmax(axis=0)
-            score[index] = part.max(axis=0)
-        return Scores(self, tuple(stories), score, best, raw, starts)
+        best = np.zeros((len(stories), t), dtype=np.int32)
+        without = np.zeros((len(stories), t), dtype=np.float32)
+        if not t or not stories:
+            return Scores(self, tuple(stories), score, best, without)
+        stacked = np.vstack([story.vectors for story in stories])
+        before, after = self._margins(self.background.in_context(stacked))
+        start = 0
+        for at, story in enumerate(stories):
+            end = start + len(story.passages)
+            allowance, share = _body_terms(story)
+            margin, plain = after[start:end], before[start:end]
+            if share.any():
+                margin = margin + share[:, None] * (margin[:1] - margin) - allowance[:, None]
+                plain = plain + share[:, None] * (plain[:1] - plain) - allowance[:, None]
+            best[at] = margin.argmax(axis=0)
+            score[at] = margin.max(axis=0)
+            without[at] = plain.max(axis=0)
+            start = end
+        return Scores(self, tuple(stories), squash(score), best, squash(without))
 
     def score_batch(self, stories: Sequence[EmbeddedStory]) -> list[list[Match]]:
         """Return every topic's match for every story, in the order of stories and of topics."""
         scores = self.score(stories)
         return [scores.matches(index) for index in range(len(stories))]
+
+    def _margins(self, vectors: Matrix) -> tuple[Array, Array]:
+        """Return each passage's margin for each topic, before and after counter-examples."""
+        before = self._table.margins(vectors)
+        after = before
+        for at, profile in enumerate(self.profiles):
+            if profile.contrast is not None:
+                if after is before:
+                    after = before.copy()
+                after[:, at] = profile.contrast.apply(before[:, at], vectors)
+        return before, after
+
+
+@dataclass(frozen=True)
+class _Table:
+    """All topics' numbers side by side, so that one matrix product serves them all."""
+
+    wholes: Matrix  # shape (t, d)
+    phrases: Matrix
+    phrase_starts: Indices
+    words: Matrix
+    word_starts: Indices
+    word_mean: Array
+    word_deviation: Array
+    mean: Array  # shape (t, 3)
+    deviation: Array  # shape (t, 3)
+    offset: Array
+    asides: tuple[tuple[int, Matrix], ...]
+
+    @classmethod
+    def of(cls, profiles: Sequence[Profile], d: int) -> _Table:
+        if not profiles:
+            none = np.zeros((0, d), dtype=np.float32)
+            flat, index = np.zeros(0, dtype=np.float32), np.zeros(0, dtype=np.intp)
+            pairs = np.zeros((0, 3), dtype=np.float32)
+            return cls(none, none, index, none, index, flat, flat, pairs, pairs, flat, ())
+        return cls(
+            wholes=np.stack([profile.whole for profile in profiles]),
+            phrases=np.vstack([profile.phrase_vectors for profile in profiles]),
+            phrase_starts=_starts([len(profile.phrase_vectors) for profile in profiles]),
+            words=np.vstack([profile.words for profile in profiles]),
+            word_starts=_starts([len(profile.words) for profile in profiles]),
+            word_mean=np.concatenate([profile.word_mean for profile in profiles]),
+            word_deviation=np.concatenate([profile.word_deviation for profile in profiles]),
+            mean=np.stack([profile.mean for profile in profiles]),
+            deviation=np.stack([profile.deviation for profile in profiles]),
+            offset=np.array([profile.offset for profile in profiles], dtype=np.float32),
+            asides=tuple((at, one.asides) for at, one in enumerate(profiles) if len(one.asides)),
+        )
+
+    def margins(self, vectors: Matrix) -> Array:
+        """Return margins before contrast, shape (n, t); the same numbers as `profile.margins`."""
+        whole = vectors @ self.wholes.T
+        nearest = np.maximum.reduceat(vectors @ self.phrases.T, self.phrase_starts, axis=1)
+        words = (vectors @ self.words.T - self.word_mean) / self.word_deviation
+        sizes = np.diff(np.append(self.word_starts, words.shape[1]))
+        each = np.add.reduceat(np.exp(-np.maximum(words, -30.0)), self.word_starts, axis=1) / sizes
+        total = WHOLE * (whole - self.mean[:, 0]) / self.deviation[:, 0]
+        total += NEAREST * (nearest - self.mean[:, 1]) / self.deviation[:, 1]
+        total += WORDS * (-np.log(each) - self.mean[:, 2]) / self.deviation[:, 2]
+        for at, asides in self.asides:
+            total[:, at] -= aside_penalty(vectors, asides)
+        return np.asarray(total - self.offset, dtype=np.float32)
 
 
 @dataclass(frozen=True)
@@ -130,8 +185,7 @@ class Scores:
     stories: tuple[EmbeddedStory, ...]
     score: Array  # shape (stories, topics), 0 to 1, before gates
     _best: npt.NDArray[np.int32]  # the passage that decided, shape (stories, topics)
-    _raw: Array  # cosines, shape (passages, topics)
-    _starts: npt.NDArray[np.int64]
+    _without: Array  # what the scores would be without the topics' counter-examples
 
     def matches(self, story: int) -> list[Match]:
         """Return one story's match with every topic, fired or not, in the order of topics."""
@@ -139,45 +193,63 @@ class Scores:
 
     def fired(self, story: int) -> list[Match]:
         """Return one story's matches that fired, best first."""
-        lines = np.array([profile.line for profile in self.matcher._profiles], dtype=np.float32)
-        near = np.flatnonzero(self.score[story] >= lines)
+        lines = np.array([LINES[topic.sensitivity] for topic in self.matcher.topics])
+        near = np.flatnonzero(np.round(self.score[story], 4) >= lines)
         found = [match for topic in near if (match := self.match(story, int(topic))).fired]
         return sorted(found, key=lambda match: -match.score)
 
     def match(self, story: int, topic: int) -> Match:
         """Return the match of one story and one topic, by their positions."""
-        embedded = self.stories[story]
-        profile = self.matcher._profiles[topic]
-        score = float(self.score[story, topic])
+        embedded, profile = self.stories[story], self.matcher.profiles[topic]
+        score = round(float(self.score[story, topic]), 4)
+        line = LINES[profile.topic.sensitivity]
         passage = int(self._best[story, topic])
         vector = embedded.vectors[passage]
-        cosines = self.matcher._phrases[profile.rows] @ vector
-        good = [at for at, phrase in enumerate(profile.phrases) if phrase.kind != "not"]
-        nearest = max(good, key=lambda at: float(cosines[at]))
-        reason = _refusal(profile, embedded, score)
+        nearest = int((profile.phrase_vectors @ vector).argmax())
+        evidence = embedded.passages[passage].text
+        without = round(float(self._without[story, topic]), 4)
+        reason = _refusal(profile.topic, embedded, score, without, line)
         return Match(
             topic=profile.topic.id,
-            score=round(score, 4),
-            line=profile.line,
+            score=score,
+            line=line,
             fired=reason is None,
-            raw=round(float(self._raw[self._starts[story] + passage, topic]), 4),
-            evidence=embedded.passages[passage].text,
+            raw=round(float(profile.whole @ vector), 4),
+            evidence=evidence,
             passage=passage,
             nearest=profile.phrases[nearest].text,
+            terms=shared_terms((one.text for one in profile.phrases), evidence),
             reason=reason,
         )
 
 
-def _refusal(profile: _Profile, embedded: EmbeddedStory, score: float) -> SuppressionReason | None:
+def squash(margin: Array) -> Array:
+    """Turn margins into scores from 0 to 1; 0.5 is the balanced line."""
+    return np.asarray(1.0 / (1.0 + np.exp(-np.clip(margin, -30, 30))), dtype=np.float32)
+
+
+def _body_terms(story: EmbeddedStory) -> tuple[Array, Array]:
+    """Return, for each passage, what is taken off and the headline's share in its margin."""
+    body = np.array([passage.kind == "body" for passage in story.passages])
+    count = int(body.sum())
+    allowance = np.where(body, BODY + BODIES * np.log2(max(1, count)), 0.0)
+    return allowance.astype(np.float32), np.where(body, TITLE_SHARE, 0.0).astype(np.float32)
+
+
+def _refusal(
+    topic: Topic, embedded: EmbeddedStory, score: float, without: float, line: float
+) -> SuppressionReason | None:
     """Return why a story does not fire a topic, or None. Scope and score come before gates."""
-    topic, story = profile.topic, embedded.story
+    story = embedded.story
     if topic.feeds or topic.tags:
         watched = story.feed_id in topic.feeds or not set(story.tags).isdisjoint(topic.tags)
         if not watched:
             return SuppressionReason.OUT_OF_SCOPE
     if topic.languages and story.language and not _speaks(story.language, topic.languages):
         return SuppressionReason.LANGUAGE
-    if round(score, 4) < profile.line:
+    if score < line:
+        if without >= line:
+            return SuppressionReason.COUNTER_EXAMPLE
         return SuppressionReason.BELOW_THRESHOLD
     if not (topic.require.any or topic.require.all or topic.exclude.any or topic.exclude.all):
         return None
@@ -195,21 +267,5 @@ def _speaks(language: str, wanted: Sequence[str]) -> bool:
     return primary in {one.lower().replace("_", "-").split("-")[0] for one in wanted}
 
 
-def _squash(z: Array) -> Array:
-    return np.asarray(1.0 / (1.0 + np.exp(-_SLOPE * (z - _CENTRE))), dtype=np.float32)
-
-
-def _vector(vectors: Mapping[str, Vector], text: str, d: int) -> Vector:
-    vector = vectors.get(text)
-    if vector is None:
-        raise ModelError(f"no vector for the topic phrase {text[:80]!r}")
-    if vector.shape != (d,):
-        raise ModelError(
-            f"the vector of {text[:80]!r} has shape {vector.shape}, the background has {d} "
-            "dimensions: topics and background must come from one model"
-        )
-    return vector
-
-
-def _unit(vector: Vector) -> Vector:
-    return np.asarray(vector / max(float(np.linalg.norm(vector)), 1e-12), dtype=np.float32)
+def _starts(sizes: Sequence[int]) -> Indices:
+    return np.cumsum([0, *sizes[:-1]]).astype(np.intp)

@@ -1,39 +1,53 @@
-"""The phrases of a topic: every text whose vector matching needs."""
+"""The phrases of a topic: every text whose vector matching needs, and the part each plays."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from monitor.config.schema import Topic
+from monitor.match.terms import content_words
+
+# A sentence of a description that says what does not belong counts against, not for.
+_ASIDE = re.compile(
+    r"\b(?:not belong|n't belong|not count|n't count|not included?|n't include|not meant|not about"
+    r"|exclud\w+|out of scope|not part of|leave out|ignor\w+|is not wanted|are not wanted)\b",
+    re.IGNORECASE,
+)
+_SENTENCE = re.compile(r"(?<=[.!?;])\s+")
 
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """One text of a topic and its part in it: name, description, example or counter-example."""
+    """One text of a topic and the part it plays.
+
+    `kind` is "name", "description", "example", "not" (a counter-example), "aside" (a sentence of
+    the description that says what does not belong) or "word" (one content word of the name).
+    """
 
     text: str
-    kind: str  # "name", "description", "example" or "not"
+    kind: str
 
 
 def phrases(topic: Topic) -> tuple[Phrase, ...]:
-    """Return the topic's phrases: its name first, then description, examples, counter-examples."""
+    """Return the topic's phrases, the name first; texts that repeat within a kind only once."""
     found = [Phrase(_clean(topic.name), "name")]
-    if topic.description.strip():
-        found.append(Phrase(_clean(topic.description), "description"))
+    description = _clean(topic.description)
+    if description:
+        found.append(Phrase(description, "description"))
+        asides = [part for part in _SENTENCE.split(description) if _ASIDE.search(part)]
+        found += [Phrase(part, "aside") for part in asides]
     found += [Phrase(_clean(text), "example") for text in topic.examples if text.strip()]
     found += [Phrase(_clean(text), "not") for text in topic.not_ if text.strip()]
+    words = content_words(topic.name) or [_clean(topic.name)]
+    found += [Phrase(word, "word") for word in words]
     return tuple(dict.fromkeys(found))
 
 
 def texts(topics: Iterable[Topic]) -> list[str]:
     """Return every text whose vector is needed to build a matcher, each once, in stable order."""
     return list(dict.fromkeys(phrase.text for topic in topics for phrase in phrases(topic)))
-
-
-def positives(found: Sequence[Phrase]) -> list[Phrase]:
-    """Return the phrases that say what belongs."""
-    return [phrase for phrase in found if phrase.kind != "not"]
 
 
 def _clean(text: str) -> str:

@@ -1,0 +1,52 @@
+"""Words: what a topic and a passage have in common, for people to see."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+
+import snowballstemmer
+
+_WORD = re.compile(r"[^\W_]+(?:[.'’-][^\W_]+)*\.?", re.UNICODE)
+_COMMON_WORDS = """
+    a about after again against all also am amid an and another any are as at be because been
+    before being below between both but by can could did do does doing down during each few for
+    from further had has have having he her here hers him his how i if in into is it its itself
+    just me more most my new no nor not now of off on once only or other our out over own s said
+    same say says she should so some such t than that the their them then there these they this
+    those through to too under until up us very via was we were what when where which while who
+    whom why will with would you your
+"""
+_COMMON = frozenset(_COMMON_WORDS.split())
+_stemmer = snowballstemmer.stemmer("english")
+
+
+def content_words(text: str) -> list[str]:
+    """Return the words of a text that carry meaning, as written, each once.
+
+    Abbreviations keep their letters: "US" is a country, "us" is not a content word.
+    """
+    words = [word.rstrip(".") if word.count(".") < 2 else word for word in _WORD.findall(text)]
+    parts = [part for word in words for part in word.split("-") if part]
+    return list(
+        dict.fromkeys(part for part in parts if part.isupper() or part.lower() not in _COMMON)
+    )
+
+
+def shared_terms(phrases: Iterable[str], passage: str, limit: int = 6) -> tuple[str, ...]:
+    """Return words of the passage, as written, whose stem also stands in one of the phrases."""
+    wanted = {stem(word) for phrase in phrases for word in content_words(phrase)}
+    found: dict[str, str] = {}
+    for word in content_words(passage):
+        root = stem(word)
+        if root in wanted and len(root) > 1:
+            found.setdefault(root, word)
+    return tuple(found.values())[:limit]
+
+
+@lru_cache(maxsize=100_000)
+def stem(word: str) -> str:
+    """Return the English stem of a word (Snowball), without possessive or dots."""
+    plain = word.casefold().replace("’", "'").removesuffix("'s").replace(".", "")
+    return str(_stemmer.stemWord(plain))
