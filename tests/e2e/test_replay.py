@@ -51,6 +51,30 @@ LATER = (
     "On the lake promenade a few protesters held up photographs of relatives who are missing. They "
     "had been promised a meeting with a member of one of the delegations, and waited until dark, "
     "when a young aide came out, took their letter, and said that it would be read that evening.",
+    "Economists attached to the talks have begun to price what peace would cost and what it would "
+    "free. Their first tables, which were passed around on paper only, set the bill for rebuilding "
+    "against the frozen reserves that both sides claim, and leave a gap that donors would have to "
+    "close year after year for most of a decade, under rules that are still to be written.",
+    "A veteran of the first rounds recalled how little was decided in the plenary room. Sentences "
+    "were traded in corridors and over breakfast, he said, and the formal sessions mainly served "
+    "to read out what two people had settled the night before, so that the rest could object to it "
+    "in an orderly way and have the objection written down.",
+    "Public opinion in the two countries that matter most is tired and divided. Pollsters report "
+    "that a majority wants an end to the war and that no majority can be found for any particular "
+    "way of ending it, a combination which leaves the negotiators more room than they admit and "
+    "less time than they would like before the next elections come round.",
+    "The neutral hosts have drawn up a plan for observers who would drive along the line in white "
+    "cars and write down what they see. They would need permission to travel at night, lawyers "
+    "said, and somebody to whom they could report who would neither bury nor leak what they wrote; "
+    "on both of these points the drafts are still silent.",
+    "Religious leaders have offered to help with lists of prisoners. Earlier exchanges worked "
+    "because names were checked by people who had no part in the politics, one bishop said, and "
+    "because nobody tried to weigh one name against another. Several hundred families have sent "
+    "letters, and volunteers sort them by region in a rented school gymnasium.",
+    "The agenda for the third day is short. The delegations will read the statement once more, "
+    "decide whether to publish it, and name the two people who are to stay in touch until the next "
+    "round. Everything else, a member of the mediating team said, has been moved to the annexes, "
+    "where it may rest until somebody has the courage to take it out.",
     "The hosts, for their part, spoke of patience and of the good weather. The hotel is booked for "
     "another week, its manager said, and the conference rooms are paid for in advance.",
 )
