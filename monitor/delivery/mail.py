@@ -59,6 +59,9 @@ class Mail:
         except ssl.SSLError as error:
             detail = f"TLS: {error.reason or error}"
             return Outcome("refused", DeliveryReason.MISCONFIGURED, detail, whole_channel=True)
+        except RuntimeError as error:  # a way to log in that the library does not know
+            detail = str(error)
+            return Outcome("refused", DeliveryReason.MISCONFIGURED, detail, whole_channel=True)
         except (OSError, TimeoutError, asyncio.IncompleteReadError) as error:
             if begun:
                 return Outcome("unknown", DeliveryReason.TIMEOUT, type(error).__name__)
@@ -128,7 +131,7 @@ def _judge(error: smtp.SMTPException, begun: bool) -> Outcome:
         if not begun:
             return Outcome("refused", DeliveryReason.MISCONFIGURED, said, whole_channel=True)
         return Outcome("refused", DeliveryReason.REJECTED, said)
-    if isinstance(error, smtp.SMTPNotSupported):
+    if isinstance(error, smtp.SMTPNotSupported) or type(error) is smtp.SMTPException:
         return Outcome("refused", DeliveryReason.MISCONFIGURED, detail, whole_channel=True)
     if not begun:
         return Outcome("retry", DeliveryReason.UNREACHABLE, detail, whole_channel=True)

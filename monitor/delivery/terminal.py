@@ -21,8 +21,12 @@ class Terminal:
 
     async def send(self, notification: Notification, context: Context) -> Outcome:
         """Print one notification."""
-        try:
+        # rich leaves the process when a pipe is closed, so it only formats and we write.
+        with self._console.capture() as lines:
             self._console.print(alert_lines(notification, context.now))
+        try:
+            self._console.file.write(lines.get())
+            self._console.file.flush()
         except (OSError, ValueError) as error:
             detail = type(error).__name__
             return Outcome("retry", DeliveryReason.UNREACHABLE, detail, whole_channel=True)

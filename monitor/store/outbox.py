@@ -9,7 +9,7 @@ hours and a rate limit are all just "a later due time", and all survive a restar
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -55,9 +55,9 @@ class OutboxStore:
         if not notifications:
             return 0
         names, args = [self._keys("outbox")], list[Any]()
-        for item in notifications:
+        for item, due in _in_order(notifications):
             names += [self._queue(item.channel), self._note(item.id), self._receipt(item.id)]
-            args += [item.channel, item.id, item.due, _dump(item.to_dict())]
+            args += [item.channel, item.id, due, _dump(item.to_dict())]
         return int(await run_script(self._client, "outbox_put", names, args))
 
     async def fresh(self, notifications: Sequence[Notification]) -> list[Notification]:
@@ -68,13 +68,13 @@ class OutboxStore:
         known = await pipe.execute() if notifications else []
         return [item for item, count in zip(notifications, known, strict=True) if not count]
 
-    def put_commands(self, notifications: Iterable[Notification]) -> list[Command]:
+    def put_commands(self, notifications: Sequence[Notification]) -> list[Command]:
         """Return the commands that put `fresh` notifications in, for a hand-off's own step."""
         commands: list[Command] = []
-        for item in notifications:
+        for item, due in _in_order(notifications):
             commands += [
                 ["HSET", self._note(item.id), "json", _dump(item.to_dict())],
-                ["ZADD", self._queue(item.channel), item.due, item.id],
+                ["ZADD", self._queue(item.channel), due, item.id],
                 ["SADD", self._keys("outbox"), item.channel],
             ]
         return commands
@@ -310,6 +310,12 @@ class OutboxStore:
 
     def _receipt(self, notification_id: str) -> str:
         return self._keys("receipt", notification_id)
+
+
+def _in_order(items: Sequence[Notification]) -> Iterator[tuple[Notification, float]]:
+    """Yield each with its due time, a microsecond apart: what is due at once keeps its order."""
+    for place, item in enumerate(items):
+        yield item, item.due - (len(items) - place) * 1e-6
 
 
 def _dump(data: Any) -> str:

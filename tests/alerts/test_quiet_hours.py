@@ -19,9 +19,7 @@ def at(text: str, zone: str = "UTC") -> float:
 
 
 def span(start: str, end: str, zone: str = "UTC", days: tuple[str, ...] = ()) -> TimeInterval:
-    return TimeInterval.model_validate(
-        {"start": start, "end": end, "timezone": zone, "days": days}
-    )
+    return TimeInterval.model_validate({"start": start, "end": end, "timezone": zone, "days": days})
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,9 @@ any_text = st.one_of(
     st.text(max_size=80),
     st.builds(lambda a, b: a + b, st.sampled_from(TRICKS), st.text(max_size=40)),
 )
-urls = st.one_of(st.sampled_from(URLS), st.text(max_size=40).map(lambda t: "https://a.example/" + t))
+urls = st.one_of(
+    st.sampled_from(URLS), st.text(max_size=40).map(lambda t: "https://a.example/" + t)
+)
 
 
 @st.composite

@@ -111,9 +111,9 @@ class SmtpStandin:
 
     def _check(self, server: Any, session: Any, envelope: Any, kind: str, data: Any) -> AuthResult:
         if not isinstance(data, LoginPassword) or self._login is None:
-            return AuthResult(success=False)
+            return AuthResult(success=False, handled=False)
         given = (data.login.decode(), data.password.decode())
-        return AuthResult(success=given == self._login)
+        return AuthResult(success=given == self._login, handled=given == self._login)
 
     async def handle_MAIL(
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
