@@ -34,6 +34,9 @@ lint: $(VENV)/.installed-dev ## check style and types
 format: $(VENV)/.installed-dev ## put the code into its one style
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
 
+docs: $(VENV)/.installed-dev ## renew the pages and files that are made from the code
+	@$(BIN)/python docs/generate.py
+
 clean: ## remove caches and builds (the data stays)
 	@rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
 	@find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +

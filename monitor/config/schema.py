@@ -218,6 +218,12 @@ class TimeInterval(Settings):
     timezone: str = Field("UTC", description="IANA name, such as Europe/London.")
 
 
+Intervals = Annotated[
+    tuple[TimeInterval, ...],
+    BeforeValidator(_as_list, json_schema_input_type=TimeInterval | list[TimeInterval]),
+]
+
+
 class RouteMatch(Settings):
     """What a route takes. Every key given must hold; within a key any value will do."""
 
@@ -358,7 +364,7 @@ class WirewatchFile(Settings):
     channels: dict[Slug, Channel] = Field(
         default_factory=dict, description="Where alerts can be sent, by name."
     )
-    time_intervals: dict[Slug, tuple[TimeInterval, ...]] = Field(
+    time_intervals: dict[Slug, Intervals] = Field(
         default_factory=dict, description="Named stretches of the week, for quiet hours."
     )
     route: Route = Field(
