@@ -87,16 +87,14 @@ class Fetcher:
         self._clock = clock
         self.guard = guard or AddressGuard(settings.allow_hosts, settings.allow_ports)
         self._transport = GuardedTransport(self.guard)
-        self._client = httpx.AsyncClient(
-            transport=self._transport,
-            trust_env=False,
-            timeout=None,  # noqa: S113 - `fetch` bounds the whole, which httpx cannot
-            headers={"User-Agent": user_agent(settings.contact), "Accept-Encoding": "gzip"},
-        )
+        # The transport is used without httpx's client: no cookie jar, no redirects but ours.
+        self._headers = {
+            "User-Agent": user_agent(settings.contact),
+            "Accept-Encoding": "gzip",
+        }
 
     async def aclose(self) -> None:
         """Let go of what the fetcher holds."""
-        await self._client.aclose()
         self.guard.close()
 
     async def fetch(
@@ -161,7 +159,7 @@ class Fetcher:
         validated_key = validated_key or digest(str(here))
         permanent = True
         for hop in range(self._settings.max_redirects + 1):
-            request_headers = {"Accept": accept}
+            request_headers = self._headers | {"Accept": accept}
             if accept == FEED_TYPES:
                 request_headers["A-IM"] = "feed"
             if _origin(here) == home:
@@ -171,8 +169,8 @@ class Fetcher:
                 request_headers["If-None-Match"] = etag
             if conditional and last_modified:
                 request_headers["If-Modified-Since"] = last_modified
-            request = self._client.build_request("GET", here, headers=request_headers)
-            response = await self._client.send(request, stream=True)
+            request = httpx.Request("GET", here, headers=request_headers)
+            response = await self._transport.handle_async_request(request)
             try:
                 location = response.headers.get("location", "")
                 if response.status_code in _REDIRECTS and location:
@@ -207,7 +205,8 @@ class Fetcher:
             )
         sink = _Sink(response.headers.get("content-encoding", ""), max_body)
         wire = 0
-        async for chunk in response.aiter_raw():
+        assert isinstance(response.stream, httpx.AsyncByteStream)
+        async for chunk in response.stream:
             wire += len(chunk)
             if wire > wire_cap or sink.full:
                 if response.is_error:

@@ -1,0 +1,78 @@
+"""A publisher on loopback that does whatever a test tells it, well-behaved or not."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+Answer = Callable[["Asked", asyncio.StreamWriter], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request as it arrived."""
+
+    path: str
+    headers: dict[str, str]
+    body: bytes = b""
+    method: str = "GET"
+
+
+@dataclass
+class Publisher:
+    """A raw HTTP server: `pages` maps paths to bytes to send, or to a coroutine that sends them."""
+
+    port: int = 0
+    pages: dict[str, bytes | Answer] = field(default_factory=dict)
+    asked: list[Asked] = field(default_factory=list)
+
+    def url(self, path: str = "/feed", host: str = "127.0.0.1") -> str:
+        """Return the address of a page."""
+        return f"http://{host}:{self.port}{path}"
+
+    def serve(self, path: str, body: bytes | str, status: str = "200 OK", **headers: str) -> None:
+        """Have `path` answered with `body`; header names are written with underscores."""
+        data = body.encode() if isinstance(body, str) else body
+        lines = [f"HTTP/1.1 {status}"]
+        lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+        if not any(name.lower() == "content_length" for name in headers):
+            lines.append(f"Content-Length: {len(data)}")
+        self.pages[path] = "\r\n".join(lines).encode() + b"\r\n\r\n" + data
+
+    async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer one connection."""
+        try:
+            head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+            first, *rest = head.strip().split("\r\n")
+            headers = {k.lower(): v.strip() for k, v in (line.split(":", 1) for line in rest)}
+            body = await reader.readexactly(int(headers.get("content-length", 0)))
+            method, path, _ = first.split(" ", 2)
+            asked = Asked(path, headers, body, method)
+            self.asked.append(asked)
+            page = self.pages.get(path, b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+            if isinstance(page, bytes):
+                writer.write(page)
+                await writer.drain()
+            else:
+                await page(asked, writer)
+        except (OSError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            writer.close()
+
+
+def rss(*items: tuple[str, str, str], extra: str = "") -> str:
+    """Return an RSS document of (guid, title, pubDate) items, links made from the GUIDs."""
+    rows = "".join(
+        f"<item><guid isPermaLink='false'>{guid}</guid><title>{title}</title>"
+        f"<link>https://paper.example/{guid}</link>"
+        f"<description>Report on {title}, as told by our desk this morning.</description>"
+        + (f"<pubDate>{date}</pubDate>" if date else "")
+        + "</item>"
+        for guid, title, date in items
+    )
+    return (
+        "<?xml version='1.0' encoding='utf-8'?><rss version='2.0'><channel>"
+        f"<title>The Paper</title><link>https://paper.example/</link>{extra}{rows}</channel></rss>"
+    )
