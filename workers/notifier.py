@@ -19,11 +19,12 @@ from monitor import canary, metrics
 from monitor.alerts.digest import next_digest, plans_by_channel
 from monitor.alerts.route import TERMINAL
 from monitor.config.schema import Channel as ChannelSettings
-from monitor.config.schema import TerminalChannel
+from monitor.config.schema import SlackChannel, TerminalChannel
 from monitor.deliver import ChannelSender
 from monitor.delivery.build import build
 from monitor.delivery.channel import Channel, ChannelUnusable
 from monitor.errors import LeaseLost
+from monitor.inbound import PATH, SlackInbound
 from monitor.logs import get_logger, redact
 from monitor.model import Notification
 from monitor.reasons import DeliveryReason
@@ -65,6 +66,11 @@ class Notifier:
         self._outbox = OutboxStore(runtime.store, runtime.keys, keep)
         self._silences = SilenceStore(runtime.store, runtime.keys)
         self._lines: dict[str, _Line] = {}
+        self._inbound = SlackInbound(
+            lambda: runtime.config, runtime.store, runtime.keys, runtime.clock
+        )
+        self._sockets: dict[str, asyncio.Task[None]] = {}
+        runtime.mounts.mount(PATH, self._inbound.handle_slack)
         self._closed: set[asyncio.Task[None]] = set()
         self._unknown: set[str] = set()
 
@@ -102,6 +108,25 @@ class Notifier:
                 line = _Line(settings)
                 line.task = asyncio.create_task(self._serve(name, line), name=f"channel:{name}")
                 self._lines[name] = line
+        self._follow_sockets()
+
+    def _follow_sockets(self) -> None:
+        """Keep one Socket Mode connection for each app token that is configured."""
+        wanted = {
+            settings.app_token.get_secret_value(): settings
+            for settings in self._runtime.config.channels.values()
+            if isinstance(settings, SlackChannel) and settings.app_token is not None
+        }
+        for token in set(self._sockets) - set(wanted):
+            self._sockets.pop(token).cancel()
+        for token, settings in wanted.items():
+            if token not in self._sockets:
+                from monitor.slack_socket import SlackSocket  # only where it is used
+
+                socket = SlackSocket(settings, self._inbound)
+                self._sockets[token] = asyncio.create_task(
+                    socket.run(self._runtime.stopping), name="slack-socket"
+                )
 
     async def _ring(self) -> None:
         now = self._runtime.clock.now()
@@ -219,7 +244,7 @@ class Notifier:
         """Let sends in progress finish for a few seconds; what is cut short is looked up later."""
         for line in self._lines.values():
             self._close(line)
-        tasks = set(self._closed)
+        tasks = set(self._closed) | set(self._sockets.values())
         if not tasks:
             return
         _, late = await asyncio.wait(tasks, timeout=STOP_WITHIN)

@@ -171,8 +171,7 @@ _MAKERS = {
 
 
 def _names(texts: list[str]) -> list[str]:
-    found = [name for text in texts for name in ("one", "two", "three") if f"({name})" in text]
-    return found
+    return [name for text in texts for name in ("one", "two", "three") if f"({name})" in text]
 
 
 async def test_in_order_and_once(desk: Any, service: Service) -> None:
