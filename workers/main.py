@@ -30,6 +30,7 @@ log = get_logger(__name__)
 
 STAGES = ("poller", "embedder", "triage", "notifier")
 GRACE_SECONDS = 10.0
+_ONE_ASKING = 1.0  # a shell and make both pass one Ctrl-C on: that is one wish, not two
 _FIRST_RESTART, _LONGEST_RESTART = 1.0, 60.0
 
 Started = Callable[[Runtime], Worker]
@@ -160,12 +161,16 @@ def _side_tasks(runtime: Runtime, options: RunOptions) -> list[Worker]:
 
 def _listen_for_signals(runtime: Runtime, watch: ConfigWatch) -> None:
     loop = asyncio.get_running_loop()
+    asked_at = 0.0
 
     def stop() -> None:
-        if runtime.stopping.is_set():
+        nonlocal asked_at
+        if not runtime.stopping.is_set():
+            asked_at = loop.time()
+            log.info("stopping", grace_seconds=GRACE_SECONDS)
+            runtime.stopping.set()
+        elif loop.time() - asked_at > _ONE_ASKING:
             raise KeyboardInterrupt  # asked twice: leave at once
-        log.info("stopping", grace_seconds=GRACE_SECONDS)
-        runtime.stopping.set()
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)

@@ -109,7 +109,7 @@ def test_one_paragraph_of_a_long_article_fires_its_topic(starter: Path, tmp_path
     """A thousand words about talks, one paragraph on power plants: told, with that paragraph."""
     body = "\n\n".join((*TALKS, STRIKE, *LATER))
     assert 800 <= len(body.split()) <= 1400
-    article = {"id": "long", "title": "Envoys meet again by the lake", "content": body}
+    article = {"id": "long", "title": "US and Russian envoys resume Ukraine talks", "content": body}
     result = replay(starter, tmp_path, article)
     assert result.exit_code == 0, result.output
     (decision,) = decisions(tmp_path)
