@@ -176,6 +176,8 @@ def literal_secret(key: str, value: str) -> bool:
 
 def password_in(url: str) -> str:
     """Return the password written inside an address, or ""."""
+    if "@" not in url:
+        return ""
     try:
         return urlsplit(url).password or ""
     except ValueError:
