@@ -34,7 +34,8 @@ LAYERS: list[tuple[str, set[str]]] = [
     (
         "pipelines",
         {"monitor.ingest", "monitor.analyse", "monitor.settle", "monitor.record",
-         "monitor.deliver", "monitor.replay", "monitor.offline", "monitor.canary"},
+         "monitor.deliver", "monitor.replay", "monitor.offline", "monitor.canary",
+         "monitor.inbound", "monitor.slack_socket", "monitor.evaluate"},
     ),
     ("processes", {"workers"}),
     ("commands", {"monitor.cli"}),
@@ -102,6 +103,8 @@ def test_imports_point_downward() -> None:
     wrong = []
     for name, path in known.items():
         row, package = layer_of(name)
+        if row < 0:
+            continue  # the test above speaks of it
         for target in imports(path, known):
             other, its_package = layer_of(target)
             sideways = other == row and package != its_package and LAYERS[row][0] in ALOOF
