@@ -178,7 +178,9 @@ class EmailChannel(Settings):
     to: Words = Field(description="One or more addresses.")
     list_id_domain: str = Field("", description="Domain for List-Id. Default: the sender's.")
     unsubscribe: str = Field("", description="https address for one-click unsubscribe (RFC 8058).")
-    ca_file: str = Field("", description="Certificate authority file for private mail servers.")
+    ca_file: str = Field(
+        "", description="Certificates for private mail servers: a file beside this one."
+    )
 
 
 class WebhookChannel(Settings):
@@ -330,7 +332,9 @@ class EventSettings(Settings):
     """How stories gather into events."""
 
     window: Duration = Field(72 * 3600.0, description="How long an event stays open.")
-    owners_file: str = Field("", description="YAML that says which outlets belong together.")
+    owners_file: str = Field(
+        "", description="YAML beside this file: which outlets belong together."
+    )
 
 
 class OpsSettings(Settings):

@@ -7,6 +7,7 @@ in those is fatal. A bad channel, interval or branch of the routes stops nothing
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any, get_args
 
 import yaml
@@ -21,7 +22,7 @@ from monitor.config.checks import (
 )
 from monitor.config.findings import Finding, keys_of, note
 from monitor.config.names import did_you_mean, slug
-from monitor.config.reading import Place, Reading, build, data_of, errors_in
+from monitor.config.reading import Part, Place, Reading, build, data_of, errors_in
 from monitor.config.schema import (
     AppriseChannel,
     EmailChannel,
@@ -112,7 +113,22 @@ def _section(reading: Reading, file: YamlFile, key: str, node: yaml.Node) -> Non
     if partial is not None:
         _remember(reading, partial)
     if part is not None:
-        reading.sections[key] = part
+        reading.sections[key] = _beside(part, "owners_file", file, node)
+
+
+def _beside(part: Part, key: str, file: YamlFile, node: yaml.Node) -> Part:
+    """Return the part with a file it names made a path from here; noted if there is no such file.
+
+    Files are named as seen from the configuration folder, so that a folder can be moved.
+    """
+    named = getattr(part, key, "")
+    if not named:
+        return part
+    path = Path(file.name).parent / named
+    if not path.is_file():
+        note(file, node, Finding((key,), f'there is no file "{path}"; correct "{key}"'))
+        return part
+    return part.model_copy(update={key: str(path)})
 
 
 def _channels(reading: Reading, file: YamlFile, parent: yaml.Node) -> None:
@@ -137,6 +153,8 @@ def _channels(reading: Reading, file: YamlFile, parent: yaml.Node) -> None:
         channel, partial = build(kind, data, file, node, check)
         if partial is not None:
             _remember(reading, partial)
+        if channel is not None:
+            channel = _beside(channel, "ca_file", file, node)
         if channel is not None and errors_in(file) == before:
             reading.channels[name] = channel
 

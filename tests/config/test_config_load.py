@@ -350,6 +350,14 @@ def test_the_store_address_comes_from_the_environment(tmp_path: Path) -> None:
     assert store.url is not None and store.url.get_secret_value() == "redis://file.example"
 
 
+def test_files_are_named_as_seen_from_the_folder(tmp_path: Path) -> None:
+    """owners_file and ca_file stand beside the configuration; a missing one is a mistake."""
+    write(tmp_path, wirewatch_yaml="events:\n  owners_file: owners.yaml\n")
+    assert any(x.startswith("wirewatch.yaml:2: there is no file") for x in said(tmp_path))
+    write(tmp_path, owners_yaml="Group: [A, B]\n")
+    assert load_config(tmp_path, {}).events.owners_file == str(tmp_path / "owners.yaml")
+
+
 def test_real_development_topics_load(data_folder: Path) -> None:
     """The topics used for measuring load without a complaint but that there are no feeds."""
     config, problems = read_config(data_folder / "topics_dev", {})
