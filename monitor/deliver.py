@@ -8,19 +8,15 @@ asked, and what cannot be found out is sent again, marked and counted.
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from typing import Any
 
 from monitor import metrics
+from monitor.aftermath import Aftermath
 from monitor.alerts import digest, gate
 from monitor.clock import Clock
 from monitor.config.schema import Config
 from monitor.delivery.channel import Channel, Context, Outcome
-from monitor.delivery.policy import backoff, is_poison
-from monitor.delivery.thread import merged
-from monitor.logs import get_logger, redact, trace
+from monitor.logs import get_logger, trace
 from monitor.model import Notification, Receipt, Thread
 from monitor.reasons import DeliveryReason, SuppressionReason
 from monitor.store.lease import Lease
@@ -31,7 +27,6 @@ log = get_logger(__name__)
 
 BATCH = 400
 PARENT_WAIT = 2.0
-BROKEN_PAUSE = 60.0
 _TITLES = {
     SuppressionReason.QUIET_HOURS.value: "Held during quiet hours",
     SuppressionReason.RATE_CEILING.value: "Held back by the hourly limit of a topic",
@@ -73,19 +68,12 @@ class ChannelSender:
         self._clock = clock
         self._config = config
         self._stopping = stopping
-        self._paused_until = 0.0
         self._next_send = 0.0
-        self._failures = 0
-        self._last_ok = 0.0
-        self._status = "ok"
+        self._after = Aftermath(name, outbox, lease, clock, config)
 
     async def start(self) -> None:
-        """Remember what the last holder knew: a pause asked for, a fault already told."""
-        state = await self._outbox.state(self.name)
-        self._paused_until = float(state.get("paused_until") or 0.0)
-        self._failures = int(state.get("failures") or 0)
-        self._last_ok = float(state.get("last_ok") or 0.0)
-        self._status = state.get("state", "ok")
+        """Take over what the last holder of the channel knew."""
+        await self._after.start()
 
     async def step(self) -> float:
         """Do what can be done at once. Return the seconds until there may be more to do.
@@ -95,8 +83,8 @@ class ChannelSender:
             RedisError: the store cannot be reached.
         """
         now = self._clock.now()
-        if self._paused_until > now:
-            return self._paused_until - now
+        if self._after.paused_until > now:
+            return self._after.paused_until - now
         due = await self._outbox.read(self.name, now, BATCH)
         if not due:
             return 1.0
@@ -108,8 +96,8 @@ class ChannelSender:
             return 0.0
         for item in ready:
             now = self._clock.now()
-            if max(self._next_send, self._paused_until) > now:
-                return max(self._next_send, self._paused_until) - now
+            if max(self._next_send, self._after.paused_until) > now:
+                return max(self._next_send, self._after.paused_until) - now
             if self._stopping():
                 return 0.0
             if not await self._parent_is_waiting(item, now):
@@ -209,7 +197,7 @@ class ChannelSender:
         with trace(notification.trace):
             outcome = await self._attempt(notification, context)
             self._next_send = self._clock.now() + self._channel.traits.spacing
-            await self._settle(item, context, outcome)
+            await self._after.settle(item, context, outcome)
 
     async def _attempt(self, notification: Notification, context: Context) -> Outcome:
         try:
@@ -231,14 +219,13 @@ class ChannelSender:
         async with asyncio.timeout(60.0):
             found = await self._channel.find(notification, context)
         if found.kind == "later":
-            wait = found.after or backoff(self._failures + 1, self.name)
+            wait = found.after or self._after.patience()
             reason, marks = DeliveryReason.UNREACHABLE, {"last_error": found.detail}
-            self._failures += 1
-            await self._pause(notification, wait, reason, found.detail, marks)
+            await self._after.pause(notification, wait, reason, found.detail, marks)
             return wait
         if found.kind == "found":
             outcome = Outcome("sent", DeliveryReason.ALREADY_SENT, ref=found.ref)
-            await self._settle(item, context, outcome)
+            await self._after.settle(item, context, outcome)
             return 0.0
         if self._next_send > now:
             return self._next_send - now
@@ -253,213 +240,5 @@ class ChannelSender:
             return await self._outbox.thread(self.name, notification.alert.parent)
         return None
 
-    # --- after the send
-
-    async def _settle(self, item: Due, context: Context, outcome: Outcome) -> None:
-        outcome = replace(outcome, detail=redact(outcome.detail), note=redact(outcome.note))
-        if outcome.partial is not None:
-            await self._tell(
-                f"partly-{item.notification.id}",
-                f"Channel {self.name}: {outcome.partial}: {outcome.note}",
-            )
-        if outcome.kind == "sent":
-            await self._record(item.notification, context, outcome)
-        elif outcome.kind == "unknown":
-            await self._leave_unknown(item, outcome)
-        elif outcome.whole_channel:
-            await self._channel_trouble(item.notification, context, outcome)
-        elif outcome.kind == "retry":
-            await self._retry(item, context, outcome)
-        else:
-            await self._bury(item.notification, outcome.reason, outcome.detail)
-
-    async def _record(self, notification: Notification, context: Context, outcome: Outcome) -> None:
-        now = self._clock.now()
-        reason = outcome.reason
-        if context.resend and reason is DeliveryReason.SENT:
-            reason = DeliveryReason.RESENT
-        receipt = Receipt(
-            notification=notification.id,
-            channel=self.name,
-            at=now,
-            ref=outcome.ref,
-            thread=context.thread.ref if context.thread else outcome.ref,
-            attempts=context.attempt,
-            note=outcome.note or ("sent again, outcome of an earlier try unknown" * context.resend),
-        )
-        limited = notification.alert is not None and notification.kind == "alert"
-        await self._outbox.done(
-            self._lease,
-            notification,
-            receipt,
-            await self._threads(notification, context, outcome),
-            reason.value,
-            {"state": "ok", "reason": reason.value, "detail": "", "last_ok": now, "failures": 0},
-            ceiling=notification.alert.topic if limited and notification.alert else "",
-        )
-        self._failures, self._last_ok, self._status = 0, now, "ok"
-        self._count(reason.value)
-        for alert in (notification.alert, *notification.alerts):
-            if alert is not None:
-                metrics.DELIVERED_AFTER.observe(max(0.0, now - alert.decided_at))
-                if alert.story.published > 0:
-                    metrics.END_TO_END.observe(max(0.0, now - alert.story.published))
-        log.info("delivered", notification=notification.id, reason=reason, note=receipt.note)
-
-    async def _threads(
-        self, notification: Notification, context: Context, outcome: Outcome
-    ) -> dict[str, Thread]:
-        """Return what later updates attach to, by the id of the topic's first alert."""
-        alert = notification.alert
-        if alert is not None:
-            parent = alert.parent or alert.id
-            if context.thread is not None and context.thread.alert is not None:
-                now = merged(context.thread.alert, alert)
-                return {parent: replace(context.thread, alert=now)}
-            if context.thread is not None:
-                return {}
-            return {parent: Thread(outcome.ref, alert, outcome.subject)}
-        ref = context.thread.ref if context.thread else outcome.ref
-        found: dict[str, Thread] = {}
-        for member in notification.alerts:
-            parent = member.parent or member.id
-            if await self._outbox.thread(self.name, parent) is None:
-                found[parent] = Thread(ref, subject=outcome.subject, digest=True)
-        return found
-
-    async def _leave_unknown(self, item: Due, outcome: Outcome) -> None:
-        """Leave the mark standing: the next look asks the channel's history first."""
-        notification = item.notification
-        now = self._clock.now()
-        if is_poison(notification.attempts + 1, item.failing_since, self._last_ok, now):
-            await self._bury(notification, DeliveryReason.TOO_MANY_ATTEMPTS, outcome.detail)
-            return
-        marks: dict[str, Any] = {"unknown": "1", "last_error": outcome.detail}
-        marks["failing_since"] = item.failing_since or now
-        wait = backoff(notification.attempts + 1, notification.id)
-        reason = outcome.reason.value
-        await self._outbox.later(
-            self._lease, notification, now + wait, reason, marks, self._trouble(outcome, 0.0)
-        )
-        self._count(reason)
-        log.warning("outcome_unknown", notification=notification.id, reason=reason,
-                    detail=outcome.detail)  # fmt: skip
-
-    async def _retry(self, item: Due, context: Context, outcome: Outcome) -> None:
-        notification = item.notification
-        now = self._clock.now()
-        if is_poison(notification.attempts + 1, item.failing_since, self._last_ok, now):
-            await self._bury(notification, DeliveryReason.TOO_MANY_ATTEMPTS, outcome.detail)
-            return
-        marks = _marks(context, outcome.detail) | {"failing_since": item.failing_since or now}
-        if outcome.remaining:
-            marks["remaining"] = json.dumps(list(outcome.remaining))
-        wait = outcome.after or backoff(notification.attempts + 1, notification.id)
-        reason = outcome.reason.value
-        state = self._trouble(outcome, 0.0)
-        await self._outbox.later(self._lease, notification, now + wait, reason, marks, state)
-        self._count(reason)
-        log.warning("send_postponed", notification=notification.id, reason=reason, wait=wait,
-                    detail=outcome.detail)  # fmt: skip
-
-    async def _channel_trouble(
-        self, notification: Notification, context: Context, outcome: Outcome
-    ) -> None:
-        """Rest the whole channel: the next message would fare no better. Nothing loses its turn."""
-        broken = outcome.kind == "refused"
-        self._failures += 0 if outcome.reason is DeliveryReason.RATE_LIMITED else 1
-        wait = outcome.after or backoff(self._failures, self.name)
-        wait = max(wait, BROKEN_PAUSE) if broken else wait
-        if broken and self._status != f"broken:{outcome.reason}":
-            waiting = await self._outbox.waiting(self.name)
-            await self._tell(
-                f"broken-{self.name}-{outcome.reason}-{int(self._clock.now())}",
-                f"Channel {self.name} does not deliver: {outcome.reason}: {outcome.detail}. "
-                f"{waiting} waiting; nothing is lost. {_REMEDY.get(outcome.reason, '')}".strip(),
-            )
-        marks = _marks(context, outcome.detail)
-        await self._pause(notification, wait, outcome.reason, outcome.detail, marks, broken=broken)
-
-    async def _pause(
-        self,
-        notification: Notification,
-        wait: float,
-        reason: DeliveryReason,
-        detail: str,
-        marks: dict[str, Any],
-        *,
-        broken: bool = False,
-    ) -> None:
-        now = self._clock.now()
-        self._paused_until = now + wait
-        self._status = f"broken:{reason}" if broken else "retrying"
-        state = self._trouble(
-            Outcome("retry", reason, detail), self._paused_until, status=self._status
-        )
-        await self._outbox.later(
-            self._lease, notification, notification.due, reason.value, marks, state
-        )
-        self._count(reason.value)
-        log.warning("channel_paused", channel=self.name, reason=reason, wait=wait, detail=detail)
-
-    async def _bury(self, notification: Notification, reason: DeliveryReason, detail: str) -> None:
-        now = self._clock.now()
-        await self._outbox.bury(self._lease, notification, reason.value, detail, now)
-        self._count(reason.value)
-        log.error("dead_letter", notification=notification.id, reason=reason, detail=detail)
-        await self._tell(
-            f"dead-{notification.id}",
-            f"Channel {self.name} will not take a message ({reason}: {detail}). "
-            f"It is kept: wirewatch dead show notifier:{notification.id}",
-        )
-
-    async def _tell(self, notice_id: str, text: str) -> None:
-        """Tell the fallback channels that this one is in trouble."""
-        config = self._config()
-        others = [name for name in config.ops.notices_to if name != self.name]
-        now = self._clock.now()
-        for name in others or (["terminal"] if self.name != "terminal" else []):
-            await self._outbox.put(
-                [
-                    Notification(
-                        id=f"{notice_id}@{name}",
-                        channel=name,
-                        kind="notice",
-                        notice=text,
-                        created_at=now,
-                        due=now,
-                    )
-                ]
-            )
-
-    def _trouble(
-        self, outcome: Outcome, paused_until: float, status: str = "retrying"
-    ) -> dict[str, Any]:
-        self._status = status
-        return {
-            "state": status,
-            "reason": outcome.reason.value,
-            "detail": outcome.detail,
-            "since": self._clock.now(),
-            "paused_until": paused_until,
-            "failures": self._failures,
-        }
-
     def _count(self, reason: str, times: int = 1) -> None:
         metrics.NOTIFICATIONS.labels(channel=self.name, outcome=reason).inc(times)
-
-
-_REMEDY = {
-    DeliveryReason.AUTH_REVOKED: "Renew its token or password, then reload.",
-    DeliveryReason.CHANNEL_GONE: "Invite the bot, unarchive the channel or mend its address.",
-    DeliveryReason.RECIPIENT_REFUSED: "Mend its recipients.",
-    DeliveryReason.MISCONFIGURED: "Mend its settings; wirewatch test-alert tries them.",
-}
-
-
-def _marks(context: Context, detail: str) -> dict[str, Any]:
-    """What to note of a send that surely did not arrive.
-
-    If an earlier one may have, the mark of that one stays.
-    """
-    return {"last_error": detail} if context.resend else {"last_error": detail, "in_flight": ""}
