@@ -26,6 +26,7 @@ from monitor.config import schema
 from monitor.config.findings import keys_of
 from monitor.config.json_schema import schema_files
 from monitor.config.starter import starter_files
+from monitor.store import keys
 
 HERE = Path(__file__).parent
 NOTE = "<!-- Made from the code by docs/generate.py; edit the code, not this page. -->\n"
@@ -102,9 +103,11 @@ def pages() -> dict[str, str]:
         "configuration.md": settings_page(),
         "metrics.md": metrics_page(),
         "reasons.md": reasons_page(),
+        "keys.md": keys_page(),
     }
     made |= {f"schema/{name}": text for name, text in schema_files().items()}
     made = {f"docs/reference/{name}": text for name, text in made.items()}
+    made["docs/decisions/README.md"] = decisions_page()
     return made | {f"config/{name}": text for name, text in starter_files().items()}
 
 
@@ -289,6 +292,30 @@ def reasons_page() -> str:
                 lines.append(f"| `{member.value}` | {_cell(said.get(member.name, ''))} |")
             lines.append("")
     return "\n".join(lines).rstrip() + "\n"
+
+
+def keys_page() -> str:
+    """Return the page on what is kept in the store."""
+    lines = [NOTE, "# What is in the store", ""]
+    lines.append(
+        "Every key begins with the prefix in braces (`{ww}:` unless `store.prefix` says otherwise), "
+        "so that on a cluster all of them share a slot. A key goes by its time to live, is kept "
+        "small by its owner (trimmed), or is one of a handful that stay. A test finds any key that "
+        "is not in this table.\n"
+    )
+    goes = {"ttl": "time to live", "trimmed": "trimmed by its owner", "fixed": "stays"}
+    lines += ["| key | kind | owner | goes |", "|---|---|---|---|"]
+    lines += [f"| `{r.pattern}` | {r.kind} | {r.owner} | {goes[r.goes]} |" for r in keys.TABLE]
+    return "\n".join(lines) + "\n"
+
+
+def decisions_page() -> str:
+    """Return the list of decision records."""
+    lines = [NOTE, "# Decisions", "", "Why things are as they are, each on a page.", ""]
+    for path in sorted((HERE / "decisions").glob("[0-9]*.md")):
+        title = path.read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ").strip()
+        lines.append(f"- [{title}]({path.name})")
+    return "\n".join(lines) + "\n"
 
 
 def _title_of(name: str) -> str:
