@@ -298,7 +298,7 @@ def keys_page() -> str:
     """Return the page on what is kept in the store."""
     lines = [NOTE, "# What is in the store", ""]
     lines.append(
-        "Every key begins with the prefix in braces (`{ww}:` unless `store.prefix` says otherwise), "
+        "Every key begins with the prefix in braces, `{ww}:` unless `store.prefix` says otherwise, "
         "so that on a cluster all of them share a slot. A key goes by its time to live, is kept "
         "small by its owner (trimmed), or is one of a handful that stay. A test finds any key that "
         "is not in this table.\n"
