@@ -99,7 +99,7 @@ class Poller:
         claim = await self._store.claim_due(
             now,
             room,
-            settings.timeout + 2 * settings.parse_timeout + 30.0,
+            settings.timeout + 2 * settings.parse_timeout + 10.0,
             spacing=settings.host_spacing,
             max_backlog=settings.max_backlog,
         )

@@ -23,6 +23,7 @@ from monitor.errors import ParseError
 from monitor.feeds.parse import parse
 from monitor.reasons import FetchReason
 
+READY = b"\0\0\0\0"  # an empty frame: the limits stand, documents may come
 _PR_SET_PDEATHSIG = 1
 _REHEARSAL = (
     b'<rss version="2.0"><channel><title>t</title><item><title>a &amp;amp; b</title>'
@@ -43,6 +44,8 @@ def main() -> None:
     _lock_down(memory)
     gc.freeze()
     source, sink = sys.stdin.buffer, sys.stdout.buffer
+    sink.write(READY)
+    sink.flush()
     while request := _read(source):
         _limit_cpu(patience)
         reply = _serve(source, request)

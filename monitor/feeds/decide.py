@@ -176,7 +176,7 @@ def decide(
         hold=hold,
         notices=tuple(notices),
         message=outcome.message,
-        rhythm_changed=after.rhythm_at != before.rhythm_at,
+        rhythm_changed=after.rhythm != before.rhythm,
     )
 
 

@@ -19,6 +19,7 @@ from monitor.reasons import FetchReason
 log = get_logger(__name__)
 
 _MAX_REPLY = 256 * 1024 * 1024
+_START_SECONDS = 30.0
 _NOTHING = b'<rss version="2.0"><channel><title>-</title></channel></rss>'
 
 
@@ -115,6 +116,11 @@ class ParserPool:
         )
         child = _Child(process)
         self._children.add(child)
+        try:
+            async with asyncio.timeout(_START_SECONDS):
+                await child.ready()
+        except (TimeoutError, EOFError, OSError):
+            raise ParseError(FetchReason.INTERNAL, "a parser process did not start") from None
         return child
 
     async def _bury(self, child: _Child) -> None:
@@ -132,6 +138,11 @@ class _Child:
     @property
     def alive(self) -> bool:
         return self._process.returncode is None and not self._process.stdout.at_eof()  # type: ignore[union-attr]
+
+    async def ready(self) -> None:
+        """Wait until the process has set its limits."""
+        assert self._process.stdout is not None
+        await self._process.stdout.readexactly(4)
 
     async def ask(self, body: bytes, url: str, content_type: str, kind: str) -> dict[str, Any]:
         stdin, stdout = self._process.stdin, self._process.stdout

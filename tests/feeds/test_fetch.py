@@ -176,8 +176,8 @@ async def test_large_bodies_are_cut(publisher: Publisher, fetcher: Fetcher, name
 async def test_a_gzip_bomb_is_inflated_no_further_than_the_cap(
     publisher: Publisher, fetcher: Fetcher
 ) -> None:
-    """A gigabyte in a megabyte costs the cap, not the gigabyte."""
-    publisher.serve("/feed", bomb(1_000_000_000), Content_Encoding="gzip")
+    """Two hundred megabytes in two hundred kilobytes cost the cap, no more."""
+    publisher.serve("/feed", bomb(200_000_000), Content_Encoding="gzip")
     assert await reason_of(fetcher, publisher.url()) == FetchReason.TOO_LARGE
 
 

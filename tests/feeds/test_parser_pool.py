@@ -1,0 +1,172 @@
+"""Parsing contained: what a hostile document does stays in a process that can be killed."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from feedlab import rss
+
+from monitor.config.schema import PollingSettings
+from monitor.errors import ParseError
+from monitor.feeds.pool import ParserPool
+from monitor.reasons import FetchReason
+
+GOOD = rss(("1", "Ferry sinks", "Thu, 01 Jan 2026 00:00:00 GMT")).encode()
+MB = 1_000_000
+
+
+@pytest.fixture
+async def pool() -> AsyncIterator[ParserPool]:
+    """Two parsers with a second for each document."""
+    pool = ParserPool(PollingSettings(parser_processes=2, parse_timeout=1.0))
+    yield pool
+    await pool.aclose()
+
+
+def item(inside: bytes) -> bytes:
+    """Wrap markup into an RSS item."""
+    return (
+        b"<rss version='2.0'><channel><item><title>x</title>" + inside + b"</item></channel></rss>"
+    )
+
+
+def entities(levels: int) -> bytes:
+    """Return a document whose entities expand to 10^levels characters."""
+    rows = [b'<!ENTITY e0 "0123456789">']
+    for level in range(1, levels):
+        rows.append(b'<!ENTITY e%d "%s">' % (level, b"&e%d;" % (level - 1) * 10))
+    return (
+        b"<!DOCTYPE rss [" + b"".join(rows) + b"]>" + item(b"<author>&e%d;</author>" % (levels - 1))
+    )
+
+
+HOSTILE = {
+    "author regex": item(b"<author>" + b"a" * 60_000 + b"</author>"),
+    "comment in CDATA": item(b"<description><![CDATA[" + b"<!--" * 125_000 + b"]]></description>"),
+    "root attributes": b"<rss "
+    + b" ".join(b"a%d='x'" % n for n in range(60_000))
+    + b"><channel><item><title>x</title></item></channel></rss>",
+    "namespaces": b"<rss "
+    + b" ".join(b"xmlns:a%d='u%d'" % (n, n) for n in range(30_000))
+    + b"><channel/></rss>",
+    "deep elements": item(b"<a>" * 300_000),
+    "deep markup": item(b"<description>" + b"&lt;div&gt;" * 300_000 + b"</description>"),
+    "many items": b"<rss version='2.0'><channel>" + b"<item><title>a</title></item>" * 200_000,
+    "long text": item(b"<description>" + b"x" * 15 * MB + b"</description>"),
+    "wide text": item(b"<description>" + "😀".encode() * 3 * MB + b"</description>"),
+    "billion laughs": entities(10),
+    "quadratic entity": b'<!DOCTYPE rss [<!ENTITY a "' + b"x" * 100_000 + b'">]>'
+    + item(b"<description>" + b"&a;" * 10_000 + b"</description>"),
+    "external entity": b'<!DOCTYPE rss [<!ENTITY a SYSTEM "file:///etc/passwd">]>'
+    + item(b"<description>[&a;]</description>"),
+    "deep json": b'{"items": ' + b'[{"a":' * 500_000,
+    "noise": os.urandom(2 * MB),
+}  # fmt: skip
+
+
+def peak_memory(pid: int) -> int:
+    """Return the largest resident size a process has had, bytes."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmHWM"):
+            return int(line.split()[1]) * 1024
+    raise AssertionError("no VmHWM")
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+async def test_a_hostile_document_costs_itself_alone(name: str, pool: ParserPool) -> None:
+    """Under 64 MB and its own time; others are parsed meanwhile and afterwards."""
+    await pool.warm()
+    pids, idle = pool.pids, max(map(peak_memory, pool.pids))
+    loop = asyncio.get_running_loop()
+    begun = loop.time()
+    attack = asyncio.create_task(pool.parse(HOSTILE[name], "http://a.example/"))
+    neighbour = await pool.parse(GOOD, "http://b.example/")
+    assert len(neighbour.entries) == 1
+    try:
+        entries = (await attack).entries
+        if name == "external entity":
+            assert Path("/etc/passwd").read_text()[:8] not in entries[0].summary
+    except ParseError as error:
+        assert str(error.reason).startswith(("parse_", "not_a_feed"))
+    assert loop.time() - begun < 10
+    for pid in set(pids) & set(pool.pids):
+        assert peak_memory(pid) - idle < 64 * 1024 * 1024
+    assert len((await pool.parse(GOOD, "http://b.example/")).entries) == 1
+
+
+async def test_a_crash_costs_one_document(pool: ParserPool) -> None:
+    """A parser that dies in mid-document gives one error; the next document gets a new one."""
+    await pool.warm()
+    attack = asyncio.create_task(pool.parse(HOSTILE["author regex"], "http://a.example/"))
+    await asyncio.sleep(0)
+    while not attack.done():
+        for pid in pool.pids:
+            os.kill(pid, signal.SIGSEGV)
+        await asyncio.sleep(0.01)
+    with pytest.raises(ParseError) as caught:
+        await attack
+    assert caught.value.reason == FetchReason.PARSE_CRASHED
+    assert len((await pool.parse(GOOD, "http://b.example/")).entries) == 1
+
+
+async def test_a_cancelled_parse_does_not_answer_the_next(pool: ParserPool) -> None:
+    """After a cancellation no document is given another one's entries."""
+    await pool.warm()
+    for _ in range(4):
+        task = asyncio.create_task(pool.parse(HOSTILE["comment in CDATA"], "http://a.example/"))
+        await asyncio.sleep(0.001)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        assert (await pool.parse(GOOD, "http://b.example/")).entries[0].title == "Ferry sinks"
+
+
+async def test_parsers_hold_no_secret_and_no_model(pool: ParserPool) -> None:
+    """A parser sees no secret of ours in its environment, and stays small."""
+    os.environ["WIREWATCH_TEST_CANARY"] = "canary-value"
+    await pool.warm()
+    for pid in pool.pids:
+        assert b"canary-value" not in Path(f"/proc/{pid}/environ").read_bytes()
+        assert peak_memory(pid) < 48 * MB
+        assert b"torch" not in Path(f"/proc/{pid}/maps").read_bytes()
+
+
+def gone(pid: int) -> bool:
+    """Whether a process has ended (a zombie has)."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
+async def test_parsers_die_with_a_killed_parent() -> None:
+    """After kill -9 of the service no parser is left, not even one deep in a document."""
+    script = textwrap.dedent("""
+        import asyncio, sys
+        from monitor.config.schema import PollingSettings
+        from monitor.feeds.pool import ParserPool
+        async def main():
+            pool = ParserPool(PollingSettings(parser_processes=2, parse_timeout=60))
+            await pool.warm()
+            print(*pool.pids, flush=True)
+            await pool.parse(b"<rss><channel><item><author>" + b"a" * 200000, "http://x/")
+        asyncio.run(main())
+    """)
+    command = [sys.executable, "-c", script]
+    parent = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: ASYNC220
+    assert parent.stdout is not None
+    pids = [int(word) for word in parent.stdout.readline().split()]
+    assert len(pids) == 2
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    async with asyncio.timeout(10):
+        while not all(map(gone, pids)):
+            await asyncio.sleep(0.02)
