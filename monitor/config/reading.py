@@ -13,7 +13,7 @@ from pydantic import BaseModel, SecretStr, ValidationError
 from monitor.config.checks import literal_secret
 from monitor.config.findings import Finding, explain, note
 from monitor.config.schema import Channel, Config, FeedSource, Route, TimeInterval, Topic
-from monitor.config.yamlfile import TooMuch, YamlFile
+from monitor.config.yamlfile import Loc, TooMuch, YamlFile
 from monitor.errors import Problem
 
 Part = TypeVar("Part", bound=BaseModel)
@@ -72,6 +72,17 @@ class Reading:
     def ids(self, kind: str) -> set[str]:
         """Return the ids of a kind that are written down somewhere, broken parts included."""
         return {name for what, name in self.places if what == kind}
+
+    def problem(
+        self, kind: str, name: str, loc: Loc, message: str, severity: str = "warning"
+    ) -> Problem:
+        """Return a problem with a part, at the line of a path of keys inside it.
+
+        For what is found out later, such as a topic that would fire on everything.
+        """
+        place = self.places[kind, name]
+        line = place.file.find(place.node, loc)[1] if place.node is not None else place.line
+        return Problem(place.file.name, line, message, severity)
 
     def claim(self, kind: str, name: str, place: Place) -> bool:
         """Take an id for a part. False, with a problem noted, if another part has it."""
