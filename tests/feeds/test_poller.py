@@ -126,7 +126,9 @@ async def test_one_bad_feed_stops_no_other(
     publisher.pages["/hang"] = hang
     publisher.serve(
         "/author",
-        "<rss><channel><item><author>" + "a" * 90_000 + "</author></item></channel></rss>",
+        "<!DOCTYPE rss><rss><channel><item><author>"
+        + "a" * 90_000
+        + "</author></item></channel></rss>",
     )
     publisher.serve("/wall", "<html><title>Just a moment...</title></html>")
     publisher.serve("/gone", "", status="410 Gone")
