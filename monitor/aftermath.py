@@ -1,4 +1,4 @@
-"""What is written down after a send: the receipt, the retry, the rest of a channel, the dead letter.
+"""What follows a send: a receipt, a retry, a rest for the channel, or a dead letter.
 
 Every step is one atomic write under the channel's lease.
 """

@@ -35,7 +35,7 @@ LAYERS: list[tuple[str, set[str]]] = [
         "pipelines",
         {"monitor.ingest", "monitor.analyse", "monitor.settle", "monitor.record",
          "monitor.deliver", "monitor.replay", "monitor.offline", "monitor.canary",
-         "monitor.inbound", "monitor.slack_socket", "monitor.evaluate"},
+         "monitor.inbound", "monitor.slack_socket", "monitor.aftermath", "monitor.evaluate"},
     ),
     ("processes", {"workers"}),
     ("commands", {"monitor.cli"}),
