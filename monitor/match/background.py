@@ -31,6 +31,7 @@ CONTEXT = 30_000  # vectors that stories are read beside, at most
 NEIGHBOURS = 10
 PULL = 2.0  # weight of a neighbour is PULL * exp(FOCUS * (cosine - 1)): far ones hardly count
 FOCUS = 8.0
+NEAR = 0.3  # neighbours farther than this are not looked at: their weight is below .01
 SAME = 0.985  # from this cosine a neighbour is the same text and adds nothing
 
 
@@ -110,15 +111,20 @@ class Background:
     def in_context(self, vectors: Matrix) -> Matrix:
         """Return unit vectors moved towards their neighbours in the news, shape (n, d)."""
         pool, moved = self._pool, np.array(vectors, dtype=np.float32)
-        count = min(NEIGHBOURS, len(pool) - 1)
         for start in range(0, len(moved), 512):
             part = moved[start : start + 512]
             cosines = part @ pool.T
-            cosines[cosines > SAME] = -1.0
-            nearest = np.argpartition(cosines, -count, axis=1)[:, -count:]
-            near = np.take_along_axis(cosines, nearest, axis=1)
-            weights = PULL * np.exp(FOCUS * (near - 1.0))
-            part += np.einsum("nk,nkd->nd", weights, pool[nearest])
+            near_rows, near = np.nonzero((cosines > NEAR) & (cosines <= SAME))
+            ends = np.searchsorted(near_rows, np.arange(len(part)), side="right")
+            begin = 0
+            for row, end in enumerate(ends):
+                found = near[begin:end]
+                begin = end
+                values = cosines[row, found]
+                if len(found) > NEIGHBOURS:
+                    top = np.argpartition(values, -NEIGHBOURS)[-NEIGHBOURS:]
+                    found, values = found[top], values[top]
+                part[row] += (PULL * np.exp(FOCUS * (values - 1.0))) @ pool[found]
             part /= np.maximum(np.linalg.norm(part, axis=1, keepdims=True), 1e-12)
         return moved
 

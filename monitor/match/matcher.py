@@ -19,7 +19,7 @@ from monitor.match.profile import (
     Array,
     Profile,
     aside_penalty,
-    build_profile,
+    build_profiles,
 )
 from monitor.match.terms import shared_terms
 from monitor.model import EmbeddedStory, Match, Matrix, Vector
@@ -28,9 +28,9 @@ from monitor.reasons import SuppressionReason
 # Scores are 1 / (1 + exp(-margin)), the margin in standard deviations of ordinary news.
 LINES = {"strict": 0.65, "balanced": 0.5, "broad": 0.35}
 
-BODY = 0.5  # what a body passage must bring on top of what a headline must
-BODIES = 0.35  # and for each doubling of their number: the best of many is high by chance
-TITLE_SHARE = 0.15  # the headline's say in a body passage's score
+BODY = 0.25  # what a body passage must bring on top of what a headline must
+BODIES = 0.3  # and for each doubling of their number: the best of many is high by chance
+TITLE_SHARE = 0.05  # the headline's say in a body passage's score
 
 Indices = npt.NDArray[np.intp]
 
@@ -68,9 +68,9 @@ class TopicMatcher:
         known = {}
         if previous is not None and previous.background is background:
             known = {profile.topic: profile for profile in previous.profiles}
-        profiles = tuple(
-            known.get(topic) or build_profile(topic, vectors, background) for topic in enabled
-        )
+        fresh = [topic for topic in enabled if topic not in known]
+        known |= zip(fresh, build_profiles(fresh, vectors, background), strict=True)
+        profiles = tuple(known[topic] for topic in enabled)
         d = background.vectors.shape[1]
         return cls(enabled, background.model, background, profiles, _Table.of(profiles, d))
 

@@ -15,8 +15,8 @@ has the measurements.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +36,7 @@ EXAMPLES = 4.0  # examples weigh as many phrases in the mean as they are, but no
 
 CONTRAST = 12.0  # what being nearer to counter-examples than to examples takes off
 CLOSEST = 2  # how many of the nearest examples and counter-examples count
+BLOCK = 64  # topics measured at once
 FIT_FROM = 4  # examples and counter-examples, each, from which their weight is fitted
 
 
@@ -92,65 +93,98 @@ def line_for(count: int) -> float:
     return 1.4 + 1.0 * (1.0 - 1.0 / max(1, count))
 
 
-def build_profile(topic: Topic, vectors: Mapping[str, Vector], background: Background) -> Profile:
-    """Make one topic ready.
+def build_profiles(
+    topics: Sequence[Topic], vectors: Mapping[str, Vector], background: Background
+) -> list[Profile]:
+    """Make topics ready, many at a time: ordinary news is gone through once for each block.
 
     Raises:
         ModelError: a vector is missing or of another length than the background's.
     """
-    found = phrases(topic)
-    d = background.vectors.shape[1]
-    take = {
-        kind: np.asarray(
-            [_vector(vectors, phrase.text, d) for phrase in found if phrase.kind == kind],
-            dtype=np.float32,
-        ).reshape(-1, d)
-        for kind in ("name", "description", "example", "not", "aside", "word")
-    }
-    good = tuple(one for one in found if one.kind in ("name", "description", "example"))
-    stacked = np.vstack([take["name"], take["description"], take["example"]])
-    weights = _weights(good)
-    profile = _measured(topic, good, stacked, weights, take, background.measure)
-    if not len(take["not"]):
-        return profile
-    return _contrasted(profile, stacked, weights, take, background)
+    built: list[Profile] = []
+    for start in range(0, len(topics), BLOCK):
+        parts = [
+            _Parts.of(topic, vectors, background.vectors.shape[1])
+            for topic in topics[start : start + BLOCK]
+        ]
+        columns = [np.vstack([part.good, part.words, part.asides]) for part in parts]
+        cosines = background.measure @ np.vstack(columns).T
+        ends = np.cumsum([len(column) for column in columns])
+        for part, own in zip(parts, np.split(cosines, ends[:-1], axis=1), strict=True):
+            profile = _measured(part, own)
+            built.append(_contrasted(profile, part, background) if len(part.bad) else profile)
+    return built
 
 
-def _measured(
-    topic: Topic,
-    good: tuple[Phrase, ...],
-    stacked: Matrix,
-    weights: Array,
-    take: Mapping[str, Matrix],
-    measure: Matrix,
-) -> Profile:
-    whole, words = _unit(weights @ stacked), take["word"]
-    word_cosines = measure @ words.T
-    word_mean, word_deviation = _moments(word_cosines)
+@dataclass(frozen=True)
+class _Parts:
+    """A topic's vectors by the part they play. `good` are name, description and examples."""
+
+    topic: Topic
+    phrases: tuple[Phrase, ...]
+    good: Matrix
+    examples: Matrix
+    bad: Matrix
+    asides: Matrix
+    words: Matrix
+
+    @classmethod
+    def of(cls, topic: Topic, vectors: Mapping[str, Vector], d: int) -> _Parts:
+        found = phrases(topic)
+
+        def take(*kinds: str) -> Matrix:
+            rows = [_vector(vectors, one.text, d) for one in found if one.kind in kinds]
+            return np.asarray(rows, dtype=np.float32).reshape(-1, d)
+
+        good = tuple(one for one in found if one.kind in ("name", "description", "example"))
+        return cls(
+            topic=topic,
+            phrases=good,
+            good=take("name", "description", "example"),
+            examples=take("example"),
+            bad=take("not"),
+            asides=take("aside"),
+            words=take("word"),
+        )
+
+
+def _measured(part: _Parts, cosines: Array) -> Profile:
+    """Measure a topic against ordinary news.
+
+    Args:
+        part: its vectors.
+        cosines: of ordinary news to its phrases, words and asides, shape (n, g + w + a).
+    """
+    weights = _weights(part.phrases)
+    mixed = weights @ part.good
+    length = max(float(np.linalg.norm(mixed)), 1e-12)
+    to_good, to_words, to_asides = np.split(
+        cosines, [len(part.good), len(part.good) + len(part.words)], axis=1
+    )
+    word_mean, word_deviation = _moments(to_words)
     raw = np.stack(
         [
-            measure @ whole,
-            (measure @ stacked.T).max(axis=1),
-            soft_minimum((word_cosines - word_mean) / word_deviation),
+            to_good @ weights / length,
+            to_good.max(axis=1),
+            soft_minimum((to_words - word_mean) / word_deviation),
         ],
         axis=1,
     )
     mean, deviation = _moments(raw)
     sums = ((raw - mean) / deviation) @ np.array([WHOLE, NEAREST, WORDS], dtype=np.float32)
-    sums -= aside_penalty(measure, take["aside"])
-    offset = ORDINARY * float(np.quantile(sums, 0.99)) + line_for(len(good))
+    sums -= _aside_penalty(to_asides)
     return Profile(
-        topic=topic,
-        phrases=good,
-        phrase_vectors=stacked,
-        whole=whole,
-        words=words,
+        topic=part.topic,
+        phrases=part.phrases,
+        phrase_vectors=part.good,
+        whole=_unit(mixed),
+        words=part.words,
         word_mean=word_mean,
         word_deviation=word_deviation,
         mean=mean,
         deviation=deviation,
-        asides=take["aside"],
-        offset=offset,
+        asides=part.asides,
+        offset=ORDINARY * float(np.quantile(sums, 0.99)) + line_for(len(part.phrases)),
     )
 
 
@@ -177,45 +211,41 @@ def soft_minimum(values: Array) -> Array:
 
 def aside_penalty(vectors: Matrix, asides: Matrix) -> Array:
     """Return what nearness to what the description rules out takes off, shape (n,)."""
-    if not len(asides):
-        return np.zeros(len(vectors), dtype=np.float32)
-    nearest = (vectors @ asides.T).max(axis=1)
-    return np.asarray(ASIDE * np.maximum(nearest - ASIDE_FROM, 0.0), dtype=np.float32)
+    return _aside_penalty(vectors @ asides.T)
 
 
-def _contrasted(
-    profile: Profile,
-    stacked: Matrix,
-    weights: Array,
-    take: Mapping[str, Matrix],
-    background: Background,
-) -> Profile:
+def _aside_penalty(cosines: Array) -> Array:
+    if not cosines.shape[1]:
+        return np.zeros(len(cosines), dtype=np.float32)
+    return np.asarray(ASIDE * np.maximum(cosines.max(axis=1) - ASIDE_FROM, 0.0), dtype=np.float32)
+
+
+def _contrasted(profile: Profile, part: _Parts, background: Background) -> Profile:
     """Return the profile with its counter-examples at work."""
-    examples, bad = background.in_context(take["example"]), background.in_context(take["not"])
-    good = examples if len(examples) else background.in_context(stacked)
+    bad = background.in_context(part.bad)
+    good = background.in_context(part.examples if len(part.examples) else part.good)
     contrast = Contrast(good, bad)
-    if min(len(examples), len(bad)) >= FIT_FROM:
-        contrast = _fit(profile, contrast, weights)
-    return Profile(**{**vars(profile), "contrast": contrast})
+    if min(len(part.examples), len(bad)) >= FIT_FROM:
+        contrast = _fit(profile, contrast)
+    return replace(profile, contrast=contrast)
 
 
-def _fit(profile: Profile, contrast: Contrast, weights: Array) -> Contrast:
+def _fit(profile: Profile, contrast: Contrast) -> Contrast:
     """Weigh examples against counter-examples by logistic regression with a prior.
 
     Every example is judged as if it were not in the topic: without its own phrase, without itself
     among its neighbours. The prior keeps few answers from moving much (MAP, Newton's method).
     """
     good, bad = contrast.good, contrast.bad
+    weights = _weights(profile.phrases)
     first = len(profile.phrases) - len(good)
     before = np.empty(len(good) + len(bad))
     for at in range(len(good)):
         keep = np.arange(len(profile.phrases)) != first + at
-        without = Profile(
-            **{
-                **vars(profile),
-                "whole": _unit(weights[keep] @ profile.phrase_vectors[keep]),
-                "phrase_vectors": profile.phrase_vectors[keep],
-            }
+        without = replace(
+            profile,
+            whole=_unit(weights[keep] @ profile.phrase_vectors[keep]),
+            phrase_vectors=profile.phrase_vectors[keep],
         )
         before[at] = margins(without, good[at : at + 1])[0]
     before[len(good) :] = margins(profile, bad)
@@ -230,7 +260,7 @@ def _fit(profile: Profile, contrast: Contrast, weights: Array) -> Contrast:
     rows = np.stack([before, closer, np.ones(len(before))], axis=1)
     answers = np.concatenate([np.ones(len(good)), np.zeros(len(bad))])
     scale, weight, shift = _map_logistic(
-        rows, answers, prior=np.array([1.0, 10.0, 0.0]), spread=np.array([0.35, 5.0, 2.0])
+        rows, answers, prior=np.array([1.0, 10.0, -1.2]), spread=np.array([0.35, 5.0, 1.0])
     )
     return Contrast(good, bad, float(scale), float(weight), float(shift), fitted=True)
 

@@ -36,13 +36,17 @@ def content_words(text: str) -> list[str]:
 
 def shared_terms(phrases: Iterable[str], passage: str, limit: int = 6) -> tuple[str, ...]:
     """Return words of the passage, as written, whose stem also stands in one of the phrases."""
-    wanted = {stem(word) for phrase in phrases for word in content_words(phrase)}
+    wanted = {root for phrase in phrases for root, _ in _roots(phrase)}
     found: dict[str, str] = {}
-    for word in content_words(passage):
-        root = stem(word)
+    for root, word in _roots(passage):
         if root in wanted and len(root) > 1:
             found.setdefault(root, word)
     return tuple(found.values())[:limit]
+
+
+@lru_cache(maxsize=20_000)
+def _roots(text: str) -> tuple[tuple[str, str], ...]:
+    return tuple((stem(word), word) for word in content_words(text))
 
 
 @lru_cache(maxsize=100_000)
