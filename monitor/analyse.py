@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from monitor.alerts.decide import decide
-from monitor.alerts.told import Told, merge
+from monitor.alerts.told import Told, merge, parted
 from monitor.config.schema import Topic
 from monitor.events.index import EventIndex
 from monitor.match import LINES, Scores, TopicMatcher
@@ -41,6 +41,8 @@ class Looked:
         found = {assignment.event for assignment in self.assignments}
         for assignment in self.assignments:
             found.update(assignment.merged)
+            for _, parted_from, into in assignment.moved:
+                found.update((parted_from, into))
         return found
 
 
@@ -106,6 +108,9 @@ class Analysis:
         }
         for gone in absorbed:
             _move_told(known, gone, _final(absorbed, gone))
+        for assignment in looked.assignments:
+            for story, parted_from, into in assignment.moved:
+                _follow_told(known, story, parted_from, into)
         outcomes = [
             Outcome(item, assignment)
             for item, assignment in zip(looked.batch, looked.assignments, strict=True)
@@ -162,6 +167,15 @@ def _move_told(known: dict[ToldKey, Told], gone: str, into: str) -> None:
             joined = merge(known.get((topic, into)), known.pop((topic, gone)), into)
             assert joined is not None
             known[topic, into] = joined
+
+
+def _follow_told(known: dict[ToldKey, Told], story: str, parted_from: str, into: str) -> None:
+    """Let what was told of a story stay told in the event it was moved to."""
+    for topic, event in list(known):
+        if event == parted_from:
+            state = parted(known[topic, event], story, known.get((topic, into)), into)
+            if state is not None:
+                known[topic, into] = state
 
 
 def _final(absorbed: Mapping[str, str], event: str) -> str:

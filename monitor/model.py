@@ -150,7 +150,7 @@ class Assignment:
     sources: tuple[str, ...] = ()
     size: int = 1
     merged: tuple[str, ...] = ()  # ids of events that this one absorbed just now
-    split_from: str = ""  # the event this one was parted from just now
+    moved: tuple[tuple[str, str, str], ...] = ()  # (story, from event, to event): parted just now
     repeated: bool = False  # the story was assigned before: nothing may change
     copy_of_old: bool = False  # what it repeats was there at baseline, or stale
     novelty_kind: str = ""  # "number", "status", "name", "place" or "correction"

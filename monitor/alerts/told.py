@@ -79,3 +79,14 @@ def merge(one: Told | None, two: Told | None, event: str) -> Told | None:
         corroborated=lead.corroborated or other.corroborated,
         last=max(lead.last, other.last),
     )
+
+
+def parted(told: Told, story: str, into: Told | None, event: str) -> Told | None:
+    """Return what counts as told of the event that `story` has moved to from `told.event`.
+
+    Where the story was what readers were told about, they know of its new event too, and updates
+    go under the same alert. Otherwise nothing follows it.
+    """
+    if story not in told.stories:
+        return into
+    return merge(into, replace(told, event=event), event)

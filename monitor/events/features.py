@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from monitor.events import space
 from monitor.events.lexicon import STATUSES
 from monitor.events.owners import Owners
 from monitor.events.text import (
@@ -53,6 +54,7 @@ class Member:
     copy_kind: str = ""
     quiet: bool = False  # baseline or stale: never told
     since: float = 0.0  # when its event began
+    model: str = ""  # fingerprint of the model behind the vector
     order: int = 0  # the how-manieth story of this index it was
 
 
@@ -74,11 +76,12 @@ def reduce(item: EmbeddedStory, owners: Owners) -> Member:
         flags=flags,
         sketch=sketch(story.body[:3000] or story.summary),
         quiet=story.baseline or story.stale,
+        model=item.model,
     )
 
 
 def _vector(item: EmbeddedStory) -> Vector:
-    """Return the unit mean of headline and lead vectors; zeros if the story has none."""
+    """Return the unit mean of headline and lead vectors; empty if the story has none."""
     if not len(item.vectors):
         return np.zeros(0, np.float32)
     chosen = [
@@ -86,9 +89,8 @@ def _vector(item: EmbeddedStory) -> Vector:
         for passage, vector in zip(item.passages, item.vectors, strict=False)
         if passage.kind in ("title", "lead")
     ]
-    mean = np.mean(chosen or item.vectors[:1], axis=0, dtype=np.float32)
-    length = float(np.linalg.norm(mean))
-    return np.asarray(mean / length if length else mean, dtype=np.float32)
+    mean = np.asarray(np.mean(chosen or item.vectors[:1], axis=0), dtype=np.float32)
+    return space.project(mean, item.model)
 
 
 def _terms(title: str, lead: str) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.uint8]]:

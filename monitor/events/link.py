@@ -1,38 +1,47 @@
-"""How strongly two stories speak of the same happening: features, weights, and why.
+"""How strongly two stories speak of the same happening: five features, their weights, and why.
 
-A small logistic model over a handful of readable features (weights in `weights.json`, learned by
-`benchmarks/events.py --fit`; see docs/explanation/events.md).
+A logistic model. The weights were learned on `events_dev` and slices of `uci_news_stories` (see
+docs/explanation/events.md); `python benchmarks/events.py --fit` learns them anew.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from monitor.events.features import TERMS, Member
-from monitor.events.text import BUCKETS, NAME, NUMBER, TITLE
+from monitor.events.text import BUCKETS, NUMBER, TITLE, bucket
 
 Floats = npt.NDArray[np.float32]
-Ints = npt.NDArray[np.int32]
-Bytes = npt.NDArray[np.uint8]
 
-FEATURES = ("dense", "sparse", "rarest", "names", "numbers", "clash", "gap")
-_WEIGHTS = np.array([14.0, 5.0, 0.0, 0.0, 0.0, 0.0, -0.3], np.float32)
-_BIAS = -9.0
+_FREQUENCIES = Path(__file__).with_name("frequencies.txt")
+_ASIDE = 0.6  # what a word counts that stands in the text below a headline only
 
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """A story as one side of many comparisons."""
-
-    terms: Ints
-    flags: Bytes
-    time: float
+#: meaning   cosine in the evened-out space (see `space`)
+#: rarest    weight (idf / 10) of the rarest word both use
+#: second    the same of the second rarest
+#: clash     1 if each headline has a number that the other story lacks
+#: gap       days between them, at most 5
+FEATURES = ("meaning", "rarest", "second", "clash", "gap")
+WEIGHTS = np.array([11.6, 0.3, 2.6, -1.05, -1.8], np.float32)
+BIAS = -5.6
 
 
-def pad(member: Member) -> tuple[Ints, Bytes]:
+@cache
+def prior() -> tuple[Floats, float]:
+    """Return document frequencies known beforehand, by bucket, and the number of documents."""
+    counts = np.zeros(BUCKETS, np.float32)
+    _, size, *lines = _FREQUENCIES.read_text(encoding="utf-8").splitlines()
+    for line in lines:
+        word, count = line.split()
+        counts[bucket(word)] += float(count)
+    return counts, float(size)
+
+
+def pad(member: Member) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.uint8]]:
     """Return a member's terms and flags padded with zeros to `TERMS`."""
     terms, flags = np.zeros(TERMS, np.int32), np.zeros(TERMS, np.uint8)
     terms[: len(member.terms)], flags[: len(member.flags)] = member.terms, member.flags
@@ -40,65 +49,34 @@ def pad(member: Member) -> tuple[Ints, Bytes]:
 
 
 def features(
-    query: Member,
-    dense: Floats,
-    terms: Ints,
-    flags: Bytes,
+    story: Member,
+    meaning: Floats,
+    terms: npt.NDArray[np.int32],
+    flags: npt.NDArray[np.uint8],
     times: npt.NDArray[np.float64],
     idf: Floats,
 ) -> Floats:
     """Compare one story with n others; returns shape (n, len(FEATURES)).
 
-    `terms` and `flags` have shape (n, TERMS), `dense` holds n cosines, `idf` one weight for each
-    vocabulary bucket (0 for the padding bucket).
+    `terms` and `flags` have shape (n, TERMS), `meaning` holds n similarities, `idf` one weight for
+    each vocabulary bucket (0 for the padding bucket).
     """
-    mine, mine_flags = query.terms, query.flags
-    same = terms[:, :, None] == mine[None, None, :]  # (n, TERMS, k)
-    theirs_hit, mine_hit = same.any(axis=2), same.any(axis=1)  # (n, TERMS), (n, k)
-    theirs_weight = idf[terms] * np.where(flags & TITLE, 1.0, 0.5)
-    mine_weight = idf[mine] * np.where(mine_flags & TITLE, 1.0, 0.5)
-    shared = (same * (theirs_weight[:, :, None] * mine_weight[None, None, :])).sum(axis=(1, 2))
-    norms = np.sqrt((theirs_weight**2).sum(axis=1) * (mine_weight**2).sum()) + 1e-6
-    mine_idf = idf[mine]
-    hit_idf = np.where(mine_hit, mine_idf[None, :], 0.0)
-    number = (mine_flags & NUMBER) > 0
-    name = ((mine_flags & NAME) > 0) & ~number
-    shared_names = (hit_idf * name).sum(axis=1) / 10.0
-    shared_numbers = (mine_hit & number).sum(axis=1)
-    their_numbers = ((flags & NUMBER) > 0) & ((flags & TITLE) > 0)
-    clash = (their_numbers & ~theirs_hit).any(axis=1) & bool(
-        (number & ((mine_flags & TITLE) > 0)).any()
-    )
-    clash &= shared_numbers == 0
-    gap = np.abs(times - query.time) / 86400.0
-    return np.stack(
-        [
-            dense,
-            shared / norms,
-            hit_idf.max(axis=1, initial=0.0) / 10.0,
-            shared_names,
-            np.minimum(shared_numbers, 2),
-            clash,
-            np.minimum(gap, 5.0),
-        ],
-        axis=1,
-    ).astype(np.float32)
+    same = terms[:, :, None] == story.terms[None, None, :]  # (n, TERMS, k)
+    weight = np.where(flags & TITLE, 1.0, _ASIDE)
+    mine = idf[story.terms] * np.where(story.flags & TITLE, 1.0, _ASIDE)
+    shared = (same * weight[:, :, None]).max(axis=1, initial=0.0) * mine  # (n, k)
+    shared.sort(axis=1)
+    rarest = shared[:, -1] if shared.shape[1] > 0 else np.zeros(len(terms))
+    second = shared[:, -2] if shared.shape[1] > 1 else np.zeros(len(terms))
+    in_title = TITLE | NUMBER
+    theirs_only = ((flags & in_title) == in_title) & ~same.any(axis=2)
+    mine_only = ((story.flags & in_title) == in_title) & ~same.any(axis=1)
+    clash = theirs_only.any(axis=1) & mine_only.any(axis=1)
+    gap = np.minimum(np.abs(times - story.time) / 86400.0, 5.0)
+    return np.stack([meaning, rarest / 10, second / 10, clash, gap], axis=1).astype(np.float32)
 
 
-def logits(table: Floats) -> Floats:
-    """Return the log-odds that each compared pair speaks of one happening."""
-    return np.asarray(table @ _WEIGHTS + _BIAS, dtype=np.float32)
-
-
-def probability(logit: float) -> float:
-    """Return the probability of a log-odds."""
-    return float(1.0 / (1.0 + np.exp(-np.clip(logit, -30, 30))))
-
-
-def prior() -> tuple[npt.NDArray[np.float32], float]:
-    """Return document frequencies known beforehand, by bucket, and the number of documents."""
-    return _PRIOR, _PRIOR_SIZE
-
-
-_PRIOR = np.zeros(BUCKETS, np.float32)
-_PRIOR_SIZE = 1000.0
+def probabilities(table: Floats) -> Floats:
+    """Return the probability that each compared pair speaks of one happening."""
+    odds = np.clip(table @ WEIGHTS + BIAS, -30, 30)
+    return np.asarray(1.0 / (1.0 + np.exp(-odds)), dtype=np.float32)

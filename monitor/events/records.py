@@ -1,14 +1,13 @@
 """One story of the window as bytes: what a restart needs, and nothing else.
 
 Layout: version (1 byte), length of the JSON part (4 bytes, little-endian), JSON part, vector
-(float16), terms (int32), flags (uint8). About 1.3 kB at 384 dimensions.
+(float16), terms (int32), flags (uint8). About a kilobyte at 256 dimensions.
 """
 
 from __future__ import annotations
 
 import json
 import struct
-from dataclasses import replace
 
 import numpy as np
 
@@ -19,14 +18,13 @@ _HEAD = struct.Struct("<BI")
 _VERSION = 1
 
 
-def pack(member: Member) -> bytes:
-    """Return the stored form of a member; its vector must be filled in."""
+def pack(member: Member, vector: Vector, links: dict[str, float]) -> bytes:
+    """Return the stored form of a member, its vector and its links to earlier stories."""
     meta = json.dumps(
         [
             member.id, member.title, member.url, member.owner, member.time, member.event,
             member.copy_of, member.copy_kind, int(member.quiet), list(member.sketch),
-            member.since, member.order,
-            len(member.vector), len(member.terms),
+            member.since, member.order, member.model, links, len(vector), len(member.terms),
         ],
         ensure_ascii=False,
         separators=(",", ":"),
@@ -35,15 +33,15 @@ def pack(member: Member) -> bytes:
         (
             _HEAD.pack(_VERSION, len(meta)),
             meta,
-            member.vector.astype("<f2").tobytes(),
+            vector.astype("<f2").tobytes(),
             member.terms.astype("<i4").tobytes(),
             member.flags.tobytes(),
         )
     )
 
 
-def unpack(record: bytes) -> Member:
-    """Rebuild a member from `pack`.
+def unpack(record: bytes) -> tuple[Member, dict[str, float]]:
+    """Rebuild a member, with its vector, and its links from `pack`.
 
     Raises:
         ValueError: the record is of an unknown version or cut short.
@@ -56,11 +54,11 @@ def unpack(record: bytes) -> Member:
     at = _HEAD.size + length
     (
         story, title, url, owner, time, event, copy_of, copy_kind, quiet, sketch, since, order,
-        width, terms,
+        model, links, width, terms,
     ) = json.loads(record[_HEAD.size : at])  # fmt: skip
     if len(record) != at + 2 * width + 5 * terms:
         raise ValueError("event record is cut short")
-    return Member(
+    member = Member(
         id=story,
         title=title,
         url=url,
@@ -76,9 +74,6 @@ def unpack(record: bytes) -> Member:
         quiet=bool(quiet),
         since=since,
         order=order,
+        model=model,
     )
-
-
-def with_vector(member: Member, vector: Vector) -> Member:
-    """Return a copy of the member that carries its vector."""
-    return replace(member, vector=vector)
+    return member, links

@@ -12,7 +12,9 @@ import numpy.typing as npt
 from monitor.events.features import TERMS, Member
 from monitor.events.link import pad
 from monitor.events.text import BUCKETS
-from monitor.model import Matrix
+from monitor.model import Matrix, Vector
+
+Hits = tuple[npt.NDArray[np.intp], npt.NDArray[np.float32]]  # rows, similarities
 
 _BLOCK = 16_384  # rows multiplied at once: bounds the similarity block to 16 MB for a batch of 256
 
@@ -22,6 +24,7 @@ class Rows:
 
     def __init__(self) -> None:
         self.size = 0
+        self.model = ""
         self.ids: list[str] = []
         self.of: dict[str, int] = {}
         self.vectors: Matrix = np.zeros((0, 0), np.float32)
@@ -30,14 +33,25 @@ class Rows:
         self.times: npt.NDArray[np.float64] = np.zeros(0)
         self.frequency: npt.NDArray[np.int32] = np.zeros(BUCKETS, np.int32)
 
+    def expect(self, model: str, width: int) -> None:
+        """Make room for vectors of a model; those of any other model are forgotten.
+
+        Vectors of different models say nothing about one another: after a change of model, the
+        stories of before are compared by address, headline and text only.
+        """
+        if not width or (model == self.model and width == self.vectors.shape[1]):
+            return
+        self.model = model
+        self.vectors = np.zeros((len(self.times), width), np.float32)
+
     def add(self, member: Member) -> None:
         """Give a story a row; its vector is kept here alone from now on."""
         at = self.size
         if at == len(self.times):
-            self._grow(member.vector.shape[0])
-        if member.vector.shape[0] == self.vectors.shape[1]:
+            self._grow()
+        if member.model == self.model and len(member.vector) == self.vectors.shape[1]:
             self.vectors[at] = member.vector
-        else:  # made by another model: comparable by its words only
+        else:
             self.vectors[at] = 0.0
         self.terms[at], self.flags[at] = pad(member)
         self.times[at] = member.time
@@ -45,6 +59,24 @@ class Rows:
         self.ids.append(member.id)
         self.of[member.id] = at
         self.size += 1
+
+    def vector(self, story: str) -> Vector:
+        """Return a story's vector; empty if it has none (a copy)."""
+        row = self.of.get(story)
+        return np.zeros(0, np.float32) if row is None else self.vectors[row]
+
+    def similar(self, query: Vector, start: int) -> npt.NDArray[np.float32]:
+        """Return the similarities of a query to all rows from `start`."""
+        if len(query) != self.vectors.shape[1]:
+            return np.zeros(self.size - start, np.float32)
+        return np.asarray(self.vectors[start : self.size] @ query)
+
+    def between(self, query: Vector, story: str) -> float:
+        """Return the similarity of a query to one story; 1.0 where nothing can be said."""
+        other = self.vector(story)
+        if not len(query) or len(query) != len(other) or not other.any():
+            return 1.0
+        return float(query @ other)
 
     def drop(self, story: str) -> None:
         """Take a story's row out; the last row moves into its place."""
@@ -68,34 +100,31 @@ class Rows:
         weights[0] = 0.0
         return np.asarray(weights)
 
-    def search(self, queries: Matrix, floor: float) -> list[tuple[npt.NDArray[np.intp], Matrix]]:
-        """Return, for each query, the rows of cosine `floor` or more, and those cosines."""
-        found_rows: list[list[npt.NDArray[np.intp]]] = [[] for _ in queries]
-        found_sims: list[list[Matrix]] = [[] for _ in queries]
-        usable = self.size if queries.shape[1] == self.vectors.shape[1] else 0
-        for start in range(0, usable, _BLOCK):
-            block = queries @ self.vectors[start : min(start + _BLOCK, usable)].T
-            for at, line in enumerate(block):
-                hits = np.flatnonzero(line >= floor)
-                if len(hits):
-                    found_rows[at].append(hits + start)
-                    found_sims[at].append(line[hits])
+    def search(self, queries: list[Vector], floor: float) -> list[Hits]:
+        """Return, for each query, the rows of similarity `floor` or more, and those values."""
         nothing = np.zeros(0, np.intp), np.zeros(0, np.float32)
+        width = self.vectors.shape[1]
+        usable = [at for at, query in enumerate(queries) if len(query) == width and width]
+        found: list[list[Hits]] = [[] for _ in queries]
+        if usable and self.size:
+            stacked = np.stack([queries[at] for at in usable])
+            for start in range(0, self.size, _BLOCK):
+                block = stacked @ self.vectors[start : min(start + _BLOCK, self.size)].T
+                for at, line in zip(usable, block, strict=True):
+                    hits = np.flatnonzero(line >= floor)
+                    if len(hits):
+                        found[at].append((hits + start, line[hits]))
         return [
-            (np.concatenate(rows), np.concatenate(sims)) if rows else nothing
-            for rows, sims in zip(found_rows, found_sims, strict=True)
+            (np.concatenate([rows for rows, _ in parts]), np.concatenate([s for _, s in parts]))
+            if parts
+            else nothing
+            for parts in found
         ]
 
-    def _grow(self, width: int) -> None:
+    def _grow(self) -> None:
         room = max(1024, int(len(self.times) * 1.3))
-        width = self.vectors.shape[1] or width
-        for name, shape in (
-            ("vectors", (room, width)),
-            ("terms", (room, TERMS)),
-            ("flags", (room, TERMS)),
-            ("times", (room,)),
-        ):
+        for name in ("vectors", "terms", "flags", "times"):
             old = getattr(self, name)
-            new = np.zeros(shape, old.dtype)
-            new[: self.size] = old[: self.size].reshape((self.size, *shape[1:]))
+            new = np.zeros((room, *old.shape[1:]), old.dtype)
+            new[: self.size] = old[: self.size]
             setattr(self, name, new)

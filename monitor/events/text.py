@@ -14,32 +14,16 @@ from functools import lru_cache
 
 import snowballstemmer
 
+from monitor.events.words import ALIASES, FUNCTION_WORDS, NUMBERS, SCALES
 from monitor.model import Story
 
 BUCKETS = 1 << 18  # hashed vocabulary; bucket 0 is padding
 
 NUMBER, NAME, TITLE, STATUS = 1, 2, 4, 8  # flags of a term
 
-_FUNCTION_WORDS = """
-a about after again against all also am amid an and any are as at be because been before being
-between both but by can could did do does down during each even ever few for from further get gets
-had has have he her here hers him his how i if in into is it its just may me might more most much
-must my near new no nor not now of off on once only or other our out over own per said say says she
-should since so some still such than that the their them then there these they this those through
-to too under until up upon us very via was we were what when where which while who whom why will
-with within without would yet you your s t re ve ll d m
-"""
-_NUMBERS = """
-zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen
-sixteen seventeen eighteen nineteen twenty
-"""
-_STOP = frozenset(_FUNCTION_WORDS.split())
-_NUMBER_WORDS = {word: str(value) for value, word in enumerate(_NUMBERS.split())}
-_NUMBER_WORDS |= {"thirty": "30", "forty": "40", "fifty": "50", "sixty": "60", "dozen": "12"}
-_SCALES = {"thousand": 3, "k": 3, "million": 6, "mn": 6, "m": 6, "billion": 9, "bn": 9, "b": 9,
-           "trillion": 12, "tn": 12}  # fmt: skip
-
 _ACRONYM = re.compile(r"\b(?:[^\W\d_]\.){2,}")
+_SPELLINGS = {"cease-fire": "ceasefire", "prime minister": "premier", "white house": "whitehouse"}
+_SPELT_TWICE = re.compile("|".join(_SPELLINGS), re.IGNORECASE)
 _WORD = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+(?:['’][^\W\d_]+)*")
 _LABEL = re.compile(
     r"^(?:exclusive|live(?: updates?)?|watch|breaking(?: news)?|opinion|analysis|update \d+|"
@@ -95,14 +79,15 @@ _stemmer = snowballstemmer.stemmer("english")
 
 @lru_cache(maxsize=100_000)
 def stem(word: str) -> str:
-    """Return the English stem of a lower-case word."""
-    return str(_stemmer.stemWord(word))
+    """Return the English stem of a lower-case word, or of the word it stands for ("french")."""
+    return str(_stemmer.stemWord(ALIASES.get(word, word)))
 
 
 def tokens(text: str) -> list[Token]:
     """Return the content words of `text` in order; numbers are normalised ("1,200", "twelve")."""
-    text = _ACRONYM.sub(lambda found: found.group().replace(".", ""), text)
     text = unicodedata.normalize("NFKC", text)
+    text = _ACRONYM.sub(lambda found: found.group().replace(".", ""), text)
+    text = _SPELT_TWICE.sub(lambda found: _SPELLINGS[found.group().casefold()], text)
     found: list[Token] = []
     for match in _WORD.finditer(text):
         surface = match.group()
@@ -111,16 +96,16 @@ def tokens(text: str) -> list[Token]:
             lower = lower[:-2] if lower.endswith("'s") else lower[:-1]
         if surface[0].isdigit():
             found.append(Token(_plain_number(surface), surface, number=True))
-        elif lower in _SCALES and found and found[-1].number:
+        elif lower in SCALES and found and found[-1].number:
             last = found.pop()
             found.append(
-                Token(f"{last.stem}e{_SCALES[lower]}", f"{last.surface} {surface}", number=True)
+                Token(f"{last.stem}e{SCALES[lower]}", f"{last.surface} {surface}", number=True)
             )
-        elif lower in _NUMBER_WORDS and lower != "one":
-            found.append(Token(_NUMBER_WORDS[lower], surface, number=True))
+        elif lower in NUMBERS and lower != "one":
+            found.append(Token(NUMBERS[lower], surface, number=True))
         elif lower == "us" and surface.isupper():
             found.append(Token("usa", surface, capital=True))
-        elif lower not in _STOP and len(lower) > 1:
+        elif lower not in FUNCTION_WORDS and len(lower) > 1:
             found.append(Token(stem(lower), surface, capital=surface[0].isupper()))
     return found
 
