@@ -11,12 +11,14 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from redis.exceptions import RedisError
 
 from monitor import metrics
 from monitor.codec import pack_embedded, unpack_story
+from monitor.embed import Embedder as TextEmbedder
+from monitor.embed import open_embedder
 from monitor.embed.text import passages
 from monitor.logs import get_logger
 from monitor.model import EmbeddedStory, Story
@@ -26,9 +28,6 @@ from monitor.store.client import connect_blocking
 from monitor.store.texts import ModelInfo, TextVectors
 from workers.runtime import Runtime
 from workers.stage import Stage
-
-if TYPE_CHECKING:
-    from monitor.embed.transformer import TransformerEmbedder
 
 log = get_logger(__name__)
 
@@ -57,7 +56,7 @@ class Embedder:
         )
         self._texts = TextVectors(runtime.store, runtime.keys)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="model")
-        self._model: TransformerEmbedder | None = None
+        self._model: TextEmbedder | None = None
 
     async def run(self) -> None:
         """Load the model, then work until stopping.
@@ -80,18 +79,8 @@ class Embedder:
             self._thread.shutdown(wait=True)
             await self._blocking.aclose()
 
-    def _load(self) -> TransformerEmbedder:
-        from monitor.embed.transformer import (
-            TransformerEmbedder,
-        )  # the heavy import, only in this worker
-
-        settings = self._runtime.config.embedding
-        return TransformerEmbedder(
-            settings.model,
-            precision=settings.precision,
-            batch_size=settings.batch_size,
-            threads=settings.threads,
-        )
+    def _load(self) -> TextEmbedder:
+        return open_embedder(self._runtime.config.embedding)
 
     @property
     def _info(self) -> ModelInfo:

@@ -186,7 +186,8 @@ class OutboxStore:
         commands = self._out(notification)
         ids = [notification.id, *(f"{alert.id}@{channel}" for alert in notification.alerts)]
         for item in ids:
-            record = replace(receipt, notification=item)
+            inside = f"in {notification.id}" if item != notification.id else receipt.note
+            record = replace(receipt, notification=item, note=inside)
             commands += self._log(item, record)
         for parent, thread in threads.items():
             key = self._keys("thread", channel, parent)
