@@ -32,18 +32,22 @@ class Settlement:
         self._outbox = outbox
 
     def batch(
-        self, concluded: Concluded, index: EventIndex, config: Config, now: float
+        self, concluded: Concluded, index: EventIndex, model: str, config: Config, now: float
     ) -> list[Command]:
-        """Return the commands for everything that `concluded` decided and `index` changed."""
+        """Return the commands for everything that `concluded` decided and `index` changed.
+
+        `model` is the fingerprint behind the window's vectors: each model has a window of its own.
+        """
         commands: list[Command] = []
         for outcome in concluded.outcomes:
-            record = json.dumps(decision_record(outcome, now), ensure_ascii=False)
-            commands += self._archive.story_commands(outcome.item, record)
+            decision = json.dumps(decision_record(outcome, now), ensure_ascii=False)
+            commands += self._archive.story_commands(outcome.item, decision)
         for gone in concluded.absorbed:
             commands += self._archive.forget_event_commands(gone)
         for story_id in sorted(index.changed()):
             seen_at = index.time_of(story_id)
-            commands += self._archive.window_commands(story_id, seen_at, index.pack(story_id))
+            record = index.pack(story_id)
+            commands += self._archive.window_commands(story_id, seen_at, record, model)
             commands += self._archive.member_commands(index.event_of(story_id), story_id, seen_at)
         commands += self.told(concluded.told, config)
         alerts = [alert for outcome in concluded.outcomes for alert in outcome.alerts]
@@ -54,8 +58,8 @@ class Settlement:
         """Return the commands that remember what was told, and what waits for sources."""
         commands: list[Command] = []
         for (topic, event), state in told.items():
-            record = json.dumps(state.to_dict(), ensure_ascii=False)
-            commands += self._archive.told_commands(topic, event, record)
+            text = json.dumps(state.to_dict(), ensure_ascii=False)
+            commands += self._archive.told_commands(topic, event, text)
             settings = config.topic(topic)
             waits = state.state == "waiting" and settings is not None
             until = state.since + settings.alert.wait_at_most if waits and settings else None

@@ -20,13 +20,17 @@ from monitor.feeds.pool import ParserPool
 from monitor.ingest import Intake, place_of
 from monitor.logs import get_logger
 from monitor.model import FeedState
+from monitor.push import PATH as PUSH_PATH
+from monitor.push import Push
 from monitor.reasons import FetchReason
 from monitor.store.feeds import FeedStore
+from monitor.store.websub import WebSubStore
 from workers.runtime import Runtime
 
 log = get_logger(__name__)
 
 TICK = 0.5
+LEASE_MARGIN = 30.0  # for the pages and articles that one poll may fetch besides
 FAREWELL = 6.0  # seconds that polls in flight have to finish when stopping
 _QUIET = frozenset({FetchReason.OK, FetchReason.NOT_MODIFIED, FetchReason.UNCHANGED})
 
@@ -50,14 +54,24 @@ class Poller:
         self._sources = {source.id: source for source in config.feeds if source.enabled}
         self._fetcher = Fetcher(settings, self._runtime.clock)
         self._parsers = ParserPool(settings)
+        self._articles = ParserPool(settings, job="article", size=1)  # starts when first needed
         self._intake = Intake(
             self._fetcher,
             self._parsers,
             self._store,
             self._runtime.clock,
             settings,
+            articles=self._articles,
             keep_seen=config.store.keep_seen,
         )
+        self._push = Push(
+            self._fetcher,
+            WebSubStore(self._runtime.store, self._runtime.keys),
+            self._store,
+            self._runtime.clock,
+            settings.public_url,
+        )
+        self._runtime.mounts.mount(PUSH_PATH, self._push.handle_websub)
 
     async def run(self) -> None:
         """Poll until stopping; polls in flight are finished, then the parsers are let go."""
@@ -99,7 +113,7 @@ class Poller:
         claim = await self._store.claim_due(
             now,
             room,
-            settings.timeout + 2 * settings.parse_timeout + 10.0,
+            LEASE_MARGIN + settings.timeout + 2 * settings.parse_timeout,
             spacing=settings.host_spacing,
             max_backlog=settings.max_backlog,
         )
@@ -138,8 +152,11 @@ class Poller:
             log.exception("poll_broke", feed=source.id, reason=FetchReason.INTERNAL)
             metrics.FETCHES.labels(reason=FetchReason.INTERNAL).inc()
             return
-        if decision is not None:
-            report(source, decision)
+        if decision is None:
+            return
+        report(source, decision)
+        if decision.state.hub:
+            await self._when_store_answers(lambda: self._push.tend(source, decision.state))
 
     async def _sync(self) -> None:
         guard = self._fetcher.guard
@@ -149,7 +166,7 @@ class Poller:
         log.info("feeds_in_force", feeds=len(sources), added=added, removed=removed)
 
     async def _reload(self, config: Config) -> None:
-        old = self._fetcher, self._parsers, set(self._tasks)
+        old = self._fetcher, (self._parsers, self._articles), set(self._tasks)
         self._adopt(config)
         await self._when_store_answers(self._sync)
         asyncio.create_task(_let_go(*old)).add_done_callback(lambda _: None)
@@ -168,14 +185,16 @@ class Poller:
             for task in late:
                 task.cancel()  # its lease runs out, and the feed is polled again
             await asyncio.gather(*late, return_exceptions=True)
-        await self._parsers.aclose()
-        await self._fetcher.aclose()
+        await _let_go(self._fetcher, (self._parsers, self._articles), set())
 
 
-async def _let_go(fetcher: Fetcher, parsers: ParserPool, tasks: set[asyncio.Task[None]]) -> None:
+async def _let_go(
+    fetcher: Fetcher, pools: tuple[ParserPool, ...], tasks: set[asyncio.Task[None]]
+) -> None:
     if tasks:
         await asyncio.wait(tasks)
-    await parsers.aclose()
+    for pool in pools:
+        await pool.aclose()
     await fetcher.aclose()
 
 

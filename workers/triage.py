@@ -20,9 +20,9 @@ from monitor.alerts.decide import lapse
 from monitor.alerts.told import Told
 from monitor.analyse import Analysis, ToldKey
 from monitor.canary import is_canary, onward
-from monitor.codec import unpack_embedded
+from monitor.codec import pack_story, unpack_embedded
 from monitor.config.schema import Config
-from monitor.errors import LeaseLost
+from monitor.errors import LeaseLost, WirewatchError
 from monitor.events.index import EventIndex
 from monitor.events.owners import Owners
 from monitor.logs import get_logger
@@ -126,27 +126,25 @@ class Triage:
     # --- state
 
     async def _rebuild(self) -> None:
-        """Read the window back: at the start, and whenever a batch failed half way."""
+        """Read the window back: at the start, after a failed batch, and when the model changed."""
         started = time.perf_counter()
-        index = EventIndex(
-            self._runtime.config.events, Owners.load(self._runtime.config.events.owners_file)
-        )
-        records: list[bytes] = []
-        async for bucket in self._archive.window():
-            records += bucket
-        await asyncio.to_thread(index.restore, records)
-        index.changed()
-        seconds = round(time.perf_counter() - started, 2)
-        log.info("window_restored", stories=len(records), seconds=seconds)
+        model = await self._topics.model()
+        if model is None:
+            return
         matcher = self._analysis.matcher if self._analysis else None
-        if matcher is None:
-            model = await self._topics.model()
-            if model is None:
-                return
+        if matcher is None or matcher.model != model.fingerprint:
             matcher = await self._topics.matcher(self._runtime.config.topics, model)
             if matcher is None:
                 return
+        events = self._runtime.config.events
+        index = EventIndex(events, Owners.load(events.owners_file))
+        records: list[bytes] = []
+        async for bucket in self._archive.window(model.fingerprint):
+            records += bucket
+        await asyncio.to_thread(index.restore, records)
         self._analysis = Analysis(matcher, index)
+        seconds = round(time.perf_counter() - started, 2)
+        log.info("window_restored", stories=len(records), seconds=seconds)
 
     async def _reloaded(self, config: Config) -> None:
         self._renew_topics.set()
@@ -162,7 +160,7 @@ class Triage:
                     await self._renew()
                 await self._let_lapse()
                 await self._forget()
-            except (RedisError, OSError, LeaseLost) as error:
+            except (RedisError, OSError, WirewatchError) as error:
                 log.warning("housekeeping_put_off", worker=self.name, error=str(error))
 
     async def _forget(self) -> None:
@@ -178,7 +176,9 @@ class Triage:
         matcher = await self._topics.matcher(self._runtime.config.topics, model)
         if matcher is not None:
             async with self._turn:
-                if self._analysis is not None:
+                if self._analysis is None or self._analysis.matcher.model != matcher.model:
+                    await self._rebuild()
+                else:
                     self._analysis.use(matcher)
             log.info("topics_ready", topics=len(matcher.topics))
 
@@ -191,14 +191,17 @@ class Triage:
             assert self._analysis is not None
             canaries = [item for item in batch if is_canary(item.story)]
             fresh = await self._not_seen_before([i for i in batch if not is_canary(i.story)])
+            fresh, foreign = await self._of_our_model(fresh)
             looked = await asyncio.to_thread(self._analysis.look, fresh)
             told = await self._told(looked.events)
             now = self._runtime.clock.now()
             concluded = self._analysis.conclude(looked, told, now)
+            analysis = self._analysis
             commands = self._settlement.batch(
-                concluded, self._analysis.index, self._runtime.config, now
+                concluded, analysis.index, analysis.matcher.model, self._runtime.config, now
             )
             commands += self._outbox.put_commands(onward(canaries, now))
+            commands += self._embed_anew(foreign)
             await self._lease.write(commands + self._queue.done_commands(items))
         metrics.ANALYSE_SECONDS.observe(time.perf_counter() - started)
         count(concluded.outcomes, now)
@@ -211,6 +214,23 @@ class Triage:
             if item.story.id not in known:
                 fresh.setdefault(item.story.id, item)
         return list(fresh.values())
+
+    async def _of_our_model(
+        self, batch: Sequence[EmbeddedStory]
+    ) -> tuple[list[EmbeddedStory], list[EmbeddedStory]]:
+        """Part stories whose vectors are our model's from others, after following a new model."""
+        assert self._analysis is not None
+        if any(item.model != self._analysis.matcher.model for item in batch):
+            await self._rebuild()
+            log.warning("vectors_of_another_model", ours=self._analysis.matcher.model)
+        ours = self._analysis.matcher.model
+        fitting = [item for item in batch if item.model == ours]
+        return fitting, [item for item in batch if item.model != ours]
+
+    def _embed_anew(self, foreign: Sequence[EmbeddedStory]) -> list[Command]:
+        """Send stories embedded by a model that is no longer in use back to the embedder."""
+        stream = self._runtime.keys("stream", "stories")
+        return [["XADD", stream, "*", "story", pack_story(i.story)["story"]] for i in foreign]
 
     async def _told(self, events: set[str]) -> dict[ToldKey, Told]:
         rows = await self._archive.told(events)

@@ -39,15 +39,17 @@ class AnalysisStore:
 
     # --- the rolling window
 
-    def window_commands(self, story_id: str, seen_at: float, record: bytes) -> list[Command]:
-        """Store one story's window record, in the bucket of the hour it was seen."""
-        bucket = self._keys("window", _hour(seen_at))
+    def window_commands(
+        self, story_id: str, seen_at: float, record: bytes, model: str
+    ) -> list[Command]:
+        """Store one story's window record, in the bucket of its model and hour."""
+        bucket = self._keys("window", _short(model), _hour(seen_at))
         lifetime = int(self._window * WINDOW_SLACK) + 7200
         return [["HSET", bucket, story_id, record], ["EXPIRE", bucket, lifetime]]
 
-    async def window(self) -> AsyncIterator[list[bytes]]:
-        """Yield the window's records, a bucket at a time, oldest first."""
-        pattern = _glob(self._keys("window", "*"))
+    async def window(self, model: str) -> AsyncIterator[list[bytes]]:
+        """Yield the records of a model's window, a bucket at a time, oldest first."""
+        pattern = _glob(self._keys("window", _short(model), "*"))
         names = sorted([key async for key in self._client.scan_iter(pattern, count=1000)])
         for name in names:
             yield await self._client.hvals(name)
@@ -184,8 +186,8 @@ def _day(at: float) -> str:
     return time.strftime("%Y%m%d", time.gmtime(at))
 
 
-def _short(url: str) -> str:
-    return hashlib.sha256(url.encode("utf-8", "replace")).hexdigest()[:24]
+def _short(name: str) -> str:
+    return hashlib.sha256(name.encode("utf-8", "replace")).hexdigest()[:24]
 
 
 def _glob(name: str) -> str:

@@ -6,15 +6,18 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import cast
 
 import pytest
 
 from monitor.clock import ManualClock
 from monitor.codec import pack_embedded
 from monitor.config.schema import Config, Topic
+from monitor.embed.hashing import HashingEmbedder
 from monitor.embed.text import passages
 from monitor.embed.transformer import TransformerEmbedder
 from monitor.match import texts
+from monitor.match.ordinary import SENTENCES
 from monitor.model import EmbeddedStory, Story
 from monitor.store.client import Redis
 from monitor.store.keys import Keys
@@ -222,3 +225,27 @@ async def test_topics_are_exchanged_while_it_runs(desk: Desk) -> None:
 
 async def _topics(worker: Triage, topic: str) -> bool:
     return bool(worker._analysis and worker._analysis.matcher.topics[0].id == topic)
+
+
+async def test_a_changed_model_recalibrates_and_loses_no_story(desk: Desk) -> None:
+    """Stories embedded by the model that went go back to be embedded anew, not to the dead."""
+    async with desk.triage():
+        await desk.publish(story(1, STRIKE))
+        await desk.settled(1)
+        old = desk.model
+        desk.model = cast(TransformerEmbedder, HashingEmbedder())
+        await desk.prepare()
+        phrases = list(SENTENCES)
+        info = ModelInfo(desk.model.fingerprint, desk.model.dimension)
+        vectors = dict(zip(phrases, desk.model.encode(phrases), strict=True))
+        await TextVectors(desk.store, desk.keys).put(info, vectors)
+        await desk.publish(story(2, "Ferry timetable changes from Monday"))
+        await desk.settled(2)
+        desk.model = old
+        await desk.publish(story(3, "Late, and embedded by the model that went"))
+        await until(lambda: _waits(desk, "stories", 1))
+    assert not await desk.store.exists(desk.keys("dead"))
+
+
+async def _waits(desk: Desk, stream: str, count: int) -> bool:
+    return bool(await desk.store.xlen(desk.keys("stream", stream)) == count)
