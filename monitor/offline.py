@@ -10,6 +10,7 @@ from monitor.embed.transformer import TransformerEmbedder
 from monitor.events.index import EventIndex
 from monitor.events.owners import Owners
 from monitor.match import Background, TopicMatcher, texts
+from monitor.match.judge import Doubt, judge
 
 
 def load_encoder(settings: EmbeddingSettings) -> TransformerEmbedder:
@@ -32,6 +33,19 @@ def build_matcher(topics: Sequence[Topic], encoder: TransformerEmbedder) -> Topi
     vectors = dict(zip(phrases, encoder.encode(phrases), strict=True))
     background = Background.of(encoder.fingerprint, encoder.encode)
     return TopicMatcher.build(topics, vectors, background)
+
+
+def judge_topics(topics: Sequence[Topic], settings: EmbeddingSettings) -> list[Doubt]:
+    """Return what is doubtful about the meaning of topics.
+
+    Raises:
+        ModelError: the model is missing or altered.
+    """
+    encoder = load_encoder(settings)
+    phrases = texts(topics)
+    vectors = dict(zip(phrases, encoder.encode(phrases), strict=True))
+    background = Background.of(encoder.fingerprint, encoder.encode)
+    return judge(topics, TopicMatcher.build(topics, vectors, background), vectors)
 
 
 def offline_analysis(config: Config) -> tuple[Analysis, TransformerEmbedder]:

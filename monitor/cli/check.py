@@ -41,7 +41,7 @@ def check(config_dir: Path, as_json: bool, no_model: bool, schema: str | None) -
 
     reading = examine(config_dir)
     problems = reading.problems
-    if not no_model and not reading.errors:
+    if reading.config.topics and not no_model and not reading.errors:
         problems = [*problems, *_by_meaning(reading)]
     errors = sum(problem.severity == "error" for problem in problems)
     if as_json:
@@ -100,5 +100,18 @@ def _as_json(reading: Reading, problems: list[Problem]) -> str:
 
 
 def _by_meaning(reading: Reading) -> list[Problem]:
-    """Return what the model has to say about the topics; nothing where it cannot be asked."""
-    return []
+    """Return what the model has to say about the topics, as warnings."""
+    from monitor import logs
+    from monitor.cli.setup import console
+    from monitor.errors import ModelError, Problem
+    from monitor.offline import judge_topics
+
+    logs.configure(level="error")
+    topics = reading.config.topics
+    try:
+        with console(stderr=True).status(f"judging {_count(len(topics), 'topic')} by meaning"):
+            doubts = judge_topics(topics, reading.config.embedding)
+    except ModelError as error:
+        text = f"the topics were not judged by meaning: {error}"
+        return [Problem(reading.files[-1].name, 1, text, "warning")]
+    return [reading.problem("topic", one.topic, one.loc, one.message) for one in doubts]
