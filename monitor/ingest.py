@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -10,15 +12,16 @@ from monitor.clock import Clock
 from monitor.config.schema import FeedSource, PollingSettings
 from monitor.errors import FetchError
 from monitor.feeds.decide import PollDecision, decide, poll_url
-from monitor.feeds.fetch import Fetched, Fetcher, basic_auth
+from monitor.feeds.document import MAX_ENTRIES, ParsedFeed
+from monitor.feeds.fetch import Fetched, Fetcher, basic_auth, split_credentials
 from monitor.feeds.headers import link_relations, parse_hints
 from monitor.feeds.outcome import Outcome, classify_status
 from monitor.feeds.parse import looks_like_wall
 from monitor.feeds.pool import ParserPool
 from monitor.feeds.seen import SeenEntry
-from monitor.identity import digest, site
+from monitor.identity import digest, entry_key, site
 from monitor.logs import get_logger
-from monitor.model import FeedState
+from monitor.model import Entry, FeedState, Story
 from monitor.reasons import FetchReason
 from monitor.store.feeds import FeedStore, Place
 
@@ -26,6 +29,16 @@ if TYPE_CHECKING:
     from monitor.address import AddressGuard
 
 log = get_logger(__name__)
+
+_PAGES = 4
+_ARTICLE_BYTES = 4_000_000
+_ARTICLES_SECONDS = 20.0
+
+
+def _overlaps(entries: Iterable[Entry], seen: Mapping[str, SeenEntry]) -> bool:
+    return any(
+        entry_key(entry.guid, entry.link, entry.title, entry.summary) in seen for entry in entries
+    )
 
 
 def place_of(source: FeedSource, guard: AddressGuard) -> Place:
@@ -51,8 +64,10 @@ class Intake:
         clock: Clock,
         settings: PollingSettings,
         *,
+        articles: ParserPool | None = None,
         keep_seen: float = 90 * 86400.0,
     ) -> None:
+        self._articles = articles
         self._fetcher = fetcher
         self._parsers = parsers
         self._store = store
@@ -73,10 +88,15 @@ class Intake:
         seen: dict[str, SeenEntry] = {}
         if outcome.parsed is not None:
             seen = await self._store.load_seen(source.id)
+            if state.baselined:
+                parsed = await self._close_gap(source, outcome.parsed, seen)
+                outcome = replace(outcome, parsed=parsed)
         now = self._clock.now()
         decision = decide(
             source, state, seen, outcome, now, self.settings, keep_seen=self._keep_seen
         )
+        if source.full_text and decision.stories:
+            decision = replace(decision, stories=await self._read_articles(decision.stories))
         committed = await self._store.commit(
             decision,
             state.version,
@@ -85,6 +105,83 @@ class Intake:
             spacing=self.settings.host_spacing,
         )
         return decision if committed else None
+
+    async def _close_gap(
+        self, source: FeedSource, parsed: ParsedFeed, seen: dict[str, SeenEntry]
+    ) -> ParsedFeed:
+        """Follow a paged feed (RFC 5005) back until something known turns up, a few pages at most.
+
+        Pages are asked for only where the document holds nothing we know: then entries may have
+        come and gone between two polls.
+        """
+        entries, following = list(parsed.entries), parsed.next_url
+        visited = {source.url}
+        for _ in range(_PAGES):
+            if not following or following in visited or _overlaps(entries, seen):
+                break
+            visited.add(following)
+            await self._clock.sleep(self.settings.host_spacing)
+            try:
+                fetched = await self._fetcher.fetch(
+                    following, headers=self._for_same_origin(source, following)
+                )
+                if classify_status(fetched)[0] != FetchReason.OK:
+                    break
+                content_type = fetched.headers.get("content-type", "")
+                page = await self._parsers.parse(
+                    fetched.body, fetched.url, content_type, source.kind
+                )
+            except FetchError as error:
+                log.info("page_failed", feed=source.id, reason=error.reason)
+                break
+            entries += page.entries
+            following = page.next_url
+        return replace(parsed, entries=tuple(entries[:MAX_ENTRIES]))
+
+    async def _read_articles(self, stories: tuple[Story, ...]) -> tuple[Story, ...]:
+        """Give new stories the text of their article's page; a page that fails costs nothing."""
+        if self._articles is None:
+            return stories
+        full = list(stories)
+        try:
+            async with asyncio.timeout(_ARTICLES_SECONDS):
+                fetched_any = False
+                for at in range(len(full) - 1, -1, -1):  # newest first, should time run out
+                    story = full[at]
+                    if story.baseline or story.stale or not story.url:
+                        continue
+                    if fetched_any:
+                        await self._clock.sleep(self.settings.host_spacing)
+                    fetched_any = True
+                    text = await self._read_article(story)
+                    if len(text) > len(story.body):
+                        full[at] = replace(story, body=text)
+        except TimeoutError:
+            log.info("articles_cut_short", feed=stories[0].feed_id)
+        return tuple(full)
+
+    async def _read_article(self, story: Story) -> str:
+        assert self._articles is not None
+        try:
+            page = await self._fetcher.fetch(
+                story.url, accept="text/html, application/xhtml+xml", max_body=_ARTICLE_BYTES
+            )
+            if page.status != 200:
+                return ""
+            return await self._articles.article(page.body, page.url)
+        except FetchError as error:
+            log.info("article_failed", feed=story.feed_id, story=story.id, reason=error.reason)
+            return ""
+
+    def _for_same_origin(self, source: FeedSource, url: str) -> dict[str, str]:
+        """Return the feed's private headers if `url` is on its own origin."""
+        guard = self._fetcher.guard
+        same = guard.check_url(source.url) == guard.check_url(url)
+        if not same:
+            return {}
+        authorization = split_credentials(source.url)[1]
+        extra = {"Authorization": authorization} if authorization else {}
+        return extra | private_headers(source)
 
     async def look(self, source: FeedSource, state: FeedState) -> Outcome:
         """Fetch and parse one feed; never raises for anything the publisher does."""

@@ -1,4 +1,6 @@
-"""One parser process: `python -m monitor.feeds.child MEMORY SECONDS`.
+"""One parser process: `python -m monitor.feeds.child JOB MEMORY SECONDS`.
+
+JOB is "feed" (feeds, and the links of a site's page) or "article" (the text of an article's page).
 
 It reads documents from standard input and writes what it found to standard output, one at a time,
 under limits it cannot lift. It writes no files and opens no sockets, and it dies with its parent.
@@ -16,11 +18,11 @@ import os
 import resource
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
 from monitor.errors import ParseError
-from monitor.feeds.parse import parse
 from monitor.reasons import FetchReason
 
 READY = b"\0\0\0\0"  # an empty frame: the limits stand, documents may come
@@ -32,15 +34,21 @@ _REHEARSAL = (
     b'<?xml version="1.0" encoding="windows-1252"?><rss><channel><title>a & b</title></channel>',
     b'{"version": "https://jsonfeed.org/version/1.1", "items": []}',
 )
+_ARTICLE = (
+    b"<html><body><article><h1>t</h1>" + b"<p>Some words of an article.</p>" * 20 + b"</article>"
+)
 _OUT_OF_MEMORY = "the document needs more memory than polling.parse_memory allows"
+
+
+Request = dict[str, str | int]
+Work = Callable[[bytes, Request], dict[str, object]]
 
 
 def main() -> None:
     """Serve until standard input ends."""
-    memory, patience = int(sys.argv[1]), float(sys.argv[2])
+    job, memory, patience = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
     _die_with_parent()
-    for document in _REHEARSAL:
-        parse(document, "http://localhost/")  # imports what is imported late, before the limits
+    work = _work(job)
     _lock_down(memory)
     gc.freeze()
     source, sink = sys.stdin.buffer, sys.stdout.buffer
@@ -48,7 +56,7 @@ def main() -> None:
     sink.flush()
     while request := _read(source):
         _limit_cpu(patience)
-        reply = _serve(source, request)
+        reply = _serve(work, source, request)
         data = json.dumps(reply, ensure_ascii=False).encode("utf-8", "replace")
         sink.write(len(data).to_bytes(4, "big") + data)
         sink.flush()
@@ -56,13 +64,35 @@ def main() -> None:
             return  # a heap that burst once is not worth keeping
 
 
-def _serve(source: BinaryIO, request: dict[str, str | int]) -> dict[str, object]:
-    try:
-        body = source.read(int(request["length"]))
+def _work(job: str) -> Work:
+    """Return what this process does, after doing it once: imports come before the limits."""
+    if job == "article":
+        from monitor.feeds.article import extract
+
+        extract(_ARTICLE, "http://localhost/")
+        return lambda body, request: {"text": extract(body, str(request["url"]))}
+
+    from monitor.feeds.parse import parse
+    from monitor.feeds.site import feed_links
+
+    def feed(body: bytes, request: Request) -> dict[str, object]:
+        if request["kind"] == "links":
+            return {"links": feed_links(body, str(request["url"]))}
         document = parse(
             body, str(request["url"]), str(request["content_type"]), str(request["kind"])
         )
-        return {"ok": document.to_dict()}
+        return document.to_dict()
+
+    for document in _REHEARSAL:
+        parse(document, "http://localhost/")
+    feed_links(_ARTICLE, "http://localhost/")
+    return feed
+
+
+def _serve(work: Work, source: BinaryIO, request: Request) -> dict[str, object]:
+    try:
+        body = source.read(int(request["length"]))
+        return {"ok": work(body, request)}
     except ParseError as error:
         memory = "emory alloc" in str(error)
         return {
@@ -78,11 +108,11 @@ def _serve(source: BinaryIO, request: dict[str, str | int]) -> dict[str, object]
         }
 
 
-def _read(source: BinaryIO) -> dict[str, str | int] | None:
+def _read(source: BinaryIO) -> Request | None:
     size = source.read(4)
     if len(size) < 4:
         return None
-    header: dict[str, str | int] = json.loads(source.read(int.from_bytes(size, "big")))
+    header: Request = json.loads(source.read(int.from_bytes(size, "big")))
     return header
 
 

@@ -142,6 +142,30 @@ class Fetcher:
             # Its message may quote the address, and addresses may hold secrets.
             raise FetchError(FetchReason.PROTOCOL_ERROR, type(error).__name__) from None
 
+    async def post(self, url: str, form: Mapping[str, str]) -> Fetched:
+        """Post a form under the same guard and limits; redirects are not followed.
+
+        Raises:
+            FetchError: as for `fetch`.
+        """
+        started = self._clock.now()
+        try:
+            async with asyncio.timeout(self._settings.timeout):
+                request = httpx.Request("POST", url, data=dict(form), headers=self._headers)
+                response = await self._transport.handle_async_request(request)
+                try:
+                    body, wire = await self._read(response, _ERROR_BODY)
+                finally:
+                    await response.aclose()
+        except TimeoutError:
+            raise FetchError(
+                FetchReason.TIMEOUT, f"no complete answer within {self._settings.timeout:g} s"
+            ) from None
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise FetchError(FetchReason.PROTOCOL_ERROR, type(error).__name__) from None
+        latency = max(0.0, self._clock.now() - started)
+        return Fetched(response.status_code, url, response.headers, body, latency, wire)
+
     async def _follow(
         self,
         url: str,

@@ -30,9 +30,10 @@ class ParserPool:
     above its idle size), opens nothing, and dies with this process, even a killed one.
     """
 
-    def __init__(self, settings: PollingSettings) -> None:
+    def __init__(self, settings: PollingSettings, *, job: str = "feed", size: int = 0) -> None:
         self._settings = settings
-        self._size = settings.parser_processes or os.cpu_count() or 1
+        self._job = job
+        self._size = size or settings.parser_processes or os.cpu_count() or 1
         self._idle: asyncio.LifoQueue[_Child | None] = asyncio.LifoQueue()
         for _ in range(self._size):
             self._idle.put_nowait(None)
@@ -48,6 +49,30 @@ class ParserPool:
             ParseError: `not_a_feed`, `bot_wall`, `parse_failed`, `parse_timeout`, `parse_memory`
                 or `parse_crashed`.
         """
+        reply = await self._ask(body, url, content_type, kind)
+        try:
+            return ParsedFeed.from_dict(reply)
+        except (KeyError, TypeError) as error:
+            raise ParseError(FetchReason.PARSE_FAILED, f"unreadable result ({error})") from None
+
+    async def links(self, body: bytes, url: str) -> list[str]:
+        """Return the addresses of feeds that a site's page names (a "feed" pool).
+
+        Raises:
+            ParseError: as for `parse`.
+        """
+        reply = await self._ask(body, url, "", "links")
+        return [str(link) for link in reply.get("links", ())]
+
+    async def article(self, body: bytes, url: str) -> str:
+        """Return the text of an article's page, "" if there is none (an "article" pool).
+
+        Raises:
+            ParseError: as for `parse`.
+        """
+        return str((await self._ask(body, url, "", "article")).get("text", ""))
+
+    async def _ask(self, body: bytes, url: str, content_type: str, kind: str) -> dict[str, Any]:
         child = await self._idle.get()
         try:
             if child is None or not child.alive:
@@ -75,16 +100,16 @@ class ParserPool:
         if "reason" in reply:
             reason = FetchReason(str(reply["reason"]))
             raise ParseError(reason, str(reply["message"]))
-        try:
-            return ParsedFeed.from_dict(reply["ok"])
-        except (KeyError, TypeError) as error:
-            raise ParseError(FetchReason.PARSE_FAILED, f"unreadable result ({error})") from None
+        answer = reply.get("ok")
+        if not isinstance(answer, dict):
+            raise ParseError(FetchReason.PARSE_FAILED, "unreadable result")
+        return answer
 
     async def warm(self) -> None:
         """Start every process now, so that the first documents need not wait."""
-        await asyncio.gather(
-            *(self.parse(_NOTHING, "http://localhost/") for _ in range(self._size))
-        )
+        kind = "article" if self._job == "article" else "auto"
+        trials = (self._ask(_NOTHING, "http://localhost/", "", kind) for _ in range(self._size))
+        await asyncio.gather(*trials)
 
     async def aclose(self) -> None:
         """Kill the parser processes."""
@@ -106,6 +131,7 @@ class ParserPool:
             sys.executable,
             "-m",
             "monitor.feeds.child",
+            self._job,
             str(self._settings.parse_memory),
             str(self._settings.parse_timeout),
             stdin=asyncio.subprocess.PIPE,
@@ -120,6 +146,7 @@ class ParserPool:
             async with asyncio.timeout(_START_SECONDS):
                 await child.ready()
         except (TimeoutError, EOFError, OSError):
+            await self._bury(child)
             raise ParseError(FetchReason.INTERNAL, "a parser process did not start") from None
         return child
 
