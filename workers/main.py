@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -43,6 +44,7 @@ class RunOptions:
     config_dir: Path
     stages: Sequence[str] = STAGES
     extra: Sequence[Started] = ()
+    verbose: bool = False  # in a terminal, alerts are not mixed with the log unless asked for
 
     @property
     def all_in_one(self) -> bool:
@@ -70,7 +72,10 @@ async def serve(options: RunOptions) -> None:
         ConfigError, StoreError, ModelError: said in one line, before or instead of running.
     """
     config, problems = read_configuration(options.config_dir)
-    logs.configure(config.ops.log_format, config.ops.log_level)
+    quiet = options.all_in_one and not options.verbose and sys.stderr.isatty()
+    logs.configure(config.ops.log_format, "warning" if quiet else config.ops.log_level)
+    if options.all_in_one:
+        print(_greeting(config), flush=True)
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(_open_store(config))
         client = connect(url)
@@ -83,6 +88,17 @@ async def serve(options: RunOptions) -> None:
         workers = [_build(name, runtime, options) for name in options.stages]
         sides = [*_side_tasks(runtime, options), *(make(runtime) for make in options.extra)]
         await _run_until_stopped(runtime, workers, [watch, *sides])
+
+
+def _greeting(config: Config) -> str:
+    """Return the first line people read: what starts, where alerts go, how to stop it."""
+    feeds = sum(feed.enabled for feed in config.feeds)
+    channels = ", ".join(config.channels) or "this terminal (no Slack or e-mail channel yet)"
+    where = f"data in {config.store.data_dir}" if config.store.url is None else "shared store"
+    return (
+        f"Wirewatch: {feeds} feeds, {len(config.topics)} topics; alerts go to {channels}; {where}. "
+        "Ctrl-C stops. Reading the feeds ..."
+    )
 
 
 @asynccontextmanager

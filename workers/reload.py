@@ -69,7 +69,8 @@ class ConfigWatch:
             await self.publish(problems)
             return
         logs.register_settings(config)
-        logs.configure(config.ops.log_format, config.ops.log_level)
+        if config.ops != self._runtime.config.ops:
+            logs.configure(config.ops.log_format, config.ops.log_level)
         await self._runtime.reload(config)
         metrics.RELOADS.labels(outcome="accepted").inc()
         log.info("config_reloaded", feeds=len(config.feeds), topics=len(config.topics))

@@ -28,7 +28,8 @@ def _stages(_ctx: click.Context, _param: click.Parameter, value: str | None) -> 
     metavar="STAGES",
     help="Run only these stages, comma-separated: poller, embedder, triage, notifier.",
 )
-def run(config_dir: Path, stages: tuple[str, ...]) -> None:
+@click.option("--verbose", is_flag=True, help="Show the log in the terminal, beside the alerts.")
+def run(config_dir: Path, stages: tuple[str, ...], verbose: bool) -> None:
     """Watch feeds and alert, until Ctrl-C or SIGTERM.
 
     Without REDIS_URL (or store.url) everything runs in this process on an embedded Valkey.
@@ -39,7 +40,7 @@ def run(config_dir: Path, stages: tuple[str, ...]) -> None:
     from workers.main import RunOptions, serve
 
     try:
-        asyncio.run(serve(RunOptions(config_dir, stages)))
+        asyncio.run(serve(RunOptions(config_dir, stages, verbose=verbose)))
     except WirewatchError as error:
         fail(str(error))
     except KeyboardInterrupt:
