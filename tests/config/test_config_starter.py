@@ -39,6 +39,22 @@ def test_init_writes_what_check_accepts(tmp_path: Path) -> None:
     )
 
 
+def test_the_model_finds_no_fault_with_the_starter(tmp_path: Path) -> None:
+    """Judged by meaning, the five topics are neither vague nor inert nor at odds with their
+    examples; a topic that is gets a warning on its line."""
+    run("init", str(tmp_path))
+    (tmp_path / "topics").mkdir()
+    (tmp_path / "topics" / "own.yaml").write_text(
+        "topics:\n  - name: Bridge collapses\n    require: {any: [dam]}\n"
+        "    examples:\n      - Bridge gives way, cars in the river\n"
+    )
+    code, said = run("check", "--config", str(tmp_path))
+    lines = said.splitlines()
+    assert code == 0 and len(lines) == 2, said
+    assert "own.yaml:5: warning: the require gate shuts out the topic's own example" in lines[0]
+    assert lines[1].startswith("Usable, with 1 warning: 28 feeds, 6 topics")
+
+
 def test_init_never_overwrites(tmp_path: Path) -> None:
     """What someone wrote stays, byte for byte; the other files are added."""
     (tmp_path / "topics.yaml").write_text("- Mine\n")
