@@ -1,0 +1,340 @@
+"""A soak: two of every stage, a steady stream of stories, memory and lag watched, all counted.
+
+    python benchmarks/soak.py --minutes 30 --rate 20 --out build/soak
+
+Starts a Valkey, two pollers, two embedders, two triages (one stands by) and two notifiers as
+processes of their own; serves feeds on this machine and takes their alerts with a webhook. At
+the end everything is counted: each story published must have been analysed once, each alert
+decided must have arrived, and nothing twice. Writes `soak.json`, and `soak.png` if matplotlib
+is installed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+from aiohttp import web
+
+# ruff: noqa: ASYNC110, ASYNC240
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from monitor.store.client import connect
+from monitor.store.embedded import EmbeddedStore
+from monitor.store.keys import Keys
+
+STAGES = ("poller", "embedder", "triage", "notifier")
+PLACES = ["Kharkiv", "Odesa", "Lviv", "Dnipro", "Lima", "Nairobi", "Osaka", "Quito",
+          "Tromsø", "Perth", "Leeds", "Porto", "Gdańsk",
+          "Tunis", "Hanoi", "Cork", "Basel", "Oaxaca"]  # fmt: skip
+ACTORS = ["council", "ministry", "court", "union", "port authority", "university", "hospital",
+          "bank", "railway", "museum", "parliament", "regulator", "airline", "farmers"]  # fmt: skip
+DEEDS = ["approves a budget", "opens an inquiry", "delays a vote", "hires engineers",
+         "signs a trade deal", "raises its forecast", "bans single-use cups", "wins an appeal",
+         "publishes a survey", "closes a bridge", "restores a mural", "plants trees",
+         "cancels flights", "tests a ferry", "reports a record harvest"]  # fmt: skip
+STRIKES = ["Drones hit a power plant near", "Missiles damage the substation at",
+           "Air raid leaves without electricity", "Refinery on fire after attack on"]  # fmt: skip
+
+
+class World:
+    """The feeds and the newsroom: serves what is published, counts what is told."""
+
+    def __init__(self, feeds: int, seed: int = 7) -> None:
+        self.random = random.Random(seed)
+        self.items: list[list[str]] = [[] for _ in range(feeds)]
+        self.published = 0
+        self.alerts: Counter[str] = Counter()
+        self.delays: list[float] = []
+
+    def publish(self) -> None:
+        """Put one new story on a feed picked by chance; one in forty is about strikes."""
+        feed = self.random.randrange(len(self.items))
+        n, pick = self.published, self.random.choice
+        number, place = self.random.randrange(2, 4000), pick(PLACES)
+        if self.random.random() < 1 / 40:
+            title = f"{pick(STRIKES)} {place}, {number} homes dark"
+        else:
+            title = f"{place} {pick(ACTORS)} {pick(DEEDS)}, {number} affected"
+        summary = f"The {pick(ACTORS)} of {pick(PLACES)} answered within {number % 90} hours."
+        self.items[feed].insert(
+            0,
+            f"<item><title>{title}</title><guid isPermaLink='false'>s{n}</guid>"
+            f"<link>https://outlet{feed}.example/{n}</link><description>{summary}</description>"
+            f"<pubDate>{format_datetime(datetime.now(UTC))}</pubDate></item>",
+        )
+        del self.items[feed][60:]
+        self.published += 1
+
+    async def feed(self, request: web.Request) -> web.Response:
+        rows = "".join(self.items[int(request.match_info["n"])])
+        return web.Response(
+            text=f"<?xml version='1.0'?><rss version='2.0'><channel><title>o</title>{rows}"
+            "</channel></rss>",
+            content_type="application/rss+xml",
+        )
+
+    async def take(self, request: web.Request) -> web.Response:
+        told = await request.json()
+        name = str(told.get("id") or told.get("notification") or told)
+        self.alerts[name] += 1
+        return web.Response(text="ok")
+
+    async def serve(self) -> tuple[web.AppRunner, int]:
+        """Listen on an address of its own for each feed: 127.1.0.1 and on."""
+        app = web.Application()
+        app.router.add_get("/{n}.xml", self.feed)
+        app.router.add_post("/hook", self.take)
+        runner = web.AppRunner(app, access_log=None)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.1.0.1", 0)
+        await site.start()
+        port = int(runner.addresses[0][1])
+        for n in range(1, len(self.items)):
+            await web.TCPSite(runner, f"127.1.0.{n + 1}", port).start()
+        return runner, port
+
+
+def configure(folder: Path, feeds: int, port: int, interval: str) -> Path:
+    """Write the configuration of the soak."""
+    config = folder / "config"
+    config.mkdir(parents=True, exist_ok=True)
+    whole = {
+        "polling": {
+            "allow_hosts": ["127.0.0.0/8"],
+            "allow_ports": [port],
+            "host_spacing": "100ms",
+            "min_interval": "1s",
+            "parser_processes": 1,
+        },
+        "embedding": {"threads": 1},
+        "ops": {"canary_every": "60s"},
+        "channels": {"hook": {"type": "webhook", "url": f"http://127.1.0.1:{port}/hook"}},
+        "route": {"to": ["hook"]},
+    }
+    rows = [
+        {"id": f"f{n}", "url": f"http://127.1.0.{n + 1}:{port}/{n}.xml", "interval": interval}
+        for n in range(feeds)
+    ]
+    topics = [
+        {
+            "id": "energy",
+            "name": "Energy infrastructure strikes",
+            "description": "Attacks by drones or missiles on power plants, grids, refineries.",
+            "examples": ["Missiles damage a power plant and leave a city without electricity"],
+        },
+        {"id": "trade", "name": "Trade deals", "description": "Trade agreements being signed."},
+    ]
+    files = {"wirewatch": whole, "feeds": {"feeds": rows}, "topics": {"topics": topics}}
+    for name, data in files.items():
+        (config / f"{name}.yaml").write_text(yaml.safe_dump(data), "utf-8")
+    return config
+
+
+def start(stage: str, config: Path, url: str, log: Path) -> subprocess.Popen[bytes]:
+    """Start one stage as a process of its own."""
+    with log.open("ab") as file:
+        return subprocess.Popen(
+            [sys.executable, "-m", "monitor.cli", "run", "--config", str(config), "--only", stage],
+            env={**os.environ, "REDIS_URL": url, "OMP_NUM_THREADS": "1"},
+            stdout=file,
+            stderr=file,
+        )
+
+
+def memory(pid: int) -> float:
+    """Return the resident memory of a process and its children, in MB."""
+    total = 0
+    for process in [pid, *_children(pid)]:
+        try:
+            for line in Path(f"/proc/{process}/status").read_text().splitlines():
+                if line.startswith("VmRSS:"):
+                    total += int(line.split()[1])
+        except OSError:
+            continue
+    return total / 1024
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    except OSError:
+        return []
+    return [int(child) for child in text.split()]
+
+
+async def soak(minutes: float, rate: float, feeds: int, out: Path) -> dict[str, Any]:
+    """Run the soak and return what was measured."""
+    out.mkdir(parents=True, exist_ok=True)
+    world = World(feeds)
+    runner, port = await world.serve()
+    config = configure(out, feeds, port, "10s")
+    store = EmbeddedStore(out / "data")
+    url = await asyncio.to_thread(store.start)
+    client, keys = connect(url), Keys()
+    processes = {
+        f"{stage}-{n}": start(stage, config, url, out / f"{stage}-{n}.log")
+        for stage in STAGES
+        for n in (1, 2)
+    }
+    server = int((await client.info("server"))["process_id"])
+    samples: list[dict[str, Any]] = []
+    try:
+        while int(await client.hlen(keys("model"))) == 0 or not await baselined(
+            client, keys, feeds
+        ):
+            await asyncio.sleep(0.5)
+        begin = time.monotonic()
+        end = begin + minutes * 60
+        next_sample = 0.0
+        while (now := time.monotonic()) < end:
+            while world.published < (now - begin) * rate:
+                world.publish()
+            if now - begin >= next_sample:
+                next_sample += 10
+                row = await sample(client, keys, processes, server)
+                samples.append({"at": round(now - begin, 1), "published": world.published, **row})
+                say(now - begin, world, row)
+            await asyncio.sleep(0.02)
+        drained = await drain(client, keys, world)
+        counts = {k.decode(): int(v) for k, v in (await client.hgetall(keys("count"))).items()}
+        dead = int(await client.hlen(keys("dead")))
+        died = [name for name, process in processes.items() if process.poll() is not None]
+    finally:
+        for process in processes.values():
+            process.send_signal(signal.SIGTERM)
+        for process in processes.values():
+            process.wait(30)
+        await client.aclose()
+        await asyncio.to_thread(store.stop)
+        await runner.cleanup()
+    twice = sum(n - 1 for n in world.alerts.values())
+    return {
+        "minutes": minutes,
+        "rate": rate,
+        "published": world.published,
+        "analysed": counts.get("stories", 0),
+        "lost": world.published - counts.get("stories", 0),
+        "copies": counts.get("copies", 0),
+        "events": counts.get("events", 0),
+        "alerts_decided": counts.get("alerts", 0),
+        "alerts_arrived": len(world.alerts),
+        "alerts_twice": twice,
+        "dead_letters": dead,
+        "processes_died": died,
+        "drained_within_seconds": drained,
+        "samples": samples,
+    }
+
+
+def say(seconds: float, world: World, row: dict[str, Any]) -> None:
+    """Print one line of progress."""
+    print(
+        f"{seconds / 60:5.1f} min  {world.published:6d} published  "
+        f"queues {row['stories']:4d} {row['vectors']:4d}  alerts {sum(world.alerts.values()):5d}  "
+        + "  ".join(f"{name} {size:.0f}" for name, size in row["memory"].items()),
+        flush=True,
+    )
+
+
+async def baselined(client: Any, keys: Keys, feeds: int) -> bool:
+    """Whether every feed has had its first (empty, silent) reading."""
+    pipe = client.pipeline(transaction=False)
+    for n in range(feeds):
+        pipe.hget(keys("feed", f"f{n}", "state"), "baselined")
+    return all(value == b"1" for value in await pipe.execute())
+
+
+async def sample(client: Any, keys: Keys, processes: dict[str, Any], server: int) -> dict[str, Any]:
+    """Return the queues' lengths and each process's memory."""
+    return {
+        "stories": int(await client.xlen(keys("stream", "stories"))),
+        "vectors": int(await client.xlen(keys("stream", "vectors"))),
+        "memory": {
+            **{name: round(memory(p.pid), 1) for name, p in processes.items()},
+            "store": round(memory(server), 1),
+        },
+    }
+
+
+async def drain(client: Any, keys: Keys, world: World, patience: float = 120.0) -> float:
+    """Wait until all that was published is analysed and told; return how long that took."""
+    begin = time.monotonic()
+    while time.monotonic() - begin < patience:
+        analysed = int(await client.hget(keys("count"), "stories") or 0)
+        waiting = int(await client.zcard(keys("outbox", "hook")))
+        if analysed >= world.published and not waiting:
+            break
+        await asyncio.sleep(0.2)
+    await asyncio.sleep(3)  # long enough for a second copy of anything to show up
+    return round(time.monotonic() - begin - 3, 1)
+
+
+def plot(result: dict[str, Any], path: Path) -> bool:
+    """Draw memory and lag over time; return False where matplotlib is not installed."""
+    try:
+        import matplotlib
+    except ImportError:
+        return False
+    matplotlib.use("Agg")
+    from matplotlib import pyplot as plt
+
+    samples = result["samples"]
+    minutes = [row["at"] / 60 for row in samples]
+    figure, (upper, lower) = plt.subplots(2, 1, figsize=(9, 7), sharex=True)
+    for name in samples[0]["memory"]:
+        upper.plot(minutes, [row["memory"][name] for row in samples], label=name, linewidth=1.2)
+    upper.set_ylabel("resident memory, MB")
+    upper.set_ylim(bottom=0)
+    upper.legend(ncols=3, fontsize=8)
+    upper.set_title(
+        f"{result['rate']:g} stories/s for {result['minutes']:g} minutes, two of every stage: "
+        f"{result['lost']} lost, {result['alerts_twice']} twice"
+    )
+    lower.plot(minutes, [row["stories"] for row in samples], label="stories (embedder)")
+    lower.plot(minutes, [row["vectors"] for row in samples], label="vectors (triage)")
+    lower.set_ylabel("messages in the stream")
+    lower.set_xlabel("minutes")
+    lower.legend(fontsize=8)
+    figure.tight_layout()
+    figure.savefig(path, dpi=110)
+    return True
+
+
+def main() -> int:
+    """Run the soak from the command line; exit 1 if anything was lost or told twice."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--minutes", type=float, default=30.0)
+    parser.add_argument("--rate", type=float, default=20.0, help="stories per second")
+    parser.add_argument("--feeds", type=int, default=40)
+    parser.add_argument("--out", type=Path, default=Path("build/soak"))
+    options = parser.parse_args()
+    result = asyncio.run(soak(options.minutes, options.rate, options.feeds, options.out))
+    (options.out / "soak.json").write_text(json.dumps(result, indent=1) + "\n", "utf-8")
+    plot(result, options.out / "soak.png")
+    print(json.dumps({k: v for k, v in result.items() if k != "samples"}, indent=1))
+    fine = not (
+        result["lost"]
+        or result["alerts_twice"]
+        or result["alerts_arrived"] != result["alerts_decided"]
+        or result["dead_letters"]
+        or result["processes_died"]
+    )
+    print("nothing lost, nothing twice" if fine else "NOT as promised: see above")
+    return 0 if fine else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
