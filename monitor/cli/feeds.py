@@ -284,3 +284,96 @@ def _span(seconds: float | None) -> str:
         if seconds >= 2 * size:
             return f"{seconds / size:.0f} {unit}"
     return f"{max(0, seconds):.0f} s"
+
+
+@feeds.command(name="import")
+@click.argument("opml", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@config_option
+@click.option("--as", "name", default="", help="Name of the file made. Default: from the OPML.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def import_(opml: Path, config_dir: Path, name: str, as_json: bool) -> None:
+    """Take over a subscription list (OPML): folders become tags, known feeds are left out.
+
+    The feeds are written to feeds/NAME.yaml in the configuration folder, to be edited there.
+    """
+    from monitor.cli.feed_lists import write_feeds
+    from monitor.config.load import examine
+    from monitor.config.names import slug
+    from monitor.config.opml import read_opml
+
+    outlines, faults = read_opml(opml.read_bytes())
+    if not outlines:
+        fail(f"{opml}:{faults[0][0]}: {faults[0][1]}")
+    if not config_dir.is_dir():
+        fail(f"the configuration folder {config_dir} does not exist; make it with: wirewatch init")
+    known = examine(config_dir).config.feeds
+    target = config_dir / "feeds" / f"{slug(name or opml.stem)}.yaml"
+    if target.exists():
+        fail(f"{target} is there already; choose another name with --as")
+    taken, left_out = write_feeds(target, outlines, known, str(opml.name))
+    summary = {"file": str(target) if taken else None, "imported": taken, "known": left_out}
+    if as_json:
+        click.echo(json.dumps(summary))
+        return
+    for line, message in faults:
+        click.echo(f"{opml}:{line}: warning: {message}", err=True)
+    click.echo(
+        f"{taken} feeds written to {target}, {left_out} already configured."
+        if taken
+        else f"All {left_out} feeds are already configured; nothing was written."
+    )
+
+
+@feeds.command()
+@config_option
+@click.option("--output", "-o", type=click.Path(dir_okay=False, path_type=Path))
+def export(config_dir: Path, output: Path | None) -> None:
+    """Write the configured feeds as a subscription list (OPML); tags become folders.
+
+    Passwords in addresses are left out.
+    """
+    from monitor.config.opml import write_opml
+    from monitor.feeds.decide import shown_url
+
+    config = load_or_exit(config_dir)
+    shown = [feed.model_copy(update={"url": shown_url(feed)}) for feed in config.feeds]
+    text = write_opml(shown)
+    if output is None:
+        click.echo(text, nl=False)
+    else:
+        output.write_text(text, encoding="utf-8")
+        click.echo(f"{len(shown)} feeds written to {output}.", err=True)
+
+
+@feeds.command()
+@click.argument("site")
+@config_option
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
+@click.option("--allow", multiple=True, help="Internal host or network to allow, this once.")
+def discover(site: str, config_dir: Path, as_json: bool, allow: tuple[str, ...]) -> None:
+    """Find the feeds of a site: those its page names, its news sitemaps, the usual places."""
+    from monitor.cli.feed_lists import discover_feeds
+
+    url = site if "://" in site else f"https://{site}"
+    settings, _ = _settings(config_dir, url, "auto", allow)
+    found, problem = run_async(discover_feeds(url, settings))
+    if as_json:
+        click.echo(json.dumps(found, ensure_ascii=False, indent=2))
+    elif found:
+        _print(_found_table(found))
+    else:
+        click.echo(problem or f"No feed found at {url}.", err=True)
+    sys.exit(0 if found else 1)
+
+
+def _found_table(found: list[dict[str, Any]]) -> RenderableType:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    for name in ("address", "title", "format", "entries", "newest"):
+        table.add_column(name, overflow="fold")
+    for row in found:
+        cells = (row["url"], row["title"], row["version"], str(row["entries"]), row["newest"] or "")
+        table.add_row(*(Text(cell) for cell in cells))
+    return table

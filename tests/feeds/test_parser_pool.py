@@ -50,7 +50,8 @@ def entities(levels: int) -> bytes:
 
 HOSTILE = {
     "author regex": b"<!DOCTYPE rss>" + item(b"<author>" + b"a" * 60_000 + b"</author>"),
-    "comment in CDATA": b"<!DOCTYPE rss>" + item(b"<description><![CDATA[" + b"<!--" * 125_000 + b"]]></description>"),
+    "comment in CDATA": b"<!DOCTYPE rss>"
+    + item(b"<description><![CDATA[" + b"<!--" * 125_000 + b"]]></description>"),
     "root attributes": b"<rss "
     + b" ".join(b"a%d='x'" % n for n in range(60_000))
     + b"><channel><item><title>x</title></item></channel></rss>",
