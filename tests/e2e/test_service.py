@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -72,6 +73,7 @@ async def test_a_new_item_reaches_slack_and_mail_once(service: Service, data_fol
             outlets.publish("wire", STRIKE, LEAD, guid="strike")
             await slack.until(lambda: len(slack.posts()) == 1, 40)
             await smtp.until(lambda: len(smtp.told()) == 1, 40)
+            await explained(service)
             before = (await service.counts())["stories"]
             # The same item re-titled, the same text under a second masthead.
             outlets.publish("wire", f"{STRIKE} - officials", LEAD, guid="strike")
@@ -83,6 +85,29 @@ async def test_a_new_item_reaches_slack_and_mail_once(service: Service, data_fol
             assert len(smtp.told()) == 1
     assert "Traceback" not in service.said()
     assert slack.bot_token not in service.said()
+
+
+async def explained(service: Service) -> None:
+    """`explain` and `status` tell of the running service what its newsroom just heard."""
+    code, text = await service.ask("explain", "https://wire.example/strike", "--json")
+    assert code == 0, text
+    told = json.loads(text)
+    assert [alert["reason"] for alert in told["decision"]["alerts"]] == ["first"]
+    assert {row["channel"]: row["state"] for row in told["notifications"]} == {
+        "desk": "sent",
+        "mail": "sent",
+    }
+    assert [row["topic"] for row in told["topics"] if row["fired"]] == ["energy"]
+    assert told["topics"][0]["evidence"]
+    code, text = await service.ask("explain", "https://wire.example/never-seen")
+    assert code == 1 and "no such story" in text
+    code, text = await service.ask("status", "--json")
+    view = json.loads(text)
+    assert view["workers"] == {"poller": 1, "embedder": 1, "triage": 1, "notifier": 1}
+    assert view["counts"]["alerts"] == 1
+    assert {channel["name"] for channel in view["channels"]} == {"desk", "mail"}
+    code, text = await service.ask("status")
+    assert "so far" in text and "Traceback" not in text
 
 
 async def test_nothing_is_lost_when_the_service_is_killed_again_and_again(

@@ -33,6 +33,7 @@ class Service:
         self.config.mkdir(parents=True, exist_ok=True)
         self.process: subprocess.Popen[str] | None = None
         self.output = folder / "output.log"
+        self._env: dict[str, str] = {}
 
     def configure(
         self,
@@ -68,6 +69,7 @@ class Service:
 
     def start(self, **env: str) -> None:
         """Start the service; its output goes to `output`."""
+        self._env = env
         with self.output.open("a") as file:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "monitor.cli", "run", "--config", str(self.config)],
@@ -89,6 +91,22 @@ class Service:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         return self.process.wait(30)
+
+    async def ask(self, *arguments: str) -> tuple[int, str]:
+        """Run another command on the same configuration; return its exit code and output."""
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "monitor.cli",
+            *arguments,
+            "--config",
+            str(self.config),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            env={**os.environ, **self._env},
+        )
+        output, _ = await process.communicate()
+        return process.returncode or 0, output.decode()
 
     def said(self) -> str:
         """Everything the service has printed so far."""
