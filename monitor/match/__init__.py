@@ -1,7 +1,17 @@
 """Topics against stories: calibrated, gated, explained. Pure NumPy, no store, no model."""
 
 from monitor.match.background import Background
+from monitor.match.judge import Doubt, DoubtKind, judge
 from monitor.match.matcher import LINES, Scores, TopicMatcher
 from monitor.match.phrases import texts
 
-__all__ = ["LINES", "Background", "Scores", "TopicMatcher", "texts"]
+__all__ = [
+    "LINES",
+    "Background",
+    "Doubt",
+    "DoubtKind",
+    "Scores",
+    "TopicMatcher",
+    "judge",
+    "texts",
+]

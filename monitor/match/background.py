@@ -24,7 +24,7 @@ from monitor.model import Matrix
 
 _FOLDER = Path(__file__).parent / "data"
 
-ENOUGH = 5_000  # own recent stories from which they alone say what is ordinary
+ENOUGH = 1_000  # own recent stories from which they help to say what is ordinary
 MEASURE = 4_096  # vectors that scores are measured against, at most
 CONTEXT = 30_000  # vectors that stories are read beside, at most
 
@@ -39,8 +39,8 @@ SAME = 0.985  # from this cosine a neighbour is the same text and adds nothing
 class Background:
     """Vectors of ordinary news, made by the model of that fingerprint.
 
-    `origin` says where they are from: "shipped", "sentences", "recent" or "mixed". `recent` are
-    the service's own stories where they do not stand alone yet: they give context, no measure.
+    `origin` says where they are from: "shipped", "sentences", "recent" or "mixed" (shipped or
+    sentences, with the service's own stories in `recent`).
     """
 
     vectors: Matrix  # shape (n, d)
@@ -86,21 +86,25 @@ class Background:
     def refreshed(self, recent: Matrix) -> Background:
         """Return the background after some of the service's own recent stories, newest last.
 
-        Enough of them say alone what is ordinary; fewer only give context, because a handful of
-        stories on one subject would make that subject look ordinary.
+        They give context at once. From ENOUGH on they also say, together with what is shipped,
+        what is ordinary: fewer could not, because a handful of stories on one subject would make
+        that subject look ordinary, and the shipped half keeps a busy week from raising the bar.
         """
         if not len(recent):
             return self
-        if len(recent) >= ENOUGH:
-            return Background.from_vectors(recent[-CONTEXT:], self.model, "recent")
-        own = np.ascontiguousarray(recent, dtype=np.float32)
+        own = np.ascontiguousarray(recent[-CONTEXT:], dtype=np.float32)
+        if len(own) >= ENOUGH and self.origin == "sentences":
+            return Background.from_vectors(own, self.model, "recent")
         return Background(self.vectors, self.model, "mixed", own)
 
     @cached_property
     def measure(self) -> Matrix:
         """The vectors that scores are measured against, in context, shape (n, d)."""
-        step = max(1, len(self.vectors) // MEASURE)
-        return self.in_context(self.vectors[::step][:MEASURE])
+        if self.recent is None or len(self.recent) < ENOUGH:
+            return self.in_context(_spread(self.vectors, MEASURE))
+        half = MEASURE // 2
+        both = [_spread(self.vectors, half), _spread(self.recent, half)]
+        return self.in_context(np.vstack(both))
 
     @cached_property
     def _pool(self) -> Matrix:
@@ -127,6 +131,12 @@ class Background:
                 part[row] += (PULL * np.exp(FOCUS * (values - 1.0))) @ pool[found]
             part /= np.maximum(np.linalg.norm(part, axis=1, keepdims=True), 1e-12)
         return moved
+
+
+def _spread(vectors: Matrix, count: int) -> Matrix:
+    """Return about `count` vectors, evenly spread over the rows."""
+    step = max(1, len(vectors) // count)
+    return vectors[::step][:count]
 
 
 def pack(vectors: Matrix) -> np.ndarray[tuple[int, int], np.dtype[np.uint8]]:

@@ -113,6 +113,10 @@ class TopicMatcher:
         scores = self.score(stories)
         return [scores.matches(index) for index in range(len(stories))]
 
+    def margins_of_ordinary_news(self) -> Array:
+        """Return how the background itself stands to each topic's balanced line, shape (n, t)."""
+        return self._margins(self.background.measure)[1]
+
     def _margins(self, vectors: Matrix) -> tuple[Array, Array]:
         """Return each passage's margin for each topic, before and after counter-examples."""
         before = self._table.margins(vectors)
