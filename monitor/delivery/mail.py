@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Mapping
+from contextlib import suppress
 
 import aiosmtplib
 from aiosmtplib import errors as smtp
@@ -54,6 +55,7 @@ class Mail:
                 await client.login(settings.username, password)
             begun = True
             refused, _ = await client.send_message(mail, sender=sender, recipients=wanted)
+            await _leave(client)
         except smtp.SMTPException as error:
             return _judge(error, begun)
         except ssl.SSLError as error:
@@ -104,6 +106,12 @@ class Mail:
 
     async def aclose(self) -> None:
         """Nothing stays open between messages."""
+
+
+async def _leave(client: aiosmtplib.SMTP) -> None:
+    """Say goodbye; the message is taken, whatever becomes of that."""
+    with suppress(smtp.SMTPException, OSError, TimeoutError):
+        await client.quit(timeout=2.0)
 
 
 def _judge(error: smtp.SMTPException, begun: bool) -> Outcome:

@@ -104,8 +104,8 @@ class SlackStandin:
 
     # --- life
 
-    async def start(self, port: int = 0) -> None:
-        """Listen on loopback."""
+    async def start(self, port: int = 0, host: str = "127.0.0.1") -> None:
+        """Listen, on loopback unless told otherwise."""
         app = web.Application(client_max_size=10_000_000)
         app.router.add_route("*", "/api/{method}", self._api)
         app.router.add_post("/services/{tail:.*}", self._webhook)
@@ -114,7 +114,7 @@ class SlackStandin:
         app.router.add_get("/_messages", self._dump)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", port)
+        site = web.TCPSite(self._runner, host, port)
         await site.start()
         self.port = site._server.sockets[0].getsockname()[1]  # type: ignore[union-attr]
 
@@ -471,11 +471,11 @@ async def _arguments(request: web.Request) -> dict[str, Any]:
     return args
 
 
-async def main(port: int) -> None:
+async def main(port: int, host: str) -> None:
     """Serve until stopped."""
     slack = SlackStandin(per_second=1.0)
     slack.quiet = False
-    await slack.start(port)
+    await slack.start(port, host)
     print(f"Slack stand-in: api_url {slack.api_url} token {slack.bot_token} {slack.channel}")
     await asyncio.Event().wait()
 
@@ -485,4 +485,6 @@ if __name__ == "__main__":
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, default=8999)
-    asyncio.run(main(parser.parse_args().port))
+    parser.add_argument("--host", default="127.0.0.1")
+    options = parser.parse_args()
+    asyncio.run(main(options.port, options.host))

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import email
+import logging
 import random
 from collections import defaultdict, deque
 from collections.abc import Callable
@@ -21,6 +22,8 @@ from email.policy import default
 from typing import Any, Self
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+
+logging.getLogger("mail.log").setLevel(logging.ERROR)  # aiosmtpd tells every command
 
 
 @dataclass(frozen=True, slots=True)
