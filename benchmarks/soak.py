@@ -36,46 +36,60 @@ from monitor.store.embedded import EmbeddedStore
 from monitor.store.keys import Keys
 
 STAGES = ("poller", "embedder", "triage", "notifier")
-PLACES = ["Kharkiv", "Odesa", "Lviv", "Dnipro", "Lima", "Nairobi", "Osaka", "Quito",
-          "Tromsø", "Perth", "Leeds", "Porto", "Gdańsk",
-          "Tunis", "Hanoi", "Cork", "Basel", "Oaxaca"]  # fmt: skip
 ACTORS = ["council", "ministry", "court", "union", "port authority", "university", "hospital",
           "bank", "railway", "museum", "parliament", "regulator", "airline", "farmers"]  # fmt: skip
 DEEDS = ["approves a budget", "opens an inquiry", "delays a vote", "hires engineers",
          "signs a trade deal", "raises its forecast", "bans single-use cups", "wins an appeal",
          "publishes a survey", "closes a bridge", "restores a mural", "plants trees",
          "cancels flights", "tests a ferry", "reports a record harvest"]  # fmt: skip
-STRIKES = ["Drones hit a power plant near", "Missiles damage the substation at",
-           "Air raid leaves without electricity", "Refinery on fire after attack on"]  # fmt: skip
+STRIKES = ["Drones hit a power plant near {}", "Missiles damage the substation at {}",
+           "Air raid leaves {} without electricity", "Refinery at {} on fire again"]  # fmt: skip
+SAID = ["{} officials said", "Residents of {} told reporters", "In {}, witnesses said",
+        "The mayor of {} announced", "A spokesman in {} confirmed"]  # fmt: skip
+_SYLLABLES = ["ka", "ro", "vel", "min", "sa", "tor", "lin", "du", "pe", "gra", "os", "hel", "ni",
+              "ba", "fra", "zu", "mor", "ti", "lan", "qua", "bre", "wes", "yo", "dal"]  # fmt: skip
 
 
 class World:
     """The feeds and the newsroom: serves what is published, counts what is told."""
 
-    def __init__(self, feeds: int, seed: int = 7) -> None:
+    def __init__(self, feeds: int, seed: int = 7, keep: int = 60) -> None:
+        self.keep = keep
         self.random = random.Random(seed)
         self.items: list[list[str]] = [[] for _ in range(feeds)]
         self.published = 0
+        self.happenings: list[str] = []
         self.alerts: Counter[str] = Counter()
         self.delays: list[float] = []
 
     def publish(self) -> None:
-        """Put one new story on a feed picked by chance; one in forty is about strikes."""
-        feed = self.random.randrange(len(self.items))
-        n, pick = self.published, self.random.choice
-        number, place = self.random.randrange(2, 4000), pick(PLACES)
+        """Put one story on a feed picked by chance: a new happening, or one of the last again."""
+        pick = self.random.choice
+        if not self.happenings or self.random.random() < 0.6:
+            self.happenings = [*self.happenings[-40:], self._happening()]
+        title = pick(self.happenings) if self.random.random() < 0.4 else self.happenings[-1]
+        summary = f"{pick(SAID).format(self._name())} it took {self.random.randrange(2, 90)} hours."
+        self.put(self.random.randrange(len(self.items)), title, summary)
+
+    def _happening(self) -> str:
+        pick, place = self.random.choice, self._name()
         if self.random.random() < 1 / 40:
-            title = f"{pick(STRIKES)} {place}, {number} homes dark"
-        else:
-            title = f"{place} {pick(ACTORS)} {pick(DEEDS)}, {number} affected"
-        summary = f"The {pick(ACTORS)} of {pick(PLACES)} answered within {number % 90} hours."
+            return f"{pick(STRIKES).format(place)}, {self.random.randrange(50, 4000)} homes dark"
+        return f"{place} {pick(ACTORS)} of {self._name()} {pick(DEEDS)} with {self._name()}"
+
+    def _name(self) -> str:
+        return "".join(self.random.choice(_SYLLABLES) for _ in range(3)).capitalize()
+
+    def put(self, feed: int, title: str, summary: str) -> None:
+        """Put one story on top of a feed, dated now."""
+        n = self.published
         self.items[feed].insert(
             0,
             f"<item><title>{title}</title><guid isPermaLink='false'>s{n}</guid>"
             f"<link>https://outlet{feed}.example/{n}</link><description>{summary}</description>"
             f"<pubDate>{format_datetime(datetime.now(UTC))}</pubDate></item>",
         )
-        del self.items[feed][60:]
+        del self.items[feed][self.keep :]
         self.published += 1
 
     async def feed(self, request: web.Request) -> web.Response:
