@@ -87,12 +87,25 @@ def shorten_leases(seconds: float) -> None:
     streams.StreamQueue.__init__.__kwdefaults__["lease"] = seconds
 
 
+def send_one_by_one() -> None:
+    """Let channels take many messages a second, so that alerts are sent, and fail, singly."""
+    from dataclasses import replace
+
+    from monitor.delivery.mail import Mail
+    from monitor.delivery.slack import SlackBot
+
+    SlackBot.traits = replace(SlackBot.traits, spacing=0.02, overflow=100_000)
+    Mail.traits = replace(Mail.traits, overflow=100_000)
+
+
 if __name__ == "__main__":
     where, count, lease, _, *arguments = sys.argv[1:]
     if float(lease) > 0:
         shorten_leases(float(lease))
     if where != "-":
         lay(where, int(count))
+    if "notifier" in arguments and "folding" not in where:
+        send_one_by_one()
     from monitor.cli import main
 
     main(arguments)

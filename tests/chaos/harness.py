@@ -37,7 +37,7 @@ from monitor.store.keys import Keys
 from tests.chaos.boundaries import BOUNDARIES, Boundary
 from tests.support.outlets import Outlets
 from tests.support.service import ENERGY, Service
-from tests.support.slack_standin import SlackStandin
+from tests.support.slack_standin import Fault, SlackStandin
 from tests.support.smtp_standin import SmtpStandin
 
 STAGES = ("poller", "embedder", "triage", "notifier")
@@ -51,6 +51,7 @@ _KINDS = (
     "Festival opens on the square of",
     "Council debates parking fees in",
 )
+_FAULTS = ("timeout", "server_error", "rate_limited", "unreachable")
 _SYLLABLES = ("ka", "ro", "vel", "mi", "dun", "tash", "be", "lor", "qui", "zen", "pra", "hof")
 
 
@@ -71,10 +72,12 @@ class Result:
     analysed: int = 0
     decided: int = 0
     lost: dict[str, int] = field(default_factory=dict)
+    messages: dict[str, int] = field(default_factory=dict)
     doubled: dict[str, int] = field(default_factory=dict)
+    elsewhere: dict[str, int] = field(default_factory=dict)
     marked: dict[str, int] = field(default_factory=dict)
     found: dict[str, int] = field(default_factory=dict)
-    unknown: dict[str, int] = field(default_factory=dict)
+    faults: dict[str, int] = field(default_factory=dict)
     dead_letters: int = 0
     kills: list[Kill] = field(default_factory=list)
     seconds: float = 0.0
@@ -86,11 +89,11 @@ class Result:
             f"{self.stories} stories published, {self.analysed} analysed, "
             f"{self.decided} alerts decided, in {self.seconds:.0f} s",
             "",
-            f"{'channel':<10}{'lost':>6}{'twice':>7}{'marked':>8}{'found':>7}{'unknown':>9}",
+            "channel  messages  alerts lost  sent twice  of these marked  found in history  faults",
         ]
         lines += [
-            f"{name:<10}{self.lost[name]:>6}{self.doubled[name]:>7}{self.marked[name]:>8}"
-            f"{self.found[name]:>7}{self.unknown[name]:>9}"
+            f"{name:<9}{self.messages[name]:>8}{self.lost[name]:>13}{self.doubled[name]:>12}"
+            f"{self.marked[name]:>17}{self.found[name]:>18}{self.faults[name]:>8}"
             for name in self.lost
         ]
         lines += ["", f"{self.dead_letters} dead letters", ""]
@@ -242,7 +245,9 @@ class Chaos:
         stage = boundary.stage
         self.kill(stage)
         self.start(stage, boundary.name, self.dice.randint(1, 2))
-        deadline = time.monotonic() + 12.0
+        if boundary.place.endswith((":OutboxStore.later", ":SlackBot.find")):
+            self.slack.fail("chat.postMessage", Fault("drop", after=True), Fault("drop"))
+        deadline = time.monotonic() + 40.0
         while self.processes[stage].poll() is None and time.monotonic() < deadline:
             self._publish(1)
             await asyncio.sleep(0.25)
@@ -346,17 +351,29 @@ class Chaos:
         result = self.result
         result.analysed, result.decided, result.counts = len(stories), len(decided), counted
         result.dead_letters = int(await client.hlen(keys("dead")))
-        told = {"slack": Counter(self.slack.told()), "mail": await self._mailed(client, keys)}
-        for channel, times in told.items():
-            result.lost[channel] = len(decided - set(times))
-            result.doubled[channel] = sum(count - 1 for count in times.values() if count > 1)
+        came = {
+            "slack": [(m["id"], m["alerts"]) for m in self._metadata()],
+            "mail": await self._mailed(client, keys),
+        }
+        for channel, messages in came.items():
+            told = Counter(alert for name, alerts in set(messages) for alert in alerts)
+            result.messages[channel] = len(messages)
+            result.lost[channel] = len(decided - set(told))
+            result.doubled[channel] = len(messages) - len({name for name, _ in messages})
+            result.elsewhere[channel] = sum(count - 1 for count in told.values())
             result.marked[channel] = counted.get(f"delivery:{channel}:resent", 0)
             result.found[channel] = counted.get(f"delivery:{channel}:already_sent", 0)
-            result.unknown[channel] = counted.get(f"delivery:{channel}:timeout", 0)
+            result.faults[channel] = sum(
+                counted.get(f"delivery:{channel}:{reason}", 0) for reason in _FAULTS
+            )
         await client.aclose()
 
-    async def _mailed(self, client: Any, keys: Keys) -> Counter[str]:
-        """Count the alerts in the mails that came, those in digests as well."""
+    def _metadata(self) -> list[dict[str, Any]]:
+        rows = [row["metadata"]["event_payload"] for row in self.slack.posts() if "metadata" in row]
+        return [{"id": row["id"], "alerts": tuple(row["alerts"])} for row in rows if row["alerts"]]
+
+    async def _mailed(self, client: Any, keys: Keys) -> list[tuple[str, tuple[str, ...]]]:
+        """Return notification and alerts of each mail that came, those in digests as well."""
         inside: dict[str, list[str]] = {}
         async for key in client.scan_iter(keys("receipt", "*"), count=1000):
             text = (await client.hget(key, "json")).decode()
@@ -364,11 +381,10 @@ class Chaos:
             if note.endswith("@mail"):
                 alert = key.decode().removeprefix(keys("receipt", "")).removesuffix("@mail")
                 inside.setdefault(note, []).append(alert)
-        times: Counter[str] = Counter()
-        for taken in self.smtp.mails:
-            name = _header(taken.mail, "X-Wirewatch-Notification")
-            times.update(inside.get(name, [name.removesuffix("@mail")]))
-        return times
+        names = [_header(taken.mail, "X-Wirewatch-Notification") for taken in self.smtp.mails]
+        return [
+            (name, tuple(sorted(inside.get(name, [name.removesuffix("@mail")])))) for name in names
+        ]
 
 
 def _header(mail: EmailMessage, name: str) -> str:
@@ -389,7 +405,8 @@ async def main(stories: int, which: str, kills: int, seed: int, model: str) -> i
         chaos = Chaos(Path(folder), seed, 0.0 if which == "all" else 3.0, 0.1, model)
         result = await chaos.run(stories, chosen, kills)
         print(result.table())
-        return 1 if any(result.lost.values()) or result.doubled["slack"] else 0
+        bad = (*result.lost.values(), *result.elsewhere.values(), result.doubled["slack"])
+        return 1 if any(bad) else 0
 
 
 if __name__ == "__main__":

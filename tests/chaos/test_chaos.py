@@ -37,6 +37,7 @@ async def test_no_alert_is_lost_when_everything_is_killed(
     assert result.analysed == result.stories
     assert result.decided > result.stories / 3, "too few alerts to prove anything"
     assert result.lost == {"slack": 0, "mail": 0}
+    assert result.elsewhere == {"slack": 0, "mail": 0}, "one alert in two different messages"
     assert result.doubled["slack"] == 0
     assert result.doubled["mail"] <= result.marked["mail"]
     assert sum(kill.reached for kill in result.kills) >= len(chosen), result.table()
