@@ -72,23 +72,27 @@ def examine(folder: str | Path, env: Mapping[str, str] | None = None) -> Reading
     """Read a folder as far as it can be: the good parts, every problem, and where things stand."""
     folder = Path(folder)
     reading = Reading(os.environ if env is None else env)
-    if not folder.is_dir():
+    try:
+        if folder.is_dir():
+            _read(reading, folder)
+            return reading
         what = "is a file; name the folder it is in" if folder.exists() else "does not exist"
         advice = "" if folder.exists() else "; make it with: wirewatch init"
-        about = YamlFile(str(folder), None, reading.env)
-        about.say(1, f"the configuration folder {what}{advice}")
-        reading.files.append(about)
-        reading.fatal = True
-        return reading
+    except OSError as error:
+        what, advice = f"cannot be read: {error.strerror}", "; check its permissions"
+    _about(reading, folder).say(1, f"the configuration folder {what}{advice}")
+    reading.fatal = True
+    return reading
+
+
+def _read(reading: Reading, folder: Path) -> None:
     _settings(reading, folder)
     for path in _files(folder, "feeds", (*_YAML, ".opml")):
         raw = _bytes(reading, path)
         if raw is None:
             continue
         if path.suffix == ".opml":
-            file = YamlFile(str(path), None, reading.env)
-            reading.files.append(file)
-            read_opml_feeds(reading, file, raw)
+            read_opml_feeds(reading, _about(reading, path), raw)
         else:
             read_feeds(reading, _yaml(reading, path, raw))
     for path in _files(folder, "topics", _YAML):
@@ -98,7 +102,6 @@ def examine(folder: str | Path, env: Mapping[str, str] | None = None) -> Reading
     check_references(reading)
     _assemble(reading, folder)
     redact.remember(reading.secrets)
-    return reading
 
 
 def _settings(reading: Reading, folder: Path) -> None:
@@ -125,6 +128,9 @@ def _files(folder: Path, kind: str, suffixes: tuple[str, ...]) -> list[Path]:
 
 def _bytes(reading: Reading, path: Path) -> bytes | None:
     try:
+        if path.exists() and not path.is_file():
+            _about(reading, path).say(1, "this is not a file; put a file here or take it away")
+            return None
         with path.open("rb") as file:
             return file.read(MAX_FILE_BYTES + 1)
     except OSError as error:

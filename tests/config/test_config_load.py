@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -315,13 +316,30 @@ def test_a_folder_that_is_not_there_is_a_problem_not_a_traceback(tmp_path: Path)
 
 
 def test_a_directory_or_link_in_the_place_of_a_file_is_explained(tmp_path: Path) -> None:
-    """topics.yaml being a folder or a dangling link gives a problem that names it."""
+    """A folder, a pipe or a dangling link in the place of a file gives a problem that names it."""
     (tmp_path / "topics.yaml").mkdir()
+    os.mkfifo(tmp_path / "wirewatch.yaml")
     (tmp_path / "feeds").mkdir()
     (tmp_path / "feeds" / "gone.yaml").symlink_to(tmp_path / "nowhere")
     lines = said(tmp_path)
-    assert any("topics.yaml:1: the file cannot be read" in line for line in lines)
+    assert any("topics.yaml:1: this is not a file" in line for line in lines)
+    assert any("wirewatch.yaml:1: this is not a file" in line for line in lines)
     assert any("gone.yaml:1: the file cannot be read" in line for line in lines)
+
+
+def test_a_folder_without_permission_is_explained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder that may not be listed is a problem that says so."""
+
+    def refuse(_: Path) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    lines = said(tmp_path)
+    assert any("cannot be read: Permission denied; check its permissions" in x for x in lines)
+    with pytest.raises(ConfigError):
+        load_tolerant(tmp_path, {})
 
 
 def test_misnamed_files_are_pointed_out(tmp_path: Path) -> None:
