@@ -1,0 +1,210 @@
+"""Which stories are one event: members, the links between them, and regrouping by average link.
+
+When a story comes, it and the stories of the events it is linked to are grouped afresh. So an
+event forms, grows, merges with another or parts in two as the reports say, and the outcome hardly
+depends on the order in which they came.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from monitor.events.cluster import average_link
+from monitor.events.features import Member
+
+JOIN = 0.25  # mean link from which stories are one event
+LIFE = 4.0  # an event takes stories for at most so many windows
+_NEARBY = 0.10  # mean link from which an event is regrouped with a story
+_EVENTS = 8  # events regrouped with a story, at most
+_SETTLED = 24  # an event of more stories is moved as a whole
+
+
+@dataclass(slots=True)
+class Event:
+    """One happening: its stories (copies apart), and between which instants they lie."""
+
+    id: str
+    since: float
+    last: float
+    members: list[str] = field(default_factory=list)
+    copies: list[str] = field(default_factory=list)
+
+    @property
+    def size(self) -> int:
+        """Number of stories, copies included."""
+        return len(self.members) + len(self.copies)
+
+
+class Groups:
+    """The open events and their stories.
+
+    Attributes:
+        members: every story of the window, by id, in the order they came.
+        links: for each story that is no copy, its links to others (probability of one happening).
+        events: the open events by id.
+        changed: stories whose event or record changed since the caller last looked.
+    """
+
+    def __init__(self, window: float) -> None:
+        self._window = window
+        self.members: dict[str, Member] = {}
+        self.links: dict[str, dict[str, float]] = {}
+        self.events: dict[str, Event] = {}
+        self.changed: set[str] = set()
+        self._was: dict[str, str] = {}
+
+    def add(self, member: Member, links: dict[str, float]) -> None:
+        """Take in a story with its links to earlier ones; it has no event yet."""
+        self.members[member.id] = member
+        self.changed.add(member.id)
+        if not member.copy_of:
+            self.links[member.id] = links
+            for other, value in links.items():
+                self.links[other][member.id] = value
+
+    def drop(self, story: str) -> Member:
+        """Take a story out, and return it; its event is the caller's to mend (`gather`)."""
+        for other in self.links.pop(story, {}):
+            self.links[other].pop(story, None)
+        self.changed.discard(story)
+        return self.members.pop(story)
+
+    def sources(self, event: str) -> tuple[str, ...]:
+        """Return the owners that reported an event, copies apart, in the order they did."""
+        names = self.events[event].members
+        return tuple(dict.fromkeys(self.members[name].owner for name in names))
+
+    def is_open(self, event: str, time: float) -> bool:
+        """Whether an event still takes a story of this time."""
+        held = self.events[event]
+        return (
+            held.since - self._window <= time <= held.last + self._window
+            and time - held.since <= LIFE * self._window
+        )
+
+    def file(self, copy: Member) -> None:
+        """Put a copy into the event of its original."""
+        event = self.events[self.members[copy.copy_of].event]
+        copy.event, copy.since = event.id, event.since
+        event.copies.append(copy.id)
+
+    def place(self, member: Member, bound_to: str = "") -> None:
+        """Find the event of a story that was just added, regrouping what is near it.
+
+        `bound_to` is a story that it must stay with (it is the same article, changed).
+        """
+        totals: dict[str, float] = {}
+        for other, value in self.links[member.id].items():
+            event = self.members[other].event
+            totals[event] = totals.get(event, 0.0) + value
+        # A story has a limited number of links, so beyond `_SETTLED` stories those have to do.
+        means = {
+            event: total / min(len(self.events[event].members), _SETTLED)
+            for event, total in totals.items()
+        }
+        if bound_to:
+            means[self.members[bound_to].event] = 1.0
+        nearby = sorted(
+            (event for event, mean in means.items() if mean >= _NEARBY),
+            key=lambda event: (-means[event], event),
+        )[:_EVENTS]
+        if not nearby:
+            self.gather(self._name(member.id), [member.id])
+            return
+        blocks = [[member.id]]
+        for event in nearby:
+            names = self.events[event].members
+            blocks += [names] if len(names) > _SETTLED else [[name] for name in names]
+        blocks.sort(key=lambda names: self.members[names[0]].order)
+        sums = self._sums(blocks)
+        if bound_to:
+            place = {name: at for at, names in enumerate(blocks) for name in names}
+            one, two = place[member.id], place[bound_to]
+            sums[one, two] = sums[two, one] = 1e6  # whatever the mean says
+        sizes = np.array([float(min(len(names), _SETTLED)) for names in blocks])
+        groups: dict[int, list[str]] = {}
+        for names, label in zip(blocks, average_link(sums, JOIN, sizes), strict=True):
+            groups.setdefault(label, []).extend(names)
+        self._settle(nearby, list(groups.values()))
+
+    def gather(self, name: str, stories: list[str]) -> None:
+        """Make an event of stories (copies among them), and note in each where it belongs."""
+        self.events.pop(name, None)
+        if not stories:
+            return
+        members = sorted((self.members[story] for story in stories), key=lambda m: m.order)
+        originals = [member for member in members if not member.copy_of] or members
+        since = min(member.since or member.time for member in members)
+        last = max(member.time for member in originals)
+        event = self.events[name] = Event(name, since, last)
+        for member in members:
+            (event.copies if member.copy_of else event.members).append(member.id)
+            if member.event not in ("", name):
+                self._was.setdefault(member.id, member.event)
+                self.changed.add(member.id)
+            member.event, member.since = name, since
+
+    def settled(self) -> tuple[dict[str, str], tuple[tuple[str, str, str], ...]]:
+        """Return what became of events since this was last asked, and start afresh.
+
+        First the events that went into another as a whole (gone -> into), then the single moves
+        (story, from, to) of those that parted.
+        """
+        moved = [
+            (story, event, self.members[story].event)
+            for story, event in sorted(self._was.items())
+            if story in self.members and self.members[story].event != event
+        ]
+        self._was = {}
+        homes: dict[str, set[str]] = {}
+        for _, event, into in moved:
+            homes.setdefault(event, set()).add(into)
+        merged = {
+            event: next(iter(into))
+            for event, into in homes.items()
+            if event not in self.events and len(into) == 1
+        }
+        return merged, tuple(move for move in moved if move[1] not in merged)
+
+    def _sums(self, blocks: list[list[str]]) -> npt.NDArray[np.float64]:
+        """Return the sums of links between blocks of stories."""
+        place = {name: at for at, names in enumerate(blocks) for name in names}
+        sums = np.zeros((len(blocks), len(blocks)))
+        for name, at in place.items():
+            for other, value in self.links[name].items():
+                to = place.get(other, at)
+                if to != at:
+                    sums[at, to] += value
+        return sums
+
+    def _settle(self, local: list[str], groups: list[list[str]]) -> None:
+        """Give the groups their event ids: each event's id stays with the most of its stories."""
+        was = {name: self.members[name].event for group in groups for name in group}
+        claims = sorted(
+            (-sum(was[name] == event for name in group), self.events[event].since, event, at)
+            for at, group in enumerate(groups)
+            for event in local
+        )
+        owner: dict[int, str] = {}
+        for share, _, event, at in claims:
+            if share < 0 and at not in owner and event not in owner.values():
+                owner[at] = event
+        repeats = [name for event in local for name in self.events[event].copies]
+        for event in local:
+            del self.events[event]
+        for at, group in enumerate(groups):
+            inside = set(group)
+            follow = [name for name in repeats if self.members[name].copy_of in inside]
+            self.gather(owner.get(at) or self._name(group[0], local), group + follow)
+
+    def _name(self, story: str, taken: Collection[str] = ()) -> str:
+        """Return an id for an event founded by a story; the same in every replay."""
+        name = "e" + hashlib.blake2b(story.encode(), digest_size=5).hexdigest()
+        while name in self.events or name in taken:  # its founder was parted from it
+            name = "e" + hashlib.blake2b(name.encode(), digest_size=5).hexdigest()
+        return name
