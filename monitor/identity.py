@@ -27,8 +27,10 @@ _TRACKING = re.compile(
 _AMBIGUOUS = re.compile(r"^(cid|source|src|feed|ref|rss|partner|amp|maca|cmpid?)$", re.IGNORECASE)
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _NOT_WORD = re.compile(r"[\W_]+")
+_ASCII_LETTERS = {code: None for code in range(128) if not chr(code).isalnum()}
 _SLASHES = re.compile(r"/{2,}")
-_UNSAFE = "/:@!$&'()*+,;=~-._"
+_SAFE = "/:@!$&'()*+,;=~-._"
+_PLAIN_PATH = re.compile(r"(?:/[\w.~-]+)+/?", re.ASCII)
 
 
 def canonical_url(url: str) -> str:
@@ -49,17 +51,10 @@ def canonical_url(url: str) -> str:
     if ":" in host:
         host = f"[{host}]"
     netloc = host if port in (None, _DEFAULT_PORTS[scheme]) else f"{host}:{port}"
-    path = (
-        _SLASHES.sub(
-            "/",
-            quote(
-                unquote(parts.path, errors="surrogateescape"),
-                safe=_UNSAFE,
-                errors="surrogateescape",
-            ),
-        )
-        or "/"
-    )
+    path = parts.path
+    if not _PLAIN_PATH.fullmatch(path):
+        path = quote(unquote(path, errors="surrogateescape"), safe=_SAFE, errors="surrogateescape")
+        path = _SLASHES.sub("/", path) or "/"
     query = ""
     if parts.query:
         pairs = parse_qsl(parts.query, keep_blank_values=True, errors="surrogateescape")
@@ -98,8 +93,9 @@ def digest(*parts: str, size: int = 8) -> str:
 
 def folded(text: str) -> str:
     """Return `text` reduced to its letters and digits, case folded: what a re-issue keeps."""
-    normal = unicodedata.normalize("NFKC", text).casefold()
-    return _NOT_WORD.sub("", normal)
+    if text.isascii():
+        return text.lower().translate(_ASCII_LETTERS)
+    return _NOT_WORD.sub("", unicodedata.normalize("NFKC", text).casefold())
 
 
 def content_hash(title: str, summary: str, content: str) -> str:

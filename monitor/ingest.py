@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from monitor.clock import Clock
 from monitor.config.schema import FeedSource, PollingSettings
 from monitor.errors import FetchError
-from monitor.feeds.decide import PollDecision, decide, poll_url
+from monitor.feeds.decide import PollDecision, decide, poll_url, readdressed
 from monitor.feeds.document import MAX_ENTRIES, ParsedFeed
 from monitor.feeds.fetch import Fetched, Fetcher, basic_auth, split_credentials
 from monitor.feeds.headers import link_relations, parse_hints
@@ -84,6 +84,7 @@ class Intake:
         assert self._store is not None
         if state is None:
             state = (await self._store.load_states([source.id]))[0]
+        state = readdressed(source, state)
         outcome = await self.look(source, state)
         seen: dict[str, SeenEntry] = {}
         if outcome.parsed is not None:

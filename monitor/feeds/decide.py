@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
+from typing import Any
 from urllib.parse import urlsplit
 
 from monitor.config.schema import FeedSource, PollingSettings
-from monitor.feeds.entries import DAY, sort_entries
+from monitor.feeds.document import ParsedFeed
+from monitor.feeds.entries import DAY, Sorted, sort_entries
 from monitor.feeds.outcome import Outcome
 from monitor.feeds.schedule import beat, next_due, warm_up
 from monitor.feeds.seen import Seen, SeenEntry
@@ -95,31 +97,35 @@ def decide(
         settings: floors, ceilings, caps.
         keep_seen: how long entries that left the document are remembered, seconds.
     """
-    before = _readdressed(source, state, now)
-    after = replace(
-        before,
-        url=shown_url(source),
-        version=state.version + 1,
-        polls=before.polls + 1,
-        last_poll=now,
-        last_reason=str(outcome.reason),
-        last_error=outcome.message,
-        status=outcome.status,
-        latency=round(outcome.latency, 4),
-        started=before.started or now,
-    )
+    before = readdressed(source, state)
     notices: list[str] = []
-    stories: tuple[Story, ...] = ()
-    updates: dict[str, SeenEntry] = {}
-    dropped: tuple[str, ...] = ()
-    counts: Counter[EntryReason] = Counter()
-    if outcome.good:
-        after = replace(after, failures=0, last_error="", last_success=now)
-        after = _redirected(source, after, outcome, now, notices)
-        if outcome.reason == FetchReason.OK and outcome.parsed is not None:
-            sorted_ = sort_entries(
+    found = Sorted()
+    changes: dict[str, Any] = {
+        "url": shown_url(source),
+        "version": state.version + 1,
+        "polls": before.polls + 1,
+        "last_poll": now,
+        "last_reason": str(outcome.reason),
+        "last_error": "" if outcome.good else outcome.message,
+        "status": outcome.status,
+        "latency": round(outcome.latency, 4),
+        "started": before.started or now,
+    }
+    if not outcome.good:
+        changes |= _failed(source, before, outcome, notices)
+        after = replace(before, **changes)
+    else:
+        changes |= {"failures": 0, "last_success": now}
+        changes |= _redirected(source, before, outcome, now, notices)
+        changes |= _validated(before, outcome)
+        if outcome.parsed is None:
+            changes["unchanged"] = before.unchanged + 1
+            after = replace(before, **changes)
+        else:
+            described = replace(before, **changes, **_described(before, outcome.parsed))
+            found = sort_entries(
                 source,
-                _described(before, outcome),
+                described,
                 seen,
                 outcome.parsed.entries,
                 now,
@@ -127,37 +133,7 @@ def decide(
                 keep_seen=keep_seen,
                 trace=outcome.trace,
             )
-            stories, updates = tuple(sorted_.stories), sorted_.updates
-            dropped, counts = tuple(sorted_.drops), sorted_.counts
-            after = _described(after, outcome)
-            new = len(sorted_.instants)
-            if not before.baselined:
-                oldest = min(sorted_.instants, default=now)
-                after = replace(after, started=oldest)
-            elif new:
-                after = warm_up(after, new, now)
-            if new or not after.rhythm:
-                after = beat(after, sorted_.instants, now)
-            after = replace(
-                after,
-                baselined=True,
-                items=before.items + new,
-                last_item=max(before.last_item, sorted_.newest),
-            )
-        else:
-            after = replace(after, unchanged=before.unchanged + 1)
-        after = _validated(after, outcome)
-    else:
-        after = replace(after, failures=before.failures + 1)
-        if before.moved_to and outcome.reason in _LOST:
-            after = replace(after, moved_to="", redirect_to="", redirect_since=0.0, failures=1)
-            notices.append(f"{source.id}: its new address fails; back to the configured one")
-        elif outcome.reason == FetchReason.GONE:
-            after = replace(after, ended=True)
-            notices.append(
-                f"{source.id} has ended: {outcome.message}. It is no longer polled; "
-                "remove it or give it another address"
-            )
+            after = _learned(described, found, now)
     due, interval = next_due(source, after, outcome.reason, outcome.hints, now, settings)
     hold = 0.0
     if outcome.reason in _HOLDING and due > now:
@@ -169,10 +145,10 @@ def decide(
     return PollDecision(
         state=after,
         reason=outcome.reason,
-        stories=stories,
-        seen=updates,
-        dropped=dropped,
-        counts=counts,
+        stories=tuple(found.stories),
+        seen=found.updates,
+        dropped=tuple(found.drops),
+        counts=found.counts,
         hold=hold,
         notices=tuple(notices),
         message=outcome.message,
@@ -180,8 +156,8 @@ def decide(
     )
 
 
-def _readdressed(source: FeedSource, state: FeedState, now: float) -> FeedState:
-    """Start over, silently, where the configuration gives a feed another address."""
+def readdressed(source: FeedSource, state: FeedState) -> FeedState:
+    """Return `state` for the configured address: starts over, silently, where that is another."""
     key = source_key(source)
     if state.source_key == key:
         return state
@@ -205,54 +181,80 @@ def _readdressed(source: FeedSource, state: FeedState, now: float) -> FeedState:
     )
 
 
-def _described(state: FeedState, outcome: Outcome) -> FeedState:
-    parsed = outcome.parsed
-    assert parsed is not None
-    return replace(
-        state,
-        title=parsed.title or state.title,
-        link=parsed.link or state.link,
-        language=parsed.language or state.language,
-        hub=parsed.hub,
-        topic_url=parsed.self_url,
-        ttl=parsed.ttl,
-        skip_hours=parsed.skip_hours,
-        skip_days=parsed.skip_days,
-    )
+def _failed(
+    source: FeedSource, state: FeedState, outcome: Outcome, notices: list[str]
+) -> dict[str, Any]:
+    if state.moved_to and outcome.reason in _LOST:
+        notices.append(f"{source.id}: its new address fails; back to the configured one")
+        return {"moved_to": "", "redirect_to": "", "redirect_since": 0.0, "failures": 1}
+    if outcome.reason == FetchReason.GONE:
+        notices.append(
+            f"{source.id} has ended: {outcome.message}. It is no longer polled; "
+            "remove it or give it another address"
+        )
+        return {"ended": True, "failures": state.failures + 1}
+    return {"failures": state.failures + 1}
 
 
-def _validated(state: FeedState, outcome: Outcome) -> FeedState:
-    if outcome.hints.ignore_validators:
-        state = replace(state, etag="", last_modified="", validated_key="")
-    elif outcome.reason == FetchReason.NOT_MODIFIED:
-        # RFC 9111 section 4.3.4: a 304 may bring newer validators; silence keeps the old ones.
-        state = replace(
-            state,
-            etag=outcome.etag or state.etag,
-            last_modified=outcome.last_modified or state.last_modified,
-        )
-    else:
-        state = replace(
-            state,
-            etag=outcome.etag,
-            last_modified=outcome.last_modified,
-            validated_key=outcome.url_key,
-        )
+def _learned(state: FeedState, found: Sorted, now: float) -> FeedState:
+    """Return `state` with what the entries teach: rhythm, heat, and that a baseline exists."""
+    new = len(found.instants)
+    changes: dict[str, Any] = {
+        "baselined": True,
+        "items": state.items + new,
+        "last_item": max(state.last_item, found.newest),
+    }
+    if not state.baselined:
+        changes["started"] = min(found.instants, default=now)
+    elif new:
+        state = warm_up(state, new, now)
+    if new or not state.rhythm:
+        state = beat(state, found.instants, now)
+    return replace(state, **changes)
+
+
+def _described(state: FeedState, parsed: ParsedFeed) -> dict[str, Any]:
+    return {
+        "title": parsed.title or state.title,
+        "link": parsed.link or state.link,
+        "language": parsed.language or state.language,
+        "hub": parsed.hub,
+        "topic_url": parsed.self_url,
+        "ttl": parsed.ttl,
+        "skip_hours": parsed.skip_hours,
+        "skip_days": parsed.skip_days,
+    }
+
+
+def _validated(state: FeedState, outcome: Outcome) -> dict[str, Any]:
     # A delta (226) is not the document, so its hash says nothing about the next answer.
     body_hash = "" if outcome.partial else outcome.body_hash or state.body_hash
-    return replace(state, body_hash=body_hash)
+    changes: dict[str, Any] = {"body_hash": body_hash}
+    if outcome.hints.ignore_validators:
+        return changes | {"etag": "", "last_modified": "", "validated_key": ""}
+    if outcome.reason == FetchReason.NOT_MODIFIED:
+        # RFC 9111 section 4.3.4: a 304 may bring newer validators; silence keeps the old ones.
+        return changes | {
+            "etag": outcome.etag or state.etag,
+            "last_modified": outcome.last_modified or state.last_modified,
+        }
+    return changes | {
+        "etag": outcome.etag,
+        "last_modified": outcome.last_modified,
+        "validated_key": outcome.url_key,
+    }
 
 
 def _redirected(
     source: FeedSource, state: FeedState, outcome: Outcome, now: float, notices: list[str]
-) -> FeedState:
+) -> dict[str, Any]:
     private = source.headers or source.username or shown_url(source) != source.url
     if not outcome.moved or private:
         # Credentials (which a query may hold) stay with the address they were given for.
-        return replace(state, redirect_to="", redirect_since=0.0)
+        return {"redirect_to": "", "redirect_since": 0.0}
     if outcome.moved != state.redirect_to:
-        return replace(state, redirect_to=outcome.moved, redirect_since=now)
+        return {"redirect_to": outcome.moved, "redirect_since": now}
     if now - state.redirect_since < ADOPT_AFTER:
-        return state
+        return {}
     notices.append(f"{source.id} has moved to {outcome.moved}; update its address")
-    return replace(state, moved_to=outcome.moved, redirect_to="", redirect_since=0.0)
+    return {"moved_to": outcome.moved, "redirect_to": "", "redirect_since": 0.0}

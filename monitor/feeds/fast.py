@@ -39,6 +39,10 @@ _PREFIXES = {uri.lower(): prefix for uri, prefix in _FeedParserMixin.namespaces.
 _ELSEWHERE = "http://elsewhere.invalid/a/"
 _REBASED = re.compile(rb"\bbase\s*=\s*[\"']")
 _ENCODING = re.compile(rb"^<\?xml[^>]*\bencoding\s*=\s*[\"']([^\"']*)[\"']")
+_DECLARATION = re.compile(rb"^<\?xml[^>]*?>")
+_SINGLE_BYTE = frozenset(
+    {"iso-8859-1", "iso-8859-2", "iso-8859-15", "windows-1250", "windows-1251", "windows-1252"}
+)
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?([^\"';\s]+)", re.IGNORECASE)
 _ENTITY_LIKE = re.compile(r"&([A-Za-z0-9_]+);")
 _VERSIONS = {"0.91": "rss091u", "0.92": "rss092", "0.93": "rss093", "0.94": "rss094"}
@@ -66,9 +70,9 @@ _AUTHORS = frozenset({"author", "dc_creator"})
 _HEURISTIC = frozenset(
     {
         "abstract", "body", "channel", "created", "dc_author", "dc_contributor",
-        "dc_description", "dc_language", "dc_title", "dcterms_created", "entry", "feed",
+        "dc_description", "dc_title", "dcterms_created", "entry", "feed",
         "fullitem", "homepage", "image", "info", "item", "itunes_author", "itunes_email",
-        "itunes_name", "itunes_subtitle", "language", "managingeditor",
+        "itunes_name", "itunes_subtitle", "managingeditor",
         "newlocation", "svg", "tagline", "textinput", "url", "webmaster", "xhtml_body",
         "where", "subtitle",
     }
@@ -82,7 +86,8 @@ class _NotPlain(Exception):
 
 def parse(body: bytes, url: str, content_type: str = "") -> Document | None:
     """Parse a plain document; None if it takes more than that."""
-    if not _plain_bytes(body, content_type):
+    plain = _as_utf8(body, content_type)
+    if plain is None:
         return None
     parser = etree.XMLParser(
         resolve_entities=False,
@@ -94,27 +99,32 @@ def parse(body: bytes, url: str, content_type: str = "") -> Document | None:
         collect_ids=False,
     )
     try:
-        root = etree.fromstring(body, parser)
-        return _document(root, body, url)
+        root = etree.fromstring(plain, parser)
+        return _document(root, plain, url)
     except (_NotPlain, etree.XMLSyntaxError):
         return None
 
 
-def _plain_bytes(body: bytes, content_type: str) -> bool:
+def _as_utf8(body: bytes, content_type: str) -> bytes | None:
+    """Return a well-formed document without a DTD as UTF-8; None for any other."""
+    body = body.removeprefix(b"\xef\xbb\xbf").lstrip()
     if b"<!DOCTYPE" in body or b"<!ENTITY" in body:
-        return False
-    declared = _ENCODING.match(body.removeprefix(b"\xef\xbb\xbf"))
-    charset = _CHARSET.search(content_type)
-    if declared and declared[1].lower() not in (b"utf-8", b"utf8"):
-        return False
-    if charset and charset[1].lower() not in ("utf-8", "utf8"):
-        return False
+        return None
+    declared, charset = _ENCODING.match(body), _CHARSET.search(content_type)
+    encoding = declared[1].decode("latin-1").lower() if declared else "utf-8"
+    if charset and charset[1].lower().replace("utf8", "utf-8") != encoding.replace("utf8", "utf-8"):
+        return None
     try:
-        body.decode("utf-8")
+        if encoding in _SINGLE_BYTE:
+            body = _DECLARATION.sub(b"", body.decode(encoding).encode("utf-8"))
+        elif encoding in ("utf-8", "utf8"):
+            body.decode("utf-8")
+        else:
+            return None
         expat.ParserCreate(namespace_separator=" ").Parse(body, True)
     except (UnicodeDecodeError, expat.ExpatError):
-        return False
-    return True
+        return None
+    return body
 
 
 def _document(root: etree._Element, body: bytes, url: str) -> Document:
@@ -178,7 +188,7 @@ def _describe(document: Document, root: etree._Element, feed: etree._Element, ur
                     link = href
         elif name == "id":
             link = link or _text(child, deep=True)
-        elif name == "language" and not said:
+        elif name in ("language", "dc_language") and not said:
             said = _text(child, deep=True)
         elif name == "ttl":
             document.ttl = minutes(_text(child, deep=True))
@@ -190,6 +200,8 @@ def _item(item: etree._Element, document: Document, base: str, atom: bool, rebas
     fields: dict[str, str] = {}
     dates: dict[str, float | None] = {}
     texts = _Texts()
+    resolved: list[str] = []  # what feedparser would make absolute
+    reopened = False
     title: tuple[str, str] | None = None
     media_title, language = False, item.get(_XML_LANG) or document.language
     if about := item.get(f"{{{_RDF}}}about"):
@@ -200,6 +212,8 @@ def _item(item: etree._Element, document: Document, base: str, atom: bool, rebas
         name = _name(child)
         if name == "title":
             value = _text(child)
+            if reopened and title and title[0]:
+                raise _NotPlain  # after an image or a source feedparser takes a second title
             if title is None or not title[0]:
                 title = (value, _media_type(child, "text/plain"))
                 language = child.get(_XML_LANG) or language
@@ -208,12 +222,15 @@ def _item(item: etree._Element, document: Document, base: str, atom: bool, rebas
         elif name == "link":
             _, href = _link(child)
             if href is None:
+                resolved.append(_text(child))
                 fields["link"] = _ENTITY_LIKE.sub(r"&\1", _text(child).replace("&amp;", "&"))
             elif child.get("rel", "alternate").lower() == "alternate" and _is_html(child):
+                resolved.append(href)
                 fields["link"] = href
         elif name in ("guid", "id"):
             fields["id"] = _text(child)
             if _attribute(child, "ispermalink", "true") == "true":
+                resolved.append(fields["id"])
                 fields.setdefault("link", fields["id"])
         elif name in _PUBLISHED:
             dates["published"] = seconds(_parse_date(_text(child)))
@@ -224,12 +241,11 @@ def _item(item: etree._Element, document: Document, base: str, atom: bool, rebas
         elif name == "media_title":
             media_title = True
         else:
+            reopened = reopened or name in ("image", "source")
             media_title = _harmless(child, name, texts, 1) or media_title
     if media_title and (title is None or not title[0]):
         raise _NotPlain
-    if rebased and any(
-        urljoin(_ELSEWHERE, fields.get(n, "")) != fields.get(n, _ELSEWHERE) for n in ("id", "link")
-    ):
+    if rebased and any(value and urljoin(_ELSEWHERE, value) != value for value in resolved):
         raise _NotPlain  # an xml:base somewhere might matter
     return make_item(
         guid=fields.get("id", ""),
@@ -247,7 +263,10 @@ def _item(item: etree._Element, document: Document, base: str, atom: bool, rebas
 
 def _harmless(node: etree._Element, name: str, texts: _Texts, depth: int) -> bool:
     """Pass over an element without bearing on our fields; say whether it holds a media title."""
-    if name in _HEURISTIC:
+    if name == "source" and len(node):
+        _quoted(node)
+        return False
+    if name in _HEURISTIC and (name != "image" or len(node)):
         raise _NotPlain
     media_title = False
     allowed = _PERSON if name == "contributor" else frozenset()
@@ -259,13 +278,26 @@ def _harmless(node: etree._Element, name: str, texts: _Texts, depth: int) -> boo
             texts.add(inner, child, depth)
         elif inner in allowed:
             continue
-        elif name == "source" or inner in _BEARING:
+        elif inner in _BEARING:
             raise _NotPlain
         else:
             media_title = _harmless(child, inner, texts, depth + 1) or media_title
     return media_title
 
 
+def _quoted(source: etree._Element) -> None:
+    """Pass over the `source` of an Atom entry: what describes another feed is kept apart."""
+    for child in source:
+        name = _name(child)
+        if name not in _SOURCE or (len(child) and name != "author"):
+            raise _NotPlain
+        if any(_name(part) not in _PERSON or len(part) for part in child):
+            raise _NotPlain
+
+
+_SOURCE = frozenset(
+    {"title", "id", "link", "updated", "author", "subtitle", "icon", "logo", "rights", "category"}
+)
 _BEARING = (
     frozenset(_TEXTS) | _PUBLISHED | _UPDATED | _AUTHORS | _PERSON | {"title", "link", "guid", "id"}
 )

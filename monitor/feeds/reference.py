@@ -39,7 +39,10 @@ def parse(body: bytes, url: str, content_type: str = "") -> Document:
     # by `web_link`.
     headers = {"content-type": content_type} if content_type else {}
     raw = feedparser.parse(
-        body, response_headers=headers, sanitize_html=False, resolve_relative_uris=False
+        body.lstrip(),  # white space before the XML declaration is an error, and a common one
+        response_headers=headers,
+        sanitize_html=False,
+        resolve_relative_uris=False,
     )
     feed = raw.feed
     base = url or web_link(str(feed.get("link") or ""))
