@@ -10,12 +10,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
+
 from monitor.alerts.told import Told
 from monitor.analyse import Analysis, Outcome, ToldKey
 from monitor.embed.text import passages
 from monitor.errors import Problem
 from monitor.identity import canonical_url
-from monitor.model import EmbeddedStory, Match, Matrix, Story
+from monitor.model import EmbeddedStory, Match, Matrix, Story, Vector
 from monitor.record import decision_record, match_record
 
 BATCH = 64
@@ -148,7 +150,9 @@ def replay(
 ) -> Iterator[tuple[int, Outcome, list[Match]]]:
     """Yield (position in `lines`, outcome, every topic's match), in time order.
 
-    `window` is how long, in seconds, an event stays open. A story whose id came before is not analysed again and not yielded.
+    Stories are read beside those of the file so far, as the live service reads them beside its own
+    recent stories. `window` is how long, in seconds, an event stays open. A story whose id came
+    before is not analysed again and not yielded.
     """
     told: dict[ToldKey, Told] = {}
     order = sorted(range(len(lines)), key=lambda at: (lines[at].story.seen_at, at))
@@ -159,9 +163,12 @@ def replay(
         if lines[at].story.id not in known:
             known.add(lines[at].story.id)
             fresh.append(at)
+    matcher, headlines = analysis.matcher, list[Vector]()
     for start in range(0, len(fresh), _CHUNK):
         chunk = fresh[start : start + _CHUNK]
         embedded = embed([lines[at].story for at in chunk], encoder, max_passages, progress)
+        headlines += [item.vectors[0] for item in embedded]
+        analysis.use(matcher.beside(np.stack(headlines)))
         for begin in range(0, len(chunk), BATCH):
             batch = embedded[begin : begin + BATCH]
             looked = analysis.look(batch)

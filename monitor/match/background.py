@@ -47,6 +47,7 @@ class Background:
     model: str
     origin: str = "recent"
     recent: Matrix | None = None  # shape (m, d)
+    measured: bool = False  # whether `recent` says what is ordinary, too
 
     @classmethod
     def from_vectors(cls, vectors: Matrix, model: str, origin: str = "recent") -> Background:
@@ -90,17 +91,21 @@ class Background:
         what is ordinary: fewer could not, because a handful of stories on one subject would make
         that subject look ordinary, and the shipped half keeps a busy week from raising the bar.
         """
+        if len(recent) >= ENOUGH and self.origin == "sentences":
+            return Background.from_vectors(recent[-CONTEXT:], self.model, "recent")
+        return self.beside(recent, measured=len(recent) >= ENOUGH)
+
+    def beside(self, recent: Matrix, *, measured: bool = False) -> Background:
+        """Return the background with stories that give context, and no measure unless told so."""
         if not len(recent):
             return self
         own = np.ascontiguousarray(recent[-CONTEXT:], dtype=np.float32)
-        if len(own) >= ENOUGH and self.origin == "sentences":
-            return Background.from_vectors(own, self.model, "recent")
-        return Background(self.vectors, self.model, "mixed", own)
+        return Background(self.vectors, self.model, "mixed", own, measured)
 
     @cached_property
     def measure(self) -> Matrix:
         """The vectors that scores are measured against, in context, shape (n, d)."""
-        if self.recent is None or len(self.recent) < ENOUGH:
+        if self.recent is None or not self.measured:
             return self.in_context(_spread(self.vectors, MEASURE))
         half = MEASURE // 2
         both = [_spread(self.vectors, half), _spread(self.recent, half)]

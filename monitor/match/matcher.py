@@ -42,6 +42,7 @@ class TopicMatcher:
     topics: tuple[Topic, ...]
     model: str
     background: Background = field(repr=False)
+    vectors: Mapping[str, Vector] = field(repr=False)
     profiles: tuple[Profile, ...] = field(repr=False)
     _table: _Table = field(repr=False)
 
@@ -72,7 +73,12 @@ class TopicMatcher:
         known |= zip(fresh, build_profiles(fresh, vectors, background), strict=True)
         profiles = tuple(known[topic] for topic in enabled)
         d = background.vectors.shape[1]
-        return cls(enabled, background.model, background, profiles, _Table.of(profiles, d))
+        table = _Table.of(profiles, d)
+        return cls(enabled, background.model, background, vectors, profiles, table)
+
+    def beside(self, recent: Matrix) -> TopicMatcher:
+        """Return the same topics, stories being read beside others as well, shape (n, d)."""
+        return TopicMatcher.build(self.topics, self.vectors, self.background.beside(recent))
 
     def score(self, stories: Sequence[EmbeddedStory]) -> Scores:
         """Score every story against every topic.
