@@ -46,6 +46,8 @@ class Ceiling:
     resets: float = 0.0
 
 
+PATIENCE = 14 * 86400.0  # where it is quiet round the clock, an alert waits no longer than this
+
 Decision = Send | Hold | Drop
 
 _HELD = frozenset({DeliveryReason.DIGESTED.value, SuppressionReason.QUIET_HOURS.value})
@@ -73,7 +75,7 @@ def decide(
         silence, reason = found
         return Drop(reason, f"{silence.kind} {silence.id} by {silence.author}")
     where = _routed(config, notification)
-    if alert.urgency != "critical":
+    if alert.urgency != "critical" and now - notification.created_at < PATIENCE:
         # What was held once goes at the next chance, or it would wait from digest to digest.
         if where.digest is not None and notification.held_for not in _HELD:
             return Hold(next_digest(where.digest, now), DeliveryReason.DIGESTED)

@@ -113,8 +113,8 @@ class SlackBot:
                     return Lookup("absent")
                 ask["cursor"] = cursor
         except SlackApiError as error:
-            code = str(error.response.get("error", ""))
-            if error.response.status_code == 429 or code in _LATER or code in _UNSURE:
+            status, code, _ = _facts(error)
+            if status == 429 or status >= 500 or code in _LATER or code in _UNSURE:
                 return Lookup("later", detail=code, after=_retry_after(error))
             return Lookup("cannot_tell", detail=f"Slack will not show the history: {code}")
         except (aiohttp.ClientError, TimeoutError, SlackClientError, OSError) as error:
@@ -138,7 +138,7 @@ class SlackBot:
                 channel=self._channel, ts=_ts(thread.ref, self._channel), **news
             )
         except SlackApiError as error:
-            code = str(error.response.get("error", "")) or str(error.response.status_code)
+            code = _facts(error)[1]
             log.info("slack_edit_refused", notification=notification.id, detail=code)
             return f"first message not edited: {code}"
         except (aiohttp.ClientError, TimeoutError, SlackClientError, OSError) as error:
@@ -146,8 +146,7 @@ class SlackBot:
         return ""
 
     def _refusal(self, error: SlackApiError) -> Outcome:
-        status = int(error.response.status_code)
-        code = str(error.response.get("error", "") or f"HTTP {status}")
+        status, code, need = _facts(error)
         if status == 429 or code in _LATER:
             after = _retry_after(error)
             return Outcome(
@@ -156,11 +155,12 @@ class SlackBot:
         if status >= 500 or code in _UNSURE:
             return Outcome("unknown", DeliveryReason.SERVER_ERROR, code)
         if code in _REVOKED:
-            need = str(error.response.get("needed", "") or "")
             told = f"{code}, needs {need}" if need else code
             return Outcome("refused", DeliveryReason.AUTH_REVOKED, told, whole_channel=True)
         if code in _GONE:
             return Outcome("refused", DeliveryReason.CHANNEL_GONE, code, whole_channel=True)
+        if code.startswith("HTTP"):  # some gateway between us and Slack
+            return Outcome("refused", DeliveryReason.MISCONFIGURED, code, whole_channel=True)
         return Outcome("refused", DeliveryReason.REJECTED, code)
 
     def _client(self) -> AsyncWebClient:
@@ -211,6 +211,15 @@ def _ts(ref: str, channel: str) -> str:
     """Return the timestamp of a message of this channel; "" for one of another channel."""
     where, _, ts = ref.rpartition(":")
     return ts if where in ("", channel) else ""
+
+
+def _facts(error: SlackApiError) -> tuple[int, str, str]:
+    """Return status, error code and missing scope; what is not Slack's JSON has its status."""
+    status = int(getattr(error.response, "status_code", 0) or 0)
+    data = getattr(error.response, "data", None)
+    if not isinstance(data, dict):
+        return status, f"HTTP {status}", ""
+    return status, str(data.get("error") or f"HTTP {status}"), str(data.get("needed") or "")
 
 
 def _retry_after(error: SlackApiError) -> float:

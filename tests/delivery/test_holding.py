@@ -7,11 +7,17 @@ from datetime import UTC, datetime
 from typing import Any
 
 from monitor.alerts.silence import Matcher, Silence
+from monitor.clock import ManualClock
 from monitor.reasons import DeliveryReason, SuppressionReason
+from monitor.store.client import Redis
+from monitor.store.keys import Keys
+from monitor.store.outbox import OutboxStore
+from tests.delivery.test_notifier import runtime_for
 from tests.delivery.test_slack_bot import slack_config
 from tests.support.alerts import FIRST, NOW, UPDATE, alert, note
 from tests.support.slack_rules import shown_text
 from tests.support.slack_standin import SlackStandin
+from workers.notifier import Notifier
 
 NIGHT = {
     "time_intervals": {"nights": [{"start": "22:00", "end": "07:00"}]},
@@ -122,3 +128,22 @@ async def test_an_update_without_a_first_message_stands_alone(
     await world.run(10)
     one, two = slack.posts()
     assert "thread_ts" not in one and two["thread_ts"] == one["ts"]
+
+
+async def test_nothing_new_is_said_where_it_is_wanted(
+    slack: SlackStandin, store: Redis, keys: Keys, clock: ManualClock
+) -> None:
+    """A digest plan with `say_nothing_new` says so once, and only when there was nothing."""
+    plan = {"cron": "0 6 * * *", "say_nothing_new": True}
+    runtime = runtime_for(slack_config(slack, route={"digest": plan}), store, keys)
+    runtime.clock = clock
+    outbox, notifier = OutboxStore(store, keys), Notifier(runtime)
+    clock.advance(6 * 3600 + 15)
+    for _ in range(3):
+        await notifier._say_nothing_new(clock.now())
+    (said,) = await outbox.read("world", clock.now(), 5)
+    assert "Nothing new" in said.notification.notice
+    clock.advance(86400)
+    await store.set(keys("digest", "world"), clock.now() - 10)  # today there was something
+    await notifier._say_nothing_new(clock.now())
+    assert len(await outbox.read("world", clock.now(), 5)) == 1
