@@ -18,7 +18,7 @@ from monitor.delivery.policy import backoff, is_poison
 from monitor.delivery.thread import merged
 from monitor.logs import get_logger, redact
 from monitor.model import Notification, Receipt, Thread
-from monitor.reasons import DeliveryReason
+from monitor.reasons import DeadLetterReason, DeliveryReason
 from monitor.store.lease import Lease
 from monitor.store.outbox import Due, OutboxStore
 
@@ -226,6 +226,8 @@ class Aftermath:
         now = self._clock.now()
         await self._outbox.bury(self._lease, notification, reason.value, detail, now)
         self._count(reason.value)
+        dead = DeadLetterReason.UNDELIVERABLE
+        metrics.DEAD_LETTERS.labels(queue="notifier", reason=dead).inc()
         log.error("dead_letter", notification=notification.id, reason=reason, detail=detail)
         await self._tell(
             f"dead-{notification.id}",
@@ -236,9 +238,8 @@ class Aftermath:
     async def _tell(self, notice_id: str, text: str) -> None:
         """Tell the fallback channels that this one is in trouble."""
         config = self._config()
-        others = [name for name in config.ops.notices_to if name != self.name]
         now = self._clock.now()
-        for name in others or (["terminal"] if self.name != "terminal" else []):
+        for name in _fallbacks(config, self.name):
             await self._outbox.put(
                 [
                     Notification(
@@ -275,6 +276,13 @@ _REMEDY = {
     DeliveryReason.RECIPIENT_REFUSED: "Mend its recipients.",
     DeliveryReason.MISCONFIGURED: "Mend its settings; wirewatch test-alert tries them.",
 }
+
+
+def _fallbacks(config: Config, broken: str) -> list[str]:
+    """Return who hears of it: `notices_to`, else another channel, else the terminal."""
+    told = [name for name in config.ops.notices_to if name != broken]
+    others = [name for name in config.channels if name != broken]
+    return told or others[:1] or (["terminal"] if broken != "terminal" else [])
 
 
 def _marks(context: Context, detail: str) -> dict[str, Any]:

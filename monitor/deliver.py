@@ -15,7 +15,7 @@ from monitor.aftermath import Aftermath
 from monitor.alerts import digest, gate
 from monitor.clock import Clock
 from monitor.config.schema import Config
-from monitor.delivery.channel import Channel, Context, Outcome
+from monitor.delivery.channel import Channel, Context, Lookup, Outcome
 from monitor.logs import get_logger, trace
 from monitor.model import Notification, Receipt, Thread
 from monitor.reasons import DeliveryReason, SuppressionReason
@@ -27,6 +27,7 @@ log = get_logger(__name__)
 
 BATCH = 400
 PARENT_WAIT = 2.0
+LOOK_SECONDS = 60.0
 _TITLES = {
     SuppressionReason.QUIET_HOURS.value: "Held during quiet hours",
     SuppressionReason.RATE_CEILING.value: "Held back by the hourly limit of a topic",
@@ -138,13 +139,13 @@ class ChannelSender:
         log.info("dropped", notification=notification.id, reason=drop.reason, by=drop.detail)
 
     async def _hold(self, notification: Notification, hold: gate.Hold) -> None:
+        digested = hold.reason is DeliveryReason.DIGESTED  # counted as such once it is folded
+        reason = DeliveryReason.HELD.value if digested else hold.reason.value
         marks = {"held_for": hold.reason.value}
-        await self._outbox.later(
-            self._lease, notification, hold.until, hold.reason.value, marks, {}
-        )
+        await self._outbox.later(self._lease, notification, hold.until, reason, marks, {})
         if isinstance(hold.reason, SuppressionReason):
             metrics.SUPPRESSIONS.labels(reason=hold.reason).inc()
-        self._count(hold.reason.value)
+        self._count(reason)
         log.info("held", notification=notification.id, reason=hold.reason, until=hold.until)
 
     async def _fold(self, ready: Sequence[Due], now: float) -> bool:
@@ -176,9 +177,7 @@ class ChannelSender:
             parent = f"{notification.alert.parent}@{self.name}"
         if not parent or not await self._outbox.is_waiting(parent):
             return False
-        await self._outbox.later(
-            self._lease, notification, now + PARENT_WAIT, DeliveryReason.HELD.value, {}, {}
-        )
+        await self._outbox.later(self._lease, notification, now + PARENT_WAIT, "", {}, {})
         return True
 
     # --- the send
@@ -216,8 +215,7 @@ class ChannelSender:
         now = self._clock.now()
         thread = await self._thread(notification)
         context = Context(now=now, thread=thread, attempt=notification.attempts, began=item.began)
-        async with asyncio.timeout(60.0):
-            found = await self._channel.find(notification, context)
+        found = await self._look(notification, context)
         if found.kind == "later":
             wait = found.after or self._after.patience()
             reason, marks = DeliveryReason.UNREACHABLE, {"last_error": found.detail}
@@ -231,6 +229,16 @@ class ChannelSender:
             return self._next_send - now
         await self._send(item, resend=found.kind == "cannot_tell")
         return 0.0
+
+    async def _look(self, notification: Notification, context: Context) -> Lookup:
+        try:
+            async with asyncio.timeout(LOOK_SECONDS):
+                return await self._channel.find(notification, context)
+        except TimeoutError:
+            return Lookup("later", detail="the history does not answer in time")
+        except Exception as error:  # a bug must not stop the channel
+            log.exception("look_failed", notification=notification.id, channel=self.name)
+            return Lookup("later", detail=type(error).__name__)
 
     async def _thread(self, notification: Notification) -> Thread | None:
         if notification.follows:

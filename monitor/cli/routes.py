@@ -81,7 +81,8 @@ def _row(config: Config, alert: Any, to: RoutedTo, now: float) -> dict[str, str]
     from monitor.cli.words import moment
     from monitor.model import Notification
 
-    note = Notification(f"{alert.id}@{to.channel}", to.channel, "alert", alert)
+    note_id = f"{alert.id}@{to.channel}"
+    note = Notification(note_id, to.channel, "alert", alert, created_at=now)
     decision = gate.decide(config, note, (), gate.Ceiling(), now)
     said = "sent at once"
     if isinstance(decision, gate.Hold):

@@ -21,13 +21,17 @@ Block = dict[str, Any]
 METADATA_TYPE = "wirewatch_notification"
 
 
-def message(notification: Notification, *, buttons: bool = False) -> dict[str, Any]:
+def message(
+    notification: Notification, *, buttons: bool = False, threaded: bool = True
+) -> dict[str, Any]:
     """Return `text`, `blocks` and `metadata` for chat.postMessage.
 
+    `threaded` says that an update goes under its first message, which has the topic already.
     `metadata` is what a look-up in the channel's history finds after an unknown outcome.
     """
     if notification.alert is not None:
-        text, blocks = _alert(notification, notification.alert, buttons)
+        reply = threaded and notification.kind == "update"
+        text, blocks = _alert(notification, notification.alert, buttons, reply)
     elif notification.alerts:
         text, blocks = _digest(notification)
     else:
@@ -49,7 +53,7 @@ def edited(thread: Thread, latest: Alert, *, buttons: bool = False) -> dict[str,
     if now == first:
         return None
     note = Notification(id=f"{first.id}@", channel="", kind="alert", alert=now)
-    text, blocks = _alert(note, now, buttons)
+    text, blocks = _alert(note, now, buttons, reply=False)
     return {"text": text, "blocks": blocks}
 
 
@@ -67,10 +71,12 @@ def escape(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def _alert(notification: Notification, alert: Alert, buttons: bool) -> tuple[str, list[Block]]:
+def _alert(
+    notification: Notification, alert: Alert, buttons: bool, reply: bool
+) -> tuple[str, list[Block]]:
     update = notification.kind == "update"
     head = [_text(f"{words.dot(alert.urgency)} ")]
-    if update:
+    if reply:
         head.append(_text(words.status_line(alert).capitalize(), bold=True))
     else:
         head += [
@@ -87,9 +93,9 @@ def _alert(notification: Notification, alert: Alert, buttons: bool) -> tuple[str
     receipt = _times(alert)
     if receipt:
         blocks.append({"type": "context", "elements": [{"type": "mrkdwn", "text": receipt}]})
-    if buttons and not update:
+    if buttons and not reply:
         blocks.append(_buttons(alert))
-    lead = words.status_line(alert).capitalize() if update else words.topic(alert)
+    lead = words.status_line(alert).capitalize() if reply else words.topic(alert)
     text = f"{words.dot(alert.urgency)} {lead}: {words.headline(alert)} ({words.outlet(alert)})"
     return escape(text), blocks
 

@@ -20,6 +20,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from monitor.config.schema import SlackChannel
 from monitor.delivery.channel import Context, Lookup, Outcome, Traits, sent
 from monitor.delivery.render_slack import METADATA_TYPE, edited, message
+from monitor.delivery.thread import escalates
 from monitor.logs import get_logger
 from monitor.model import Notification, Thread
 from monitor.reasons import DeliveryReason
@@ -67,11 +68,11 @@ class SlackBot:
         thread = _ts(context.thread.ref, self._channel) if context.thread else ""
         update = notification.kind in ("update", "digest") and bool(thread)
         alert = notification.alert
-        call: dict[str, Any] = message(notification, buttons=self._buttons)
+        call: dict[str, Any] = message(notification, buttons=self._buttons, threaded=update)
         call |= {"channel": self._channel, "unfurl_links": False, "unfurl_media": False}
         if update:
             call["thread_ts"] = thread
-            if alert is not None and alert.urgency == "critical":
+            if alert is not None and escalates(context.thread, alert):
                 call["reply_broadcast"] = True
         try:
             reply = await self._client().chat_postMessage(**call)

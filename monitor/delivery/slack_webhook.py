@@ -30,7 +30,7 @@ class SlackWebhook:
 
     async def send(self, notification: Notification, context: Context) -> Outcome:
         """Post the message."""
-        body = message(notification)
+        body = message(notification, threaded=False)
         del body["metadata"]  # only the Web API takes it
         payload = {**body, "unfurl_links": False, "unfurl_media": False}
         data = json.dumps(payload, ensure_ascii=False).encode("utf-8", "replace")

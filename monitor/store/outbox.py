@@ -218,7 +218,8 @@ class OutboxStore:
     ) -> None:
         """Put a notification off until `due`: a retry, a hold, a rate limit.
 
-        `marks` are fields of the notification to change, `state` what to note of the channel.
+        `reason` is counted unless it is "". `marks` are fields of the notification to change,
+        `state` what to note of the channel.
         """
         channel = notification.channel
         commands: list[Command] = [
@@ -297,7 +298,8 @@ class OutboxStore:
         return [["HSET", key, "json", _dump(asdict(receipt))], ["EXPIRE", key, self._keep]]
 
     def _count(self, channel: str, reason: str) -> list[Command]:
-        return [["HINCRBY", self._keys("count"), f"delivery:{channel}:{reason}", 1]]
+        field = f"delivery:{channel}:{reason}"
+        return [["HINCRBY", self._keys("count"), field, 1]] if reason else []
 
     def _state(self, channel: str, state: Mapping[str, Any]) -> list[Command]:
         flat = [part for pair in state.items() for part in pair]

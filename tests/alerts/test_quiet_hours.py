@@ -15,10 +15,12 @@ from monitor.config.schema import DigestPlan, TimeInterval
 
 
 def at(text: str, zone: str = "UTC") -> float:
+    """An instant on the clock of a zone."""
     return datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone)).timestamp()
 
 
 def span(start: str, end: str, zone: str = "UTC", days: tuple[str, ...] = ()) -> TimeInterval:
+    """A stretch of the day."""
     return TimeInterval.model_validate({"start": start, "end": end, "timezone": zone, "days": days})
 
 

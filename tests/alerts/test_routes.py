@@ -33,6 +33,7 @@ NIGHTS = {
 
 
 def names(settings: Any, alert: Any) -> list[str]:
+    """The channels an alert goes to."""
     return [to.channel for to in route(settings, alert)]
 
 

@@ -17,6 +17,7 @@ from tests.support.alerts import FIRST, NOW
 
 
 def silence(*matchers: str, kind: str = "silence", ends: float = NOW + 60) -> Silence:
+    """A silence around NOW."""
     parsed = tuple(Matcher.parse(text) for text in matchers)
     return Silence(f"s{len(matchers)}", parsed, NOW - 60, ends, "ana", "too many", kind)
 

@@ -61,6 +61,11 @@ async def test_a_critical_update_is_broadcast(desk: Any, slack: SlackStandin) ->
     await world.put(note(replace(UPDATE, urgency="critical"), "world", "update"))
     await world.run(10)
     assert slack.posts()[1]["broadcast"]
+    still = replace(UPDATE, id="a-still", urgency="critical")
+    await world.put(note(still, "world", "update"))
+    await world.run(10)
+    assert not slack.posts()[2]["broadcast"], "told once that it is critical"
+    assert shown_text(slack.posts()[0]).startswith("🔴"), "the first message shows it as well"
 
 
 @pytest.mark.parametrize("refusal", ["message_not_found", "edit_window_closed", "is_archived"])
