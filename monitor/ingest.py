@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from monitor import metrics
 from monitor.clock import Clock
 from monitor.config.schema import FeedSource, PollingSettings
 from monitor.errors import FetchError
@@ -211,7 +212,10 @@ class Intake:
             return replace(outcome, reason=FetchReason.UNCHANGED)
         content_type = fetched.headers.get("content-type", "")
         try:
-            parsed = await self._parsers.parse(fetched.body, fetched.url, content_type, source.kind)
+            with metrics.PARSE_SECONDS.time():
+                parsed = await self._parsers.parse(
+                    fetched.body, fetched.url, content_type, source.kind
+                )
         except FetchError as error:
             return replace(outcome, reason=error.reason, message=str(error), body_hash="")
         links = link_relations(fetched.headers.get("link", ""))

@@ -202,6 +202,7 @@ def report(source: FeedSource, decision: PollDecision) -> None:
     """Count and log one poll."""
     metrics.FETCHES.labels(reason=decision.reason).inc()
     metrics.FETCH_SECONDS.observe(decision.state.latency)
+    metrics.FETCH_BYTES.inc(decision.wire_bytes)
     for reason, count in decision.counts.items():
         metrics.ENTRIES.labels(reason=reason).inc(count)
     metrics.STORIES.inc(len(decision.stories))

@@ -54,6 +54,7 @@ class PollDecision:
     notices: tuple[str, ...] = ()
     message: str = ""
     rhythm_changed: bool = False
+    wire_bytes: int = 0
 
 
 def source_key(source: FeedSource) -> str:
@@ -153,6 +154,7 @@ def decide(
         notices=tuple(notices),
         message=outcome.message,
         rhythm_changed=after.rhythm != before.rhythm,
+        wire_bytes=outcome.wire_bytes,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import json
 import os
 import signal
@@ -20,6 +21,7 @@ log = get_logger(__name__)
 
 _MAX_REPLY = 256 * 1024 * 1024
 _START_SECONDS = 30.0
+_PIPE_BYTES = 1 << 20
 _NOTHING = b'<rss version="2.0"><channel><title>-</title></channel></rss>'
 
 
@@ -141,6 +143,7 @@ class ParserPool:
             env=_bare_environment(),
         )
         child = _Child(process)
+        child.widen()
         self._children.add(child)
         try:
             async with asyncio.timeout(_START_SECONDS):
@@ -165,6 +168,15 @@ class _Child:
     @property
     def alive(self) -> bool:
         return self._process.returncode is None and not self._process.stdout.at_eof()  # type: ignore[union-attr]
+
+    def widen(self) -> None:
+        """Let a whole document fit into each pipe: otherwise parent and child take turns for it."""
+        if sys.platform == "linux":
+            for number in (0, 1):
+                transport = self._process._transport.get_pipe_transport(number)  # type: ignore[attr-defined]
+                with contextlib.suppress(OSError, AttributeError):
+                    pipe = transport.get_extra_info("pipe")
+                    fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
 
     async def ready(self) -> None:
         """Wait until the process has set its limits."""
