@@ -36,6 +36,7 @@ EXAMPLES = 4.0  # examples weigh as many phrases in the mean as they are, but no
 
 CONTRAST = 12.0  # what being nearer to counter-examples than to examples takes off
 CLOSEST = 2  # how many of the nearest examples and counter-examples count
+MORE = 1.5  # of ordinary news, a fitted topic may fire on so many times what it did before
 BLOCK = 64  # topics measured at once
 FIT_FROM = 4  # examples and counter-examples, each, from which their weight is fitted
 
@@ -226,8 +227,17 @@ def _contrasted(profile: Profile, part: _Parts, background: Background) -> Profi
     good = background.in_context(part.examples if len(part.examples) else part.good)
     contrast = Contrast(good, bad)
     if min(len(part.examples), len(bad)) >= FIT_FROM:
-        contrast = _fit(profile, contrast)
+        contrast = _held(profile, _fit(profile, contrast), background.measure)
     return replace(profile, contrast=contrast)
+
+
+def _held(profile: Profile, contrast: Contrast, measure: Matrix) -> Contrast:
+    """Keep answers from opening a topic to ordinary news: most counter-examples are easy ones."""
+    before = margins(profile, measure)
+    after = contrast.apply(before, measure)
+    share = MORE * float((before >= 0).mean()) + 0.002
+    excess = max(0.0, float(np.quantile(after, max(0.0, 1.0 - share))))
+    return replace(contrast, shift=contrast.shift - excess)
 
 
 def _fit(profile: Profile, contrast: Contrast) -> Contrast:

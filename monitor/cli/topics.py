@@ -1,0 +1,319 @@
+"""`wirewatch topics`: what is watched, what a text would do, what answers say of a topic."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from monitor.cli.setup import config_option, console, fail, load_or_exit, open_store, run_async
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from monitor.config.schema import Config, Topic
+    from monitor.match.tune import Answer, Proposal
+    from monitor.model import Story
+
+
+@click.group()
+def topics() -> None:
+    """List topics, try a text on them, tune one by editors' answers."""
+
+
+@topics.command("list")
+@config_option
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def list_topics(config_dir: Path, as_json: bool) -> None:
+    """List the topics with what each has to go by."""
+    config = load_or_exit(config_dir)
+    rows = [_row(topic) for topic in config.topics]
+    if as_json:
+        click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        return
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=f"{len(rows)} topics")
+    for name in ("id", "name", "sensitivity", "has", "only", "to"):
+        table.add_column(name)
+    for row in rows:
+        name = row["name"] if row["enabled"] else f"{row['name']} (switched off)"
+        has = [
+            "description" if row["description"] else "",
+            f"{row['examples']} examples" if row["examples"] else "",
+            f"{row['counter_examples']} counter-examples" if row["counter_examples"] else "",
+            "gates" if row["gates"] else "",
+        ]
+        cells = (", ".join(filter(None, has)), ", ".join(row["only"]), ", ".join(row["to"]))
+        table.add_row(row["id"], Text(name), row["sensitivity"], *(Text(cell) for cell in cells))
+    console().print(table)
+
+
+@topics.command("try")
+@click.argument("text")
+@config_option
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def try_text(text: str, config_dir: Path, as_json: bool) -> None:
+    """Score TEXT (a headline, several paragraphs, an address, or - for standard input).
+
+    Shows every topic's score against its line, what decided, and what its gates say.
+    """
+    config = load_or_exit(config_dir)
+    if not config.topics:
+        fail("there are no topics; add some to topics.yaml", code=1)
+    story = _story(text, config)
+    from monitor.embed.text import passages
+    from monitor.errors import WirewatchError
+    from monitor.model import EmbeddedStory
+    from monitor.offline import build_matcher, load_encoder
+
+    try:
+        encoder = load_encoder(config.embedding)
+        matcher = build_matcher(config.topics, encoder)
+        parts = passages(story, config.embedding.max_passages)
+        vectors = encoder.encode([part.embedded for part in parts])
+        item = EmbeddedStory(story, parts, vectors, encoder.fingerprint)
+        matches = matcher.score_batch([item])[0]
+    except WirewatchError as error:
+        fail(str(error))
+    rows: list[dict[str, Any]] = []
+    for topic, match in zip(matcher.topics, matches, strict=True):
+        rows.append(
+            {
+                "topic": topic.id,
+                "score": match.score,
+                "line": match.line,
+                "fired": match.fired,
+                "reason": match.reason.value if match.reason else "fired",
+                "cosine": match.raw,
+                "evidence": match.evidence,
+                "passage": parts[match.passage].kind,
+                "nearest": match.nearest,
+                "terms": list(match.terms),
+                "gates": _gates(topic, story),
+            }
+        )
+    rows.sort(key=lambda row: -row["score"])
+    if as_json:
+        found = {"title": story.title, "passages": len(parts), "topics": rows}
+        click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+    else:
+        _show(story, len(parts), rows)
+
+
+@topics.command()
+@click.argument("topic_id", metavar="TOPIC")
+@config_option
+@click.option(
+    "--answers",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help='Answers from a JSON-lines file of {"title": …, "good": true|false} instead of the store.',
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def tune(topic_id: str, config_dir: Path, answers: Path | None, as_json: bool) -> None:
+    """Propose a change to TOPIC from editors' answers, with what it would do. Nothing is written.
+
+    Answers come from the buttons in Slack and from `wirewatch feedback`.
+    """
+    config = load_or_exit(config_dir)
+    topic = config.topic(topic_id)
+    if topic is None:
+        fail(f"there is no topic {topic_id!r}; `wirewatch topics list` has them all")
+    found = _answers(answers) if answers else run_async(_stored_answers(config, topic_id))
+    if not found:
+        fail(
+            f"nobody has answered on {topic_id!r} yet; press the buttons in Slack, or: "
+            f"wirewatch feedback STORY --topic {topic_id} --good",
+            code=1,
+        )
+    from monitor.errors import WirewatchError
+    from monitor.match import Background
+    from monitor.match.tune import propose
+    from monitor.offline import load_encoder
+
+    try:
+        encoder = load_encoder(config.embedding)
+        background = Background.of(encoder.fingerprint, encoder.encode)
+        proposal = propose(topic, found, encoder.encode, background)
+    except WirewatchError as error:
+        fail(str(error))
+    if as_json:
+        click.echo(json.dumps(proposal.as_data(), indent=2, ensure_ascii=False))
+    else:
+        _show_proposal(topic, proposal, len(found))
+
+
+def _row(topic: Topic) -> dict[str, Any]:
+    gates = (topic.require.any, topic.require.all, topic.exclude.any, topic.exclude.all)
+    return {
+        "id": topic.id,
+        "name": topic.name,
+        "enabled": topic.enabled,
+        "sensitivity": topic.sensitivity,
+        "description": bool(topic.description),
+        "examples": len(topic.examples),
+        "counter_examples": len(topic.not_),
+        "gates": any(gates),
+        "only": [*topic.languages, *topic.feeds, *topic.tags],
+        "to": list(topic.alert.to),
+    }
+
+
+def _story(text: str, config: Config) -> Story:
+    from monitor.model import Story
+
+    if text == "-":
+        text = sys.stdin.read()
+    if text.startswith(("http://", "https://")) and len(text.split()) == 1:
+        title, body = run_async(_page(text.strip(), config))
+        return Story(id="try", title=title, url=text.strip(), body=body)
+    lines = [line.strip() for line in text.strip().splitlines()]
+    if not any(lines):
+        fail("there is no text to try")
+    return Story(id="try", title=lines[0], body="\n".join(lines[1:]).strip())
+
+
+async def _page(url: str, config: Config) -> tuple[str, str]:
+    """Fetch an article as the poller would; return its headline and text."""
+    import html
+    import re
+
+    from monitor.clock import SystemClock
+    from monitor.errors import FetchError
+    from monitor.feeds.fetch import Fetcher
+    from monitor.feeds.pool import ParserPool
+
+    settings = config.polling.model_copy(update={"parser_processes": 1})
+    fetcher = Fetcher(settings, SystemClock())
+    pool = ParserPool(settings, job="article")
+    try:
+        page = await fetcher.fetch(url, accept="text/html, application/xhtml+xml")
+        if page.status != 200:
+            fail(f"{url} answered {page.status}", code=1)
+        body = await pool.article(page.body, page.url)
+    except FetchError as error:
+        fail(f"{url}: {error}", code=1)
+    finally:
+        await pool.aclose()
+        await fetcher.aclose()
+    head = page.body[:200_000].decode("utf-8", "replace")
+    named = re.search(r"<title[^>]{0,200}>([^<]{1,500})", head, re.IGNORECASE)
+    title = " ".join(html.unescape(named.group(1)).split()) if named else ""
+    if not title and not body:
+        fail(f"{url}: there is no article to read on that page", code=1)
+    return title or body.split("\n", 1)[0][:200], body
+
+
+def _gates(topic: Topic, story: Story) -> dict[str, Any]:
+    """Say what a topic's gates make of a story, whatever its score."""
+    from monitor.match.gates import check, excludes, fold
+
+    folded = fold(f"{story.title}\n{story.summary}\n{story.body}")
+    said: dict[str, Any] = {}
+    if topic.require.any or topic.require.all:
+        found = check(topic.require, folded)
+        wanted = list(found.missing or topic.require.any)
+        said["require"] = {
+            "passed": found.passed,
+            "met": list(found.met),
+            "wanted": [] if found.passed else wanted,
+        }
+    if topic.exclude.any or topic.exclude.all:
+        hit = excludes(topic.exclude, folded)
+        said["exclude"] = {"passed": not hit.passed, "met": list(hit.met)}
+    return said
+
+
+def _show(story: Story, passages: int, rows: Sequence[dict[str, Any]]) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    out = console()
+    out.print(Text(story.title, style="bold"), Text(f"{passages} passages", style="dim"))
+    table = Table()
+    for name, justify in (("topic", "left"), ("score", "right"), ("line", "right")):
+        table.add_column(name, justify=justify)  # type: ignore[arg-type]
+    for name in ("verdict", "because", "nearest phrase", "gates"):
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        words = f" [{', '.join(row['terms'])}]" if row["terms"] else ""
+        table.add_row(
+            row["topic"],
+            Text(f"{row['score']:.2f}", style="bold green" if row["fired"] else ""),
+            f"{row['line']:.2f}",
+            row["reason"],
+            Text(f"{row['passage']}: {row['evidence'][:160]}{words}"),
+            Text(row["nearest"][:100]),
+            Text(_gate_words(row["gates"])),
+        )
+    out.print(table)
+
+
+def _gate_words(gates: dict[str, Any]) -> str:
+    said = []
+    for name, gate in gates.items():
+        words = ", ".join(gate["met"] or gate.get("wanted", ())) or "-"
+        lead = "has" if gate["met"] else "lacks"
+        said.append(f"{name} {'passed' if gate['passed'] else 'shut'} ({lead} {words})")
+    return "; ".join(said)
+
+
+def _answers(path: Path) -> list[Answer]:
+    from monitor.match.tune import Answer
+
+    found = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+            found.append(Answer(str(row["title"]), bool(row["good"])))
+        except (ValueError, TypeError, KeyError):
+            fail(f'{path}:{number}: not an answer; write {{"title": "…", "good": true}}')
+    return found
+
+
+async def _stored_answers(config: Config, topic: str) -> list[Answer]:
+    from monitor.match.tune import Answer
+    from monitor.store.analysis import AnalysisStore
+    from monitor.store.feedback import FeedbackStore
+
+    found = []
+    async with open_store(config) as (client, keys):
+        archive = AnalysisStore(client, keys, config.store.keep_stories, config.events.window)
+        for verdict in await FeedbackStore(client, keys).all(topic):
+            stored = await archive.story(verdict.story)
+            if stored is not None:
+                found.append(Answer(stored[0].story.title, verdict.good))
+    return found
+
+
+def _show_proposal(topic: Topic, proposal: Proposal, answers: int) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    out = console()
+    table = Table(title=f"{topic.name}: {answers} answers")
+    for name in ("", "precision", "recall", "F1", "of ordinary news"):
+        table.add_column(name, justify="left" if not name else "right")
+    for name, effect in (("as it is", proposal.before), ("as proposed", proposal.after)):
+        cells = (effect.precision, effect.recall, effect.f1)
+        table.add_row(name, *(f"{cell:.2f}" for cell in cells), f"{effect.ordinary:.2%}")
+    out.print(table)
+    out.print(
+        "Each answer was judged without itself among the examples. Ordinary news: the share of "
+        "it that would fire."
+    )
+    if not proposal.changes:
+        out.print("Nothing to change: no proposal does better on these answers.")
+        return
+    out.print(Text("\nPut this in place of the same keys of the topic:\n", style="bold"))
+    click.echo(proposal.yaml())
+    out.print(
+        f"Then: wirewatch check, and wirewatch backtest --against LIVE_CONFIG. "
+        f"{proposal.mended} answers come right, {proposal.spoilt} go wrong."
+    )
