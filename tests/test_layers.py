@@ -36,7 +36,7 @@ LAYERS: list[tuple[str, set[str]]] = [
         {"monitor.ingest", "monitor.analyse", "monitor.settle", "monitor.record",
          "monitor.deliver", "monitor.replay", "monitor.offline", "monitor.canary",
          "monitor.inbound", "monitor.push", "monitor.slack_socket", "monitor.aftermath",
-         "monitor.evaluate"},
+         "monitor.evaluate", "monitor.backtest"},
     ),
     ("processes", {"workers"}),
     ("commands", {"monitor.cli"}),

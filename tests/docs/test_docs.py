@@ -145,7 +145,11 @@ def _must_exist(words: list[str], where: str) -> None:
         inner = command.get_command(context, words[0])
         assert inner is not None, f"{where}: there is no command {words[0]}"
         command, words = inner, words[1:]
-    known = {spelled for one in command.get_params(context) for spelled in one.opts} | {"--help"}
+    known = {
+        spelled
+        for one in command.get_params(context)
+        for spelled in [*one.opts, *one.secondary_opts]
+    } | {"--help"}
     for word in words:
         if word.startswith("--"):
             assert word.partition("=")[0] in known, f"{where}: there is no option {word}"
