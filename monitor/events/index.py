@@ -29,8 +29,8 @@ from monitor.events.text import bucket, tokens
 from monitor.model import Assignment, EmbeddedStory, Story
 
 _FLOOR = 0.15  # least similarity of a candidate
-_CANDIDATES = 96  # nearest stories looked at
-_WEAK = 0.05  # links below this are not kept
+_CANDIDATES = 64  # nearest stories looked at
+_WEAK = 0.08  # links below this are not kept
 _ALIKE = 0.7  # similarity from which a story is looked at as a possible original
 _SAME_PAGE = 0.3  # similarity below which an address was reused for something else
 _STATUS_OF = {bucket(word): status for word, status in STATUSES.items()}

@@ -17,7 +17,7 @@ from monitor.events.text import BUCKETS, NUMBER, TITLE, bucket
 
 Floats = npt.NDArray[np.float32]
 
-_FREQUENCIES = Path(__file__).with_name("frequencies.txt")
+FREQUENCIES = Path(__file__).with_name("frequencies.txt")
 _ASIDE = 0.6  # what a word counts that stands in the text below a headline only
 
 #: meaning   cosine in the evened-out space (see `space`)
@@ -34,7 +34,7 @@ BIAS = -5.7
 def prior() -> tuple[Floats, float]:
     """Return document frequencies known beforehand, by bucket, and the number of documents."""
     counts = np.zeros(BUCKETS, np.float32)
-    _, size, *lines = _FREQUENCIES.read_text(encoding="utf-8").splitlines()
+    _, size, *lines = FREQUENCIES.read_text(encoding="utf-8").splitlines()
     for line in lines:
         word, count = line.split()
         counts[bucket(word)] += float(count)
@@ -61,7 +61,9 @@ def features(
     `terms` and `flags` have shape (n, TERMS), `meaning` holds n similarities, `idf` one weight for
     each vocabulary bucket (0 for the padding bucket).
     """
-    same = terms[:, :, None] == story.terms[None, None, :]  # (n, TERMS, k)
+    used = int(np.count_nonzero(terms, axis=1).max(initial=1))  # most rows are half padding
+    terms, flags = terms[:, :used], flags[:, :used]
+    same = terms[:, :, None] == story.terms[None, None, :]  # (n, used, k)
     weight = np.where(flags & TITLE, 1.0, _ASIDE)
     mine = idf[story.terms] * np.where(story.flags & TITLE, 1.0, _ASIDE)
     shared = (same * weight[:, :, None]).max(axis=1, initial=0.0) * mine  # (n, k)
