@@ -6,6 +6,7 @@ python docs/generate.py --check    says which pages are out of date, and leaves 
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
 import sys
@@ -104,6 +105,7 @@ def pages() -> dict[str, str]:
         "metrics.md": metrics_page(),
         "reasons.md": reasons_page(),
         "keys.md": keys_page(),
+        "benchmarks.md": benchmarks_page(),
     }
     made |= {f"schema/{name}": text for name, text in schema_files().items()}
     made = {f"docs/reference/{name}": text for name, text in made.items()}
@@ -307,6 +309,20 @@ def keys_page() -> str:
     lines += ["| key | kind | owner | goes |", "|---|---|---|---|"]
     lines += [f"| `{r.pattern}` | {r.kind} | {r.owner} | {goes[r.goes]} |" for r in keys.TABLE]
     return "\n".join(lines) + "\n"
+
+
+def benchmarks_page() -> str:
+    """Return the page on the measurements, from the docstrings of their programs."""
+    lines = [NOTE, "# Measurements", ""]
+    lines.append(
+        "How good and how fast it is, as programs to run. Some need a folder of labelled news that "
+        "is not part of the project; they say what it must hold.\n"
+    )
+    for path in sorted((HERE.parent / "benchmarks").glob("[a-z]*.py")):
+        text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+        title, _, rest = text.partition("\n")
+        lines += [f"## {path.name}", "", title, "", "```text", rest.strip("\n"), "```", ""]
+    return "\n".join(lines).rstrip() + "\n"
 
 
 def decisions_page() -> str:
