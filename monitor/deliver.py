@@ -195,7 +195,7 @@ class ChannelSender:
         )
         with trace(notification.trace):
             outcome = await self._attempt(notification, context)
-            self._next_send = self._clock.now() + self._channel.traits.spacing
+            self._next_send = now + self._channel.traits.spacing
             await self._after.settle(item, context, outcome)
 
     async def _attempt(self, notification: Notification, context: Context) -> Outcome:
