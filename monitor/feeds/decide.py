@@ -53,7 +53,6 @@ class PollDecision:
     hold: float = 0.0
     notices: tuple[str, ...] = ()
     message: str = ""
-    rhythm_changed: bool = False
     wire_bytes: int = 0
 
 
@@ -153,7 +152,6 @@ def decide(
         hold=hold,
         notices=tuple(notices),
         message=outcome.message,
-        rhythm_changed=after.rhythm != before.rhythm,
         wire_bytes=outcome.wire_bytes,
     )
 

@@ -140,13 +140,16 @@ class FeedStore:
         *,
         now: float,
         spacing: float,
+        before: FeedState | None = None,
     ) -> bool:
         """Apply one poll in one atomic step; False if another poller committed first.
+
+        `before` is the state as it was loaded: then only what differs is written.
 
         Nothing is trimmed from the stories stream: its readers do that, when they have read.
         """
         state = decision.state
-        described = _encode(state, with_rhythm=decision.rhythm_changed)
+        described = _encode(state, before)
         seen = [part for key, record in decision.seen.items() for part in (key, record.encode())]
         hold = decision.hold if place.site else 0.0
         args: list[str | bytes | int | float] = [
@@ -193,12 +196,12 @@ class FeedStore:
         return await run_script(self._client, script, keys, list(args))
 
 
-def _encode(state: FeedState, *, with_rhythm: bool) -> list[str]:
+def _encode(state: FeedState, before: FeedState | None) -> list[str]:
     flat = []
     for name, read in _FIELDS:
-        if name == "rhythm" and not with_rhythm:
-            continue
         value = getattr(state, name)
+        if before is not None and value == getattr(before, name):
+            continue
         if read is None:
             text = json.dumps(value, separators=(",", ":"))
         elif isinstance(value, bool):
