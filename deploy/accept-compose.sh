@@ -65,7 +65,7 @@ if [ ! -e .env ]; then cp .env.example .env; made_env=1; fi
 # --- 1
 say "1. up"
 $compose up -d --build >/dev/null 2>&1 || { $compose up -d --build; fail "up"; }
-await 240 "every container is healthy" all_healthy
+await 300 "every container is healthy" all_healthy
 
 # --- 2
 say "2. what the containers are"
