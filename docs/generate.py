@@ -60,8 +60,7 @@ A `.env` file is read by `docker compose`, not by Wirewatch itself; elsewhere lo
 
 **Mistakes.** A bad feed, topic, channel or branch of the routes is left out and named, and all
 others work. With a mistake in the service's own settings it does not start. A running service
-takes over changes by itself within seconds; a file with a mistake is refused, and the old
-configuration stays in force.
+takes over changes by itself within seconds; what has a mistake stays as it was.
 """
 
 SECTIONS: list[tuple[str, str, list[type[BaseModel]]]] = [

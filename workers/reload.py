@@ -1,7 +1,7 @@
-"""Live configuration: a change on disk is read, judged, and taken over whole, or refused by name.
+"""Live configuration: a change on disk is read, judged, and taken over, or refused by name.
 
 Every process watches the files itself, so all of them follow the same change; SIGHUP makes a
-process look at once. A file that is broken never replaces one that works.
+process look at once. What is broken never replaces what works (`monitor.config.reload`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 from redis.exceptions import RedisError
 
 from monitor import logs, metrics
-from monitor.config.load import read_config
+from monitor.config.reload import read_beside
 from monitor.config.watch import Fingerprint, fingerprint
 from monitor.errors import Problem
 from monitor.logs import get_logger
@@ -58,22 +58,19 @@ class ConfigWatch:
                 await self._take_over()
 
     async def _take_over(self) -> None:
-        config, problems = await asyncio.to_thread(read_config, self._folder)
+        config, problems = await asyncio.to_thread(read_beside, self._folder, self._runtime.config)
         errors = [problem for problem in problems if problem.severity == "error"]
-        if config is None or errors:
-            for problem in problems:
-                log.error(
-                    "config_refused", at=f"{problem.file}:{problem.line}", problem=problem.message
-                )
-            metrics.RELOADS.labels(outcome="refused").inc()
-            await self.publish(problems)
-            return
-        logs.register_settings(config)
-        if config.ops != self._runtime.config.ops:
-            logs.configure(config.ops.log_format, config.ops.log_level)
-        await self._runtime.reload(config)
-        metrics.RELOADS.labels(outcome="accepted").inc()
-        log.info("config_reloaded", feeds=len(config.feeds), topics=len(config.topics))
+        for problem in errors:
+            log.error(
+                "config_refused", at=f"{problem.file}:{problem.line}", problem=problem.message
+            )
+        metrics.RELOADS.labels(outcome="refused" if errors else "accepted").inc()
+        if not errors or config != self._runtime.config:
+            logs.register_settings(config)
+            if config.ops != self._runtime.config.ops:
+                logs.configure(config.ops.log_format, config.ops.log_level)
+            await self._runtime.reload(config)
+            log.info("config_reloaded", feeds=len(config.feeds), topics=len(config.topics))
         await self.publish(problems)
 
     async def publish(self, problems: Sequence[Problem]) -> None:
