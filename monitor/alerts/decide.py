@@ -16,7 +16,9 @@ A pure function of (topic, story, match, assignment, what was told, now). In ord
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass, replace
+from typing import Any
 
 from monitor.alerts.told import Told
 from monitor.config.schema import Topic
@@ -88,7 +90,7 @@ def decide(
         if topic.alert.min_sources <= max(1, len(assignment.sources)):
             return tell(AlertReason.FIRST, fresh)
         alert = _alert(topic, item, match, assignment, AlertReason.FIRST, now)
-        waiting = replace(fresh, held=alert.to_dict(), sources=assignment.sources)
+        waiting = replace(fresh, held=_as_stored(alert), sources=assignment.sources)
         return hold(
             SuppressionReason.AWAITING_SOURCES, _waits(topic, assignment, waiting, now), waiting
         )
@@ -190,6 +192,12 @@ def _alert(
         updates=topic.alert.updates,
         topic_tags=topic.labels,
     )
+
+
+def _as_stored(alert: Alert) -> dict[str, Any]:
+    """Return an alert's dict as JSON gives it back (lists for tuples), so that states compare."""
+    stored: dict[str, Any] = json.loads(json.dumps(alert.to_dict()))
+    return stored
 
 
 def _waits(topic: Topic, assignment: Assignment, told: Told, now: float) -> str:

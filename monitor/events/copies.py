@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from itertools import pairwise
 from urllib.parse import urlsplit
 
 from monitor.events.features import Member
@@ -15,6 +16,7 @@ from monitor.events.text import NAME, NUMBER, STATUS, TITLE
 
 _LEAST_TERMS = 4  # a headline of fewer content words is too common to be recognised by
 _ALIKE = 0.8  # share of headline terms in common
+_IN_ORDER = 0.6  # share of neighbouring words in common, between different owners
 _SAME_TEXT = 0.6  # share of shingles in common
 _OTHER_TEXT = 0.1
 _INDEXED = 3  # of a sketch's hashes, so many are looked up by
@@ -102,34 +104,51 @@ def overlap(one: tuple[int, ...], two: tuple[int, ...]) -> float | None:
 def numbers_differ(one: Member, two: Member) -> bool:
     """Whether each headline has a number the other story lacks, or only one has any."""
     mine, theirs = _headline(one, NUMBER), _headline(two, NUMBER)
-    mine -= {int(term) for term in two.terms}
-    theirs -= {int(term) for term in one.terms}
+    mine -= set(two.terms.tolist())
+    theirs -= set(one.terms.tolist())
     return bool(mine or theirs)
 
 
 def names_differ(one: Member, two: Member) -> bool:
     """Whether each headline has a name that the other story lacks altogether."""
     mine, theirs = _headline(one, NAME), _headline(two, NAME)
-    mine -= {int(term) for term in two.terms}
-    theirs -= {int(term) for term in one.terms}
+    mine -= set(two.terms.tolist())
+    theirs -= set(one.terms.tolist())
     return bool(mine and theirs)
 
 
 def same_wording(one: Member, two: Member) -> bool:
-    """Whether two headlines use nearly the same words, none of the others a name or a status."""
+    """Whether two headlines use nearly the same words, none of the others a name or a status.
+
+    Two owners may well choose the same words; theirs must stand in the same order, too.
+    """
     mine, theirs = _headline(one, TITLE), _headline(two, TITLE)
     shared = len(mine & theirs)
     if shared < _LEAST_TERMS or shared < _ALIKE * len(mine | theirs):
         return False
+    if one.owner != two.owner:
+        pairs, others = _neighbours(one), _neighbours(two)
+        if len(pairs & others) < _IN_ORDER * len(pairs | others):
+            return False
     telling = _headline(one, NAME) | _headline(two, NAME)
     telling |= _headline(one, STATUS) | _headline(two, STATUS)
     return not (mine ^ theirs) & telling
 
 
+def _neighbours(member: Member) -> set[tuple[int, int]]:
+    """Return the pairs of words next to each other in a headline."""
+    words = [
+        term
+        for term, has in zip(member.terms.tolist(), member.flags.tolist(), strict=True)
+        if has & TITLE
+    ]
+    return set(pairwise(words))
+
+
 def _headline(member: Member, flag: int) -> set[int]:
     wanted = TITLE | flag
     return {
-        int(term)
-        for term, has in zip(member.terms, member.flags, strict=True)
+        term
+        for term, has in zip(member.terms.tolist(), member.flags.tolist(), strict=True)
         if has & wanted == wanted
     }

@@ -21,7 +21,7 @@ JOIN = 0.25  # mean link from which stories are one event
 LIFE = 4.0  # an event takes stories for at most so many windows
 _NEARBY = 0.10  # mean link from which an event is regrouped with a story
 _EVENTS = 8  # events regrouped with a story, at most
-_SETTLED = 24  # an event of more stories is moved as a whole
+_SETTLED = 24  # an event of more stories, or of older ones, is moved as a whole
 
 
 @dataclass(slots=True)
@@ -102,13 +102,11 @@ class Groups:
         for other, value in self.links[member.id].items():
             event = self.members[other].event
             totals[event] = totals.get(event, 0.0) + value
-        # A story has a limited number of links, so beyond `_SETTLED` stories those have to do.
-        means = {
-            event: total / min(len(self.events[event].members), _SETTLED)
-            for event, total in totals.items()
-        }
+        weights = {event: self._weight(event, member.time) for event in totals}
+        means = {event: total / weights[event] for event, total in totals.items()}
         if bound_to:
             means[self.members[bound_to].event] = 1.0
+            weights.setdefault(self.members[bound_to].event, 1)
         nearby = sorted(
             (event for event, mean in means.items() if mean >= _NEARBY),
             key=lambda event: (-means[event], event),
@@ -116,27 +114,40 @@ class Groups:
         if not nearby:
             self.gather(self._name(member.id), [member.id])
             return
-        if len(nearby) == 1 and len(self.events[nearby[0]].members) > _SETTLED:
+        whole = {event for event in nearby if weights[event] != len(self.events[event].members)}
+        if len(nearby) == 1 and whole:
             if means[nearby[0]] >= JOIN:
                 self._join(member, self.events[nearby[0]])
             else:
                 self.gather(self._name(member.id), [member.id])
             return
-        blocks = [[member.id]]
+        blocks, sizes = {member.order: [member.id]}, {member.order: 1}
         for event in nearby:
             names = self.events[event].members
-            blocks += [names] if len(names) > _SETTLED else [[name] for name in names]
-        blocks.sort(key=lambda names: self.members[names[0]].order)
-        sums = self._sums(blocks)
+            for block in [names] if event in whole else [[name] for name in names]:
+                first = self.members[block[0]].order
+                blocks[first], sizes[first] = block, weights[event] if event in whole else 1
+        ordered = [blocks[first] for first in sorted(blocks)]
+        sums = self._sums(ordered)
         if bound_to:
-            place = {name: at for at, names in enumerate(blocks) for name in names}
+            place = {name: at for at, names in enumerate(ordered) for name in names}
             one, two = place[member.id], place[bound_to]
             sums[one, two] = sums[two, one] = 1e6  # whatever the mean says
-        sizes = np.array([float(min(len(names), _SETTLED)) for names in blocks])
+        labels = average_link(sums, JOIN, np.array([float(sizes[at]) for at in sorted(sizes)]))
         groups: dict[int, list[str]] = {}
-        for names, label in zip(blocks, average_link(sums, JOIN, sizes), strict=True):
+        for names, label in zip(ordered, labels, strict=True):
             groups.setdefault(label, []).extend(names)
         self._settle(nearby, list(groups.values()))
+
+    def _weight(self, event: str, time: float) -> int:
+        """Return by how many stories a sum of links to an event is divided.
+
+        Stories out of the window's reach cannot be linked to; and as a story has a limited number
+        of links, those have to do for an event of more than `_SETTLED` stories.
+        """
+        names = self.events[event].members
+        near = sum(abs(self.members[name].time - time) <= self._window for name in names)
+        return max(1, min(near, _SETTLED))
 
     def _join(self, member: Member, event: Event) -> None:
         event.members.append(member.id)

@@ -38,12 +38,13 @@ def is_fitted(model: str) -> bool:
 
 
 def project(vector: Vector, model: str) -> Vector:
-    """Return the unit vector by which a story is compared; zeros stay zeros."""
+    """Return the unit vector by which a story is compared, as exact as it is stored (float16)."""
     if is_fitted(model):
         _, mean, projection = _fitted()
         vector = np.asarray((vector - mean) @ projection, dtype=np.float32)
     length = float(np.linalg.norm(vector))
-    return np.asarray(vector / length if length else vector, dtype=np.float32)
+    unit = vector / length if length else vector
+    return np.asarray(unit.astype(np.float16), dtype=np.float32)
 
 
 def level(cosines: npt.NDArray[np.float32], model: str) -> npt.NDArray[np.float32]:

@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+import pytest
+from eventtools import axis, index, story
+
+from monitor.events.text import sketch, strip_outlet
+
+WIRE = (
+    "Rescue teams reached the last of the villages cut off by the landslide on Sunday, bringing "
+    "food and blankets to four hundred people who had spent three nights in a school gymnasium, "
+    "the district governor said, while engineers began clearing the mountain road."
+)
+
+
+def test_same_headline_from_another_outlet_is_a_copy_linked_to_the_first() -> None:
+    """A headline re-issued with an outlet's name appended is held to be the same story."""
+    held = index()
+    first, second = held.assign(
+        [
+            story("a", "Ferry runs aground off Northport in thick fog", 0, axis(1), source="Post"),
+            story(
+                "b", "Ferry runs aground off Northport in thick fog - The Daily News", 1, axis(1),
+                source="The Daily News",
+            ),
+        ]
+    )  # fmt: skip
+    assert (first.copy_of, second.copy_of, second.copy_kind) == ("", "a", "title")
+    assert second.event == first.event
+    assert "Ferry runs aground" in second.why
+
+
+def test_wire_text_under_another_headline_is_a_copy() -> None:
+    """Ten mastheads may retitle one wire text; its words give it away."""
+    held = index()
+    a, b = held.assign(
+        [
+            story("a", "Aid reaches villages after landslide", 0, axis(1), summary=WIRE),
+            story("b", "Cut off for three nights, at last a truck", 2, axis(1, 0.5), summary=WIRE),
+        ]
+    )
+    assert (b.copy_of, b.copy_kind) == ("a", "text")
+    assert a.event == b.event
+
+
+def test_retitled_article_at_the_same_address_is_a_copy() -> None:
+    """The same page under a new headline is not told again."""
+    held = index()
+    url = "https://example.org/news/harbour-fire-2291"
+    _, b = held.assign(
+        [
+            story("a", "Fire breaks out in harbour warehouse", 0, axis(1), url=url),
+            story("b", "Harbour warehouse in flames, crews on site", 1, axis(1), url=url),
+        ]
+    )
+    assert (b.copy_of, b.copy_kind) == ("a", "url")
+
+
+def test_a_number_that_differs_makes_it_a_development_not_a_copy() -> None:
+    """A toll that rises must reach the desk, at the same address or another."""
+    held = index()
+    url = "https://example.org/news/quake-eastern-valley"
+    _, same_page, elsewhere = held.assign(
+        [
+            story("a", "Earthquake in the eastern valley kills 12", 0, axis(1), url=url),
+            story("b", "Earthquake in the eastern valley kills 40", 1, axis(1), url=url),
+            story("c", "Earthquake in the eastern valley kills 240", 2, axis(1)),
+        ]
+    )
+    assert same_page.copy_of == elsewhere.copy_of == ""
+    assert same_page.event == elsewhere.event
+    assert (elsewhere.novelty_kind, elsewhere.novelty) == (
+        "number",
+        "Earthquake in the eastern valley kills 240",
+    )
+
+
+def test_a_place_that_differs_is_no_copy() -> None:
+    """The next town's fire is another fire, however alike the words."""
+    held = index()
+    _, b = held.assign(
+        [
+            story("a", "Two firefighters hurt as warehouse burns in Lowick", 0, axis(1)),
+            story("b", "Two firefighters hurt as warehouse burns in Marden", 1, axis(1)),
+        ]
+    )
+    assert b.copy_of == ""
+
+
+def test_a_page_used_for_something_else_is_no_copy() -> None:
+    """An address that is filled anew each day does not swallow what it shows next."""
+    held = index()
+    url = "https://example.org/todays-briefing-page"
+    _, b = held.assign(
+        [
+            story("a", "Parliament passes the budget after long night", 0, axis(1), url=url),
+            story("b", "Storm closes the ring road and three schools", 20, axis(9), url=url),
+        ]
+    )
+    assert b.copy_of == ""
+
+
+def test_an_edited_story_is_a_revision_unless_its_figures_changed() -> None:
+    """`revises` alone makes a copy; new figures make a development of the same event."""
+    held = index()
+    a, b, c = held.assign(
+        [
+            story("a", "Bus overturns on the coast road, 3 hurt", 0, axis(1)),
+            story("b", "Bus overturns on coastal road, 3 hurt", 1, axis(1), revises="a"),
+            story("c", "Bus overturns on the coast road, 9 hurt", 2, axis(7), revises="b"),
+        ]
+    )
+    assert (b.copy_of, b.copy_kind) == ("a", "revision")
+    assert c.copy_of == ""
+    assert a.event == b.event == c.event
+
+
+def test_a_corrected_version_says_so() -> None:
+    """A correction is a copy of what it corrects, yet marked, and its line is given."""
+    held = index()
+    _, b = held.assign(
+        [
+            story("a", "Minister to leave office in March, party says", 0, axis(1)),
+            story("b", "Correction: Minister to leave office in March, party says", 3, axis(1)),
+        ]
+    )
+    assert b.correction
+    assert b.novelty_kind == "correction"
+    assert b.novelty.startswith("Correction:")
+
+
+def test_copies_are_no_further_source_and_owners_count_once() -> None:
+    """Independent sources are owners of originals: a copy and a sister outlet add nothing."""
+    held = index()
+    titles = [
+        ("a", "Dam above Eastwick gives way after rain", "BBC News"),
+        ("b", "Dam above Eastwick gives way after rain", "The Example Post"),
+        ("c", "Flood in Eastwick as dam above town gives way", "BBC Sport"),
+        ("d", "Eastwick flooded: dam gives way above the town", "The Other Paper"),
+    ]
+    items = [story(i, t, n / 10, axis(1), source=s) for n, (i, t, s) in enumerate(titles)]
+    *_, last = held.assign(items)
+    assert last.sources == ("BBC", "The Other Paper")
+
+
+@pytest.mark.parametrize(
+    ("title", "source", "left"),
+    [
+        ("Dam fails at night - The Example Times", "The Example Times", "Dam fails at night"),
+        ("Dam fails at night | Example News | Latest", "Latest", "Dam fails at night"),
+        ("Dam fails at night - 12 dead", "Example", "Dam fails at night - 12 dead"),
+        ("Live updates: Dam fails at night", "", "Dam fails at night"),
+        ("", "Example", ""),
+    ],
+)
+def test_only_an_outlets_name_is_cut_from_a_headline(title: str, source: str, left: str) -> None:
+    """Tails that say something stay; tails that only name the outlet go."""
+    assert strip_outlet(title, source) == left
+
+
+def test_short_texts_have_no_sketch() -> None:
+    """Under a dozen words nothing can be recognised by its wording."""
+    assert sketch("Too short to tell") == ()
+    assert len(sketch(WIRE)) == 16

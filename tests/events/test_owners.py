@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from eventtools import owners
+
+from monitor.errors import ConfigError
+from monitor.events import Owners
+from monitor.model import Story
+
+
+@pytest.mark.parametrize(
+    ("fields", "owner"),
+    [
+        ({"source": "BBC Sport"}, "BBC"),
+        ({"source": "the guardian"}, "Guardian Media Group"),
+        ({"url": "https://www.bbc.co.uk/news/1"}, "BBC"),
+        ({"source": "Smallville Gazette"}, "Smallville Gazette"),
+        ({"url": "https://news.smallville.co.uk/a"}, "smallville.co.uk"),
+        ({"source": "Smallville Gazette", "owner": "Lane Family"}, "Lane Family"),
+        ({"source": "Gazette", "summary": "KYIV (AP) — The mayor said"}, "Associated Press"),
+        ({"source": "Smallville Gazette", "author": "Reuters"}, "Reuters"),
+        ({"feed_id": "feed-7"}, "feed-7"),
+    ],
+)  # fmt: skip
+def test_who_answers_for_a_story(fields: dict[str, str], owner: str) -> None:
+    """Outlet, address, the feed's own word or a wire's credit say who a story counts for."""
+    assert owners().of(Story(id="a", title="t", **fields)) == owner  # type: ignore[arg-type]
+
+
+def test_a_users_table_adds_to_the_shipped_one(tmp_path: Path) -> None:
+    """`events.owners_file` names further outlets; the shipped ones stay."""
+    mine = tmp_path / "owners.yaml"
+    mine.write_text("Lane Family: [Smallville Gazette, smallville.example]\n", encoding="utf-8")
+    table = Owners.load(str(mine))
+    assert table.of(Story(id="a", title="t", source="Smallville Gazette")) == "Lane Family"
+    assert table.of(Story(id="a", title="t", source="BBC News")) == "BBC"
+
+
+@pytest.mark.parametrize("text", ["- a list", "Lane: [1, 2]", "Lane: {a: b}", "a: [b"])
+def test_a_wrong_table_is_explained(tmp_path: Path, text: str) -> None:
+    """A mistake names file and remedy instead of a traceback."""
+    wrong = tmp_path / "owners.yaml"
+    wrong.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"owners\.yaml"):
+        Owners.load(str(wrong))
+
+
+def test_a_missing_table_is_explained(tmp_path: Path) -> None:
+    """The message names the setting to correct."""
+    with pytest.raises(ConfigError, match="owners_file"):
+        Owners.load(str(tmp_path / "none.yaml"))
