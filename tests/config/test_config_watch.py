@@ -30,7 +30,7 @@ async def test_a_process_follows_good_changes_and_names_bad_ones(
     topics = tmp_path / "topics.yaml"
     topics.write_text("- Floods\n")
     config = load_config(tmp_path, {})
-    config = config.model_copy(update={"store": StoreSettings(prefix=keys("x")[1:].split("}")[0])})
+    config = config.model_copy(update={"store": StoreSettings(prefix=keys.prefix)})
     runtime = Runtime(config, store, valkey_url, clock)
     told: list[Config] = []
 
