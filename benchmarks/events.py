@@ -73,11 +73,10 @@ def read_dev(folder: Path) -> list[tuple[str, list[Story], list[str]]]:
     return [(name, *pair) for name, pair in found.items()]
 
 
-def read_uci(folder: Path, limit: int) -> list[tuple[str, list[Story], list[str]]]:
+def read_uci(folder: Path) -> list[tuple[str, list[Story], list[str]]]:
     """Return uci_news_stories.tsv.gz in order of time, as one stretch."""
     lines = rows(folder / "uci_news_stories.tsv.gz")
     lines.sort(key=lambda row: (int(row["timestamp_ms"]), int(row["id"])))
-    lines = lines[:limit] if limit else lines
     stories = [
         Story(
             id=f"u{int(row['id']):07}",
@@ -162,7 +161,7 @@ def ours(items: list[EmbeddedStory], owners: Owners) -> list[str]:
 # --- plain methods ---------------------------------------------------------------------------
 
 
-def term_vectors(items: list[EmbeddedStory], width: int = 4096) -> np.ndarray:
+def term_vectors(items: list[EmbeddedStory], width: int = 2048) -> np.ndarray:
     """Return TF-IDF vectors (idf of this very set, in hindsight), hashed to `width`."""
     words = [{word.stem for word in tokens(strip_outlet(i.story.title))} for i in items]
     counts = Counter(word for found in words for word in found)
@@ -271,7 +270,7 @@ def baselines(sets: list[Labelled]) -> dict[str, list[tuple[float, ...]]]:
                 note(name, threshold, part, chained(*near, threshold))
         near = overlap_nearest(part.items)
         note("word overlap ≥ 0.6", 0.6, part, chained(*near, 0.6))
-        few = grid if len(part.items) < 2000 else (0.25, 0.3, 0.35, 0.4, 0.45, 0.5)
+        few = grid if len(part.items) < 2000 else (0.2, 0.3, 0.4)
         for threshold in few:
             labels = average(part.items, [vectors, counted], threshold)
             note("both mixed, average link", threshold, part, labels)
@@ -483,10 +482,15 @@ def main() -> None:
         parser.error("name the folder of labelled news with --data, or use --scale")
     owners = Owners.load()
     kinds = {"dev": lambda: read_dev(options.data)}
-    kinds["uci"] = lambda: read_uci(options.data, options.limit)
+    kinds["uci"] = lambda: read_uci(options.data)
     for kind, read in kinds.items():
         if options.only in (None, kind):
             sets = [Labelled(n, embed(s, options.cache), gold) for n, s, gold in read()]
+            if options.limit and kind == "uci":
+                sets = [
+                    Labelled(s.name, s.items[: options.limit], s.gold[: options.limit])
+                    for s in sets
+                ]
             begun = time.perf_counter()
             found = [ours(part.items, owners) for part in sets]
             count = sum(len(part.items) for part in sets)

@@ -15,6 +15,11 @@ _LISTICLE = re.compile(
     r"\b(?:things|takeaways|ways|reasons|charts|photos|questions|key|tips|facts|points|lessons)\b",
     re.IGNORECASE,
 )
+_HARM = re.compile(
+    r"\b(?:dead|die[sd]?|kill\w*|hurt|injur\w*|wound\w*|missing|arrest\w*|detain\w*|hostage\w*|"
+    r"shot|rescued|trapped)\b",
+    re.IGNORECASE,
+)
 _YEAR = re.compile(r"(?:19|20)\d\d$")
 
 
@@ -52,8 +57,7 @@ def find(
     words = [tokens(line) for line in lines]
     for line, found in zip(lines, words, strict=True):
         for word in found:
-            new = word.number and bucket(word.stem) not in known_terms
-            if new and not _YEAR.match(word.stem) and not _LISTICLE.search(line):
+            if word.number and bucket(word.stem) not in known_terms and _tells(word.stem, line):
                 return Novelty("number", word.surface, _cut(line))
     for word in words[0]:
         status = STATUSES.get(word.stem)
@@ -65,6 +69,20 @@ def find(
             if word.capital and key not in known_terms and rarity(key) > 6.0:
                 return Novelty("name", word.surface, _cut(headline))
     return None
+
+
+def _tells(number: str, line: str) -> bool:
+    """Whether a new figure is news: no year, no list of five things, no small count of anything.
+
+    Two or three of something count only where people came to harm.
+    """
+    if _YEAR.match(number) or _LISTICLE.search(line):
+        return False
+    try:
+        size = float(number)
+    except ValueError:  # a version or a date, "1.2.3"
+        return False
+    return size > 3 or bool(_HARM.search(line))
 
 
 def _corrects(line: str) -> bool:
