@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import tracemalloc
 import zlib
 
 import pytest
@@ -244,3 +245,22 @@ async def test_an_error_page_is_cut_not_refused(publisher: Publisher, fetcher: F
     answer = await fetcher.fetch(publisher.url())
     assert answer.status == 429
     assert len(answer.body) <= 65_536
+
+
+@pytest.mark.parametrize("attack", ["bomb", "flood", "headers"])
+async def test_no_answer_costs_more_than_its_cap(
+    publisher: Publisher, fetcher: Fetcher, attack: str
+) -> None:
+    """Whatever a server sends, a fetch takes less than 64 MB, the sending server included."""
+    if attack == "bomb":
+        publisher.serve("/feed", bomb(200_000_000), Content_Encoding="gzip")
+    elif attack == "flood":
+        publisher.pages["/feed"] = b"HTTP/1.1 200 OK\r\n\r\n" + bytes(12_000_000)
+    else:
+        publisher.pages["/feed"] = b"HTTP/1.1 200 OK\r\n" + b"X-Pad: 0123456789\r\n" * 500_000
+    tracemalloc.start()
+    try:
+        await reason_of(fetcher, publisher.url())
+        assert tracemalloc.get_traced_memory()[1] < 64_000_000
+    finally:
+        tracemalloc.stop()

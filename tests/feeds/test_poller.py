@@ -131,10 +131,12 @@ async def test_one_bad_feed_stops_no_other(
         + "</author></item></channel></rss>",
     )
     publisher.serve("/wall", "<html><title>Just a moment...</title></html>")
+    publisher.serve("/challenge", "", status="403 Forbidden", cf_mitigated="challenge")
+    publisher.serve("/slow-down", "", status="429 Too Many", Retry_After="3600")
     publisher.serve("/gone", "", status="410 Gone")
     publisher.serve("/good", rss(("1", "Ferry sinks", RECENT)))
     quick = settings.model_copy(update={"timeout": 1.0, "parse_timeout": 0.5})
-    names = ("hang", "author", "wall", "gone", "good", "absent")
+    names = ("hang", "author", "wall", "challenge", "slow-down", "gone", "good", "absent")
     feeds = [
         FeedSource(id=name, url=publisher.url(f"/{name}", f"127.0.0.{n + 1}"))
         for n, name in enumerate(names)
@@ -152,6 +154,8 @@ async def test_one_bad_feed_stops_no_other(
         "hang": "timeout",
         "author": "parse_timeout",
         "wall": "bot_wall",
+        "challenge": "bot_wall",
+        "slow-down": "rate_limited",
         "gone": "gone",
         "good": "ok",
         "absent": "client_error",
