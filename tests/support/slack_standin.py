@@ -201,6 +201,7 @@ class SlackStandin:
         method = request.match_info["method"]
         args = await _arguments(request)
         self.calls.append((method, args))
+        self._changed.set()
         fault = self._next_fault(method)
         if fault is not None and not fault.after:
             return await self._go_wrong(request, fault)
