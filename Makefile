@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo check test lint format docs clean dist-clean
+.PHONY: help run demo check test chaos lint format docs clean dist-clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1|/' \
@@ -27,6 +27,9 @@ check: $(VENV)/.installed ## check the configuration and say what is wrong, and 
 
 test: $(VENV)/.installed-dev ## run the tests
 	@$(BIN)/python -m pytest
+
+chaos: $(VENV)/.installed-dev ## kill everything, again and again, and count (about ten minutes)
+	@$(BIN)/python -m tests.chaos.harness
 
 lint: $(VENV)/.installed-dev ## check style and types
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
