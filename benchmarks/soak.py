@@ -36,18 +36,19 @@ from monitor.store.embedded import EmbeddedStore
 from monitor.store.keys import Keys
 
 STAGES = ("poller", "embedder", "triage", "notifier")
-ACTORS = ["council", "ministry", "court", "union", "port authority", "university", "hospital",
-          "bank", "railway", "museum", "parliament", "regulator", "airline", "farmers"]  # fmt: skip
-DEEDS = ["approves a budget", "opens an inquiry", "delays a vote", "hires engineers",
-         "signs a trade deal", "raises its forecast", "bans single-use cups", "wins an appeal",
-         "publishes a survey", "closes a bridge", "restores a mural", "plants trees",
-         "cancels flights", "tests a ferry", "reports a record harvest"]  # fmt: skip
 STRIKES = ["Drones hit a power plant near {}", "Missiles damage the substation at {}",
            "Air raid leaves {} without electricity", "Refinery at {} on fire again"]  # fmt: skip
 SAID = ["{} officials said", "Residents of {} told reporters", "In {}, witnesses said",
         "The mayor of {} announced", "A spokesman in {} confirmed"]  # fmt: skip
 _SYLLABLES = ["ka", "ro", "vel", "min", "sa", "tor", "lin", "du", "pe", "gra", "os", "hel", "ni",
               "ba", "fra", "zu", "mor", "ti", "lan", "qua", "bre", "wes", "yo", "dal"]  # fmt: skip
+
+
+def vocabulary() -> list[str]:
+    """Return a few thousand words that stand in headlines, so that happenings differ."""
+    path = Path(__file__).parents[1] / "monitor" / "events" / "frequencies.txt"
+    rows = [line.split() for line in path.read_text("utf-8").splitlines()[2:]]
+    return [row[0] for row in rows if len(row) == 2 and len(row[0]) > 4]
 
 
 class World:
@@ -59,6 +60,7 @@ class World:
         self.items: list[list[str]] = [[] for _ in range(feeds)]
         self.published = 0
         self.happenings: list[str] = []
+        self.words = vocabulary()
         self.alerts: Counter[str] = Counter()
         self.delays: list[float] = []
 
@@ -75,7 +77,7 @@ class World:
         pick, place = self.random.choice, self._name()
         if self.random.random() < 1 / 40:
             return f"{pick(STRIKES).format(place)}, {self.random.randrange(50, 4000)} homes dark"
-        return f"{place} {pick(ACTORS)} of {self._name()} {pick(DEEDS)} with {self._name()}"
+        return f"{place}: " + " ".join(self.random.sample(self.words, 7))
 
     def _name(self) -> str:
         return "".join(self.random.choice(_SYLLABLES) for _ in range(3)).capitalize()
