@@ -14,7 +14,7 @@ from monitor.match.matcher import LINES, Scores, TopicMatcher, squash
 from monitor.match.profile import Array
 from monitor.model import EmbeddedStory, Passage, Story, Vector
 
-VAGUE = 0.05  # share of ordinary news from which a topic is called vague
+VAGUE = 0.045  # share of ordinary news from which a topic is called vague
 SAME_MEANING = 0.93  # cosine between two topics' phrases
 SAME_STORIES = 0.7  # Jaccard overlap of what two topics fire on, where both fire often enough
 OFTEN = 15

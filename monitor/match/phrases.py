@@ -35,9 +35,11 @@ def phrases(topic: Topic) -> tuple[Phrase, ...]:
     found = [Phrase(_clean(topic.name), "name")]
     description = _clean(topic.description)
     if description:
-        found.append(Phrase(description, "description"))
-        asides = [part for part in _SENTENCE.split(description) if _ASIDE.search(part)]
-        found += [Phrase(part, "aside") for part in asides]
+        sentences = _SENTENCE.split(description)
+        belongs = " ".join(part for part in sentences if not _ASIDE.search(part))
+        if belongs:
+            found.append(Phrase(belongs, "description"))
+        found += [Phrase(part, "aside") for part in sentences if _ASIDE.search(part)]
     found += [Phrase(_clean(text), "example") for text in topic.examples if text.strip()]
     found += [Phrase(_clean(text), "not") for text in topic.not_ if text.strip()]
     words = content_words(topic.name) or [_clean(topic.name)]

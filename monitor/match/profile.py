@@ -34,7 +34,7 @@ ORDINARY = 0.5  # share of the background's 99th percentile that is taken off
 ASIDE, ASIDE_FROM = 4.0, 0.3  # what a cosine to an aside takes off, and from where
 EXAMPLES = 4.0  # examples weigh as many phrases in the mean as they are, but no more than this
 
-CONTRAST = 16.0  # what being nearer to counter-examples than to examples takes off
+CONTRAST = 24.0  # what being nearer to counter-examples than to examples takes off
 CLOSEST = 2  # how many of the nearest examples and counter-examples count
 MORE = 1.5  # of ordinary news, a fitted topic may fire on so many times what it did before
 BLOCK = 64  # topics measured at once
