@@ -77,11 +77,19 @@ class ParserPool:
     async def _ask(self, body: bytes, url: str, content_type: str, kind: str) -> dict[str, Any]:
         child = await self._idle.get()
         try:
-            if child is None or not child.alive:
+            fresh = child is None or not child.alive
+            if child is None or fresh:
                 child = await self._start(child)
             try:
                 async with asyncio.timeout(self._settings.parse_timeout):
-                    reply = await child.ask(body, url, content_type, kind)
+                    try:
+                        reply = await child.ask(body, url, content_type, kind)
+                    except (EOFError, OSError):
+                        if fresh:
+                            raise
+                        # It may have been dead before this document came: once more, on a new one.
+                        child = await self._start(child)
+                        reply = await child.ask(body, url, content_type, kind)
                     if reply.get("reason") == FetchReason.PARSE_MEMORY:
                         raise ParseError(FetchReason.PARSE_MEMORY, str(reply["message"]))
             except TimeoutError:
