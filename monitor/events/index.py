@@ -33,6 +33,7 @@ _CANDIDATES = 64  # nearest stories looked at
 _WEAK = 0.08  # links below this are not kept
 _ALIKE = 0.7  # similarity from which a story is looked at as a possible original
 _SAME_PAGE = 0.3  # similarity below which an address was reused for something else
+_SHARED = tuple(at / 100 for at in range(101))  # links are kept to two digits, as shared objects
 _STATUS_OF = {bucket(word): status for word, status in STATUSES.items()}
 _KINDS = {
     "revision": "article, edited,",
@@ -153,7 +154,9 @@ class EventIndex:
         events: dict[str, list[str]] = {}
         for member, older in kept:
             self._rows.expect(member.model, len(member.vector))
-            self._remember(member, {name: p for name, p in older.items() if name in self._members})
+            known = ((self._members.get(name), value) for name, value in older.items())
+            links = {other.id: _SHARED[round(value * 100)] for other, value in known if other}
+            self._remember(member, links)
             events.setdefault(member.event, []).append(member.id)
             self._order = max(self._order, member.order + 1)
         for event, names in events.items():
@@ -168,7 +171,7 @@ class EventIndex:
             return self._file_copy(story, member, original, kind)
         links = self._link(member, rows, sims)
         if original:  # the same article, changed in what it says: same event, yet not a copy
-            links[original.id] = 1.0
+            links[original.id] = _SHARED[100]
         self._remember(member, links)
         self._groups.place(member, original.id if original else "")
         event = self._groups.events[member.event]
@@ -237,7 +240,7 @@ class EventIndex:
         )
         found = link.probabilities(table)
         return {
-            held.ids[rows[at]]: round(float(found[at]), 2)
+            held.ids[rows[at]]: _SHARED[round(float(found[at]) * 100)]
             for at in np.flatnonzero(found >= _WEAK)
             if self._groups.is_open(self._members[held.ids[rows[at]]].event, member.time)
         }

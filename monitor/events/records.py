@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import struct
+import sys
 
 import numpy as np
 
@@ -62,18 +63,18 @@ def unpack(record: bytes) -> tuple[Member, dict[str, float]]:
         id=story,
         title=title,
         url=url,
-        owner=owner,
+        owner=sys.intern(owner),
         time=time,
         vector=np.frombuffer(record, "<f2", width, at).astype(np.float32),
         terms=np.frombuffer(record, "<i4", terms, at + 2 * width).astype(np.int32),
         flags=np.frombuffer(record, np.uint8, terms, at + 2 * width + 4 * terms).copy(),
         sketch=tuple(sketch),
-        event=event,
+        event=sys.intern(event),
         copy_of=copy_of,
         copy_kind=copy_kind,
         quiet=bool(quiet),
         since=since,
         order=order,
-        model=model,
+        model=sys.intern(model),
     )
     return member, links
