@@ -78,7 +78,7 @@ class SlackBot:
             reply = await self._client().chat_postMessage(**call)
         except SlackApiError as error:
             return self._refusal(error)
-        except (aiohttp.ClientConnectorError, aiohttp.ClientConnectionResetError) as error:
+        except aiohttp.ClientConnectorError as error:  # no connection: surely not sent
             return Outcome("retry", DeliveryReason.UNREACHABLE, _words(error), whole_channel=True)
         except (aiohttp.ClientError, TimeoutError, SlackClientError, OSError) as error:
             return Outcome("unknown", DeliveryReason.TIMEOUT, _words(error))

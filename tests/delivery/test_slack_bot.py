@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import aiohttp
 import pytest
+from slack_sdk.web.async_client import AsyncWebClient
 
 from monitor.reasons import AlertReason, DeliveryReason
 from tests.support.alerts import FIRST, UPDATE, alert, config, note
@@ -210,3 +212,24 @@ async def test_a_flood_becomes_one_ranked_digest(desk: Any, slack: SlackStandin)
     await world.run(60)
     assert slack.posts()[-1]["thread_ts"] == digests[0]["ts"], "updates go under the digest"
     assert await world.outbox.receipt("n00@world") is not None
+
+
+async def test_a_connection_reset_while_writing_is_an_unknown_outcome(
+    desk: Any, slack: SlackStandin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reset can be noticed after Slack has read it all: the history is asked, none told twice."""
+    world = await desk("world", slack_config(slack))
+    real, resets = AsyncWebClient.chat_postMessage, [True]
+
+    async def post(self: AsyncWebClient, **call: Any) -> Any:
+        reply = await real(self, **call)
+        if resets:
+            resets.pop()
+            raise aiohttp.ClientConnectionResetError("Cannot write to closing transport")
+        return reply
+
+    monkeypatch.setattr(AsyncWebClient, "chat_postMessage", post)
+    await world.put(note(FIRST, "world"))
+    await world.run(60)
+    assert slack.told() == ["a-first"]
+    assert await world.count(DeliveryReason.ALREADY_SENT) == 1
