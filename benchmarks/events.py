@@ -16,7 +16,6 @@ import csv
 import gzip
 import hashlib
 import itertools
-import resource
 import subprocess
 import sys
 import tempfile
@@ -32,7 +31,8 @@ import numpy as np
 
 from monitor.config.schema import EmbeddingSettings, EventSettings
 from monitor.embed.text import passages
-from monitor.events import EventIndex, Owners, link
+from monitor.events import EventIndex, Owners, link, records
+from monitor.events.features import reduce
 from monitor.events.text import bucket, strip_outlet, tokens
 from monitor.model import EmbeddedStory, Passage, Story
 
@@ -327,6 +327,7 @@ def synthetic(count: int, start: int = 0, seed: int = 1) -> list[EmbeddedStory]:
     while len(found) < count:
         size = 1 if made.random() < 0.8 else int(made.integers(2, 41))
         centre = made.standard_normal(384)
+        happening = len(found)
         actors = made.choice(names, 3, replace=False)
         deeds = made.choice(words, 6, p=weights)
         for _ in range(size):
@@ -337,7 +338,7 @@ def synthetic(count: int, start: int = 0, seed: int = 1) -> list[EmbeddedStory]:
             title = " ".join([*made.choice(actors, 2), *made.choice(deeds, 3), *own]).capitalize()
             when = 1_767_225_600.0 + at * (WINDOW / 300_000)
             story = Story(
-                id=f"{at:08x}", title=title, published=when, seen_at=when,
+                tags=(str(happening),), id=f"{at:08x}", title=title, published=when, seen_at=when,
                 source=f"Outlet {at % 900}", url=f"https://example.org/{at % 900}/story-{at:08x}",
             )  # fmt: skip
             passage = Passage(0, "title", title, title)
@@ -361,35 +362,35 @@ def scale_one(size: int, batch: int) -> dict[str, float]:
     """Measure one window size in this process."""
     owners = Owners.load()
     index = EventIndex(EventSettings(), owners)
-    fill = max(0, size - 4096)
-    base = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    begun, made = time.perf_counter(), 0
-    while made < fill:
-        part = synthetic(min(8192, fill - made), made, seed=made + 1)
-        for at in range(0, len(part), batch):
-            index.assign(part[at : at + batch])
-        made += len(part)
-        print(f"\r  {size:>7,}: {made:,} filled", end="", file=sys.stderr, flush=True)
-    filled = time.perf_counter() - begun
-    index.changed()
-    last = synthetic(4096, made, seed=9)
-    begun = time.perf_counter()
+    made = max(0, size - 2048)
+    stored = [record for part in range(0, made, 8192) for record in _filled(part, made, owners)]
+    begun = time.perf_counter(), time.process_time()
+    index.restore(stored)
+    rebuilt, rebuilt_cpu = time.perf_counter() - begun[0], time.process_time() - begun[1]
+    record = sum(map(len, stored)) / max(1, len(stored))
+    del stored
+    last = synthetic(2048, made, seed=9)
+    begun = time.perf_counter(), time.process_time()
     for at in range(0, len(last), batch):
         index.assign(last[at : at + batch])
-    rate = len(last) / (time.perf_counter() - begun)
-    memory = _resident()
-    records = [index.pack(story) for story in index.stories()]
-    stored = sum(map(len, records)) / len(records)
-    del index
-    begun = time.perf_counter()
-    again = EventIndex(EventSettings(), owners)
-    again.restore(records)
-    rebuilt = time.perf_counter() - begun
-    print(file=sys.stderr)
+    wall, cpu = time.perf_counter() - begun[0], time.process_time() - begun[1]
     return {
-        "size": size, "rate": rate, "memory": memory, "base": base, "rebuild": rebuilt,
-        "record": stored, "fill": filled,
+        "size": size, "rate": len(last) / wall, "cpu_rate": len(last) / cpu,
+        "memory": _resident(), "rebuild": rebuilt, "rebuild_cpu": rebuilt_cpu, "record": record,
     }  # fmt: skip
+
+
+def _filled(start: int, end: int, owners: Owners) -> list[bytes]:
+    """Return records of stories of a window that was filled before, each with its links."""
+    found, happenings = [], {}
+    for item in synthetic(min(8192, end - start), start, seed=start + 1):
+        member = reduce(item, owners)
+        happening = f"e{start}-{item.story.tags[0]}"
+        earlier = happenings.setdefault(happening, [])
+        member.event, member.order = happening, int(item.story.id, 16)
+        found.append(records.pack(member, member.vector, dict.fromkeys(earlier[-20:], 0.8)))
+        earlier.append(member.id)
+    return found
 
 
 def _resident() -> float:
@@ -400,7 +401,9 @@ def _resident() -> float:
 
 def scale(sizes: Sequence[int], batch: int, plot: Path | None) -> None:
     found = []
-    print("| stories in the window | stories/s | memory, MB | rebuilt in, s | bytes a record |")
+    print(
+        "| stories in the window | stories/s | per CPU second | memory, MB | rebuilt, s (CPU s) |"
+    )
     print("|---|---|---|---|---|")
     for size in sizes:
         command = [sys.executable, "-m", "benchmarks.events", f"--scale-one={size}"]
@@ -409,8 +412,8 @@ def scale(sizes: Sequence[int], batch: int, plot: Path | None) -> None:
         line = {key: float(value) for key, value in (p.split("=") for p in text.split())}
         found.append(line)
         print(
-            f"| {size:,} | {line['rate']:,.0f} | {line['memory']:,.0f} | {line['rebuild']:.1f} "
-            f"| {line['record']:,.0f} |",
+            f"| {size:,} | {line['rate']:,.0f} | {line['cpu_rate']:,.0f} | {line['memory']:,.0f} "
+            f"| {line['rebuild']:.1f} ({line['rebuild_cpu']:.1f}) |",
             flush=True,
         )
     if plot:
