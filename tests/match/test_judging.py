@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -117,7 +118,8 @@ def test_a_vague_topic_is_named(
     background: Background, vectors_of: Vectors, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A topic that fires on more of ordinary news than allowed is called vague, with the share."""
-    monkeypatch.setattr("monitor.match.judge.VAGUE", 0.001)
+    # The package exports the function under the module's own name.
+    monkeypatch.setattr(sys.modules["monitor.match.judge"], "VAGUE", 0.001)
     wide = Topic(id="c", name="White House politics", sensitivity="broad")
     assert "vague" in doubts(background, vectors_of, wide)["c"]
 
