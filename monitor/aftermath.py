@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from monitor import metrics
+from monitor import metrics, traces
 from monitor.clock import Clock
 from monitor.config.schema import Config
 from monitor.delivery.channel import Context, Outcome
@@ -118,6 +118,9 @@ class Aftermath:
         )
         self._failures, self._last_ok, self._status = 0, now, "ok"
         self._count(reason.value)
+        traces.record(
+            "deliver", notification.trace, context.now, now, channel=self.name, reason=reason.value
+        )
         for alert in (notification.alert, *notification.alerts):
             if alert is not None:
                 metrics.DELIVERED_AFTER.observe(max(0.0, now - alert.decided_at))

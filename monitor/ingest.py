@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from monitor import metrics
+from monitor import metrics, traces
 from monitor.clock import Clock
 from monitor.config.schema import FeedSource, PollingSettings
 from monitor.errors import FetchError
@@ -188,7 +188,8 @@ class Intake:
 
     async def look(self, source: FeedSource, state: FeedState) -> Outcome:
         """Fetch and parse one feed; never raises for anything the publisher does."""
-        trace = digest(source.id, str(state.version), str(self._clock.now()), size=6)
+        began = self._clock.now()
+        trace = digest(source.id, str(state.version), str(began), size=6)
         try:
             outcome = await self._look(source, state)
         except FetchError as error:
@@ -196,6 +197,8 @@ class Intake:
         except Exception as error:
             log.exception("poll_broke", feed=source.id, reason=FetchReason.INTERNAL)
             outcome = Outcome(FetchReason.INTERNAL, f"our own fault: {type(error).__name__}")
+        now = self._clock.now()
+        traces.record("fetch", trace, began, now, feed=source.id, reason=outcome.reason.value)
         return replace(outcome, trace=trace)
 
     async def _look(self, source: FeedSource, state: FeedState) -> Outcome:

@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable
 
-from monitor import metrics
+from monitor import metrics, traces
 from monitor.alerts.route import notifications_for
 from monitor.alerts.told import Told
 from monitor.analyse import Concluded, Outcome, ToldKey
@@ -44,6 +44,9 @@ class Settlement:
             commands += self._archive.story_commands(outcome.item, decision)
         for gone in concluded.absorbed:
             commands += self._archive.forget_event_commands(gone)
+        for outcome in concluded.outcomes:
+            for story_id, parted_from, _ in outcome.assignment.moved:
+                commands += self._archive.leave_commands(parted_from, story_id)
         for story_id in sorted(index.changed()):
             seen_at = index.time_of(story_id)
             record = index.pack(story_id)
@@ -79,6 +82,9 @@ def count(outcomes: Iterable[Outcome], now: float) -> None:
     for outcome in outcomes:
         story = outcome.item.story
         metrics.ANALYSED.inc()
+        fired = sum(match.fired for match in outcome.matches)
+        alerted = len(outcome.alerts)
+        traces.record("triage", story.trace, now, now, story=story.id, fired=fired, alerts=alerted)
         if outcome.assignment.copy_of:
             metrics.COPIES.labels(kind=outcome.assignment.copy_kind).inc()
         if outcome.assignment.new_event:

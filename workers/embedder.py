@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from redis.exceptions import RedisError
 
-from monitor import metrics
+from monitor import metrics, traces
 from monitor.codec import pack_embedded, unpack_story
 from monitor.embed import Embedder as TextEmbedder
 from monitor.embed import open_embedder
@@ -108,6 +108,9 @@ class Embedder:
             for item in embedded
         ]
         await apply(self._runtime.store, commands + self._queue.done_commands(items))
+        now = self._runtime.clock.now()
+        for story in stories:
+            traces.record("embed", story.trace, now - seconds, now, story=story.id)
 
     def _encode(self, stories: Sequence[Story]) -> list[EmbeddedStory]:
         assert self._model is not None

@@ -7,6 +7,7 @@ so on) starts some of them on a shared store. The code of the stages is the same
 from __future__ import annotations
 
 import asyncio
+import atexit
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -16,7 +17,7 @@ from pathlib import Path
 
 from redis.exceptions import RedisError
 
-from monitor import logs, metrics
+from monitor import logs, metrics, traces
 from monitor.config.load import load_tolerant
 from monitor.config.schema import Config
 from monitor.errors import ConfigError, ModelError, Problem, StoreError
@@ -74,6 +75,8 @@ async def serve(options: RunOptions) -> None:
     config, problems = read_configuration(options.config_dir)
     quiet = options.all_in_one and not options.verbose and sys.stderr.isatty()
     logs.configure(config.ops.log_format, "warning" if quiet else config.ops.log_level)
+    if traces.set_up("-".join(options.stages) if len(options.stages) == 1 else "all"):
+        atexit.register(traces.flush)
     if options.all_in_one:
         print(_greeting(config), flush=True)
     async with AsyncExitStack() as stack:
