@@ -19,7 +19,7 @@ LAYERS: list[tuple[str, set[str]]] = [
     ("words", {"monitor.reasons", "monitor.redact", "monitor.clock"}),
     (
         "helpers",
-        {"monitor.errors", "monitor.model", "monitor.logs", "monitor.metrics", "monitor.tracing",
+        {"monitor.errors", "monitor.model", "monitor.logs", "monitor.metrics", "monitor.traces",
          "monitor.identity", "monitor.text", "monitor.address", "monitor.transport",
          "monitor.codec", "monitor.web"},
     ),
