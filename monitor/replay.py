@@ -147,12 +147,14 @@ def replay(
     window: float,
     max_passages: int = 24,
     progress: Callable[[int], None] = lambda done: None,
+    final_events: dict[str, str] | None = None,
 ) -> Iterator[tuple[int, Outcome, list[Match]]]:
     """Yield (position in `lines`, outcome, every topic's match), in time order.
 
     Stories are read beside those of the file so far, as the live service reads them beside its own
     recent stories. `window` is how long, in seconds, an event stays open. A story whose id came
-    before is not analysed again and not yielded.
+    before is not analysed again and not yielded. `final_events` is filled with the event each
+    story is in after all merges and splits; an outcome has the event of its own moment.
     """
     told: dict[ToldKey, Told] = {}
     order = sorted(range(len(lines)), key=lambda at: (lines[at].story.seen_at, at))
@@ -172,6 +174,9 @@ def replay(
         for begin in range(0, len(chunk), BATCH):
             batch = embedded[begin : begin + BATCH]
             looked = analysis.look(batch)
+            if final_events is not None:
+                index = analysis.index
+                final_events.update({name: index.event_of(name) for name in index.changed()})
             concluded = analysis.conclude(looked, _about(told, looked.events), None)
             told.update(concluded.told)
             if (now := batch[-1].story.seen_at) - forgotten > _FORGET_EVERY:
@@ -207,7 +212,10 @@ def _about(told: dict[ToldKey, Told], events: set[str]) -> dict[ToldKey, Told]:
 
 
 def output(outcome: Outcome, matches: Sequence[Match]) -> dict[str, Any]:
-    """Return the line of the decisions file for one story; every topic is listed."""
+    """Return the line of the decisions file for one story; every topic is listed.
+
+    `event` and the alerts' events are those of the moment; see `settle_event`.
+    """
     record = decision_record(outcome, outcome.item.story.seen_at)
     verdicts = {held["topic"]: held["reason"] for held in record["suppressions"]}
     verdicts |= {alert["topic"]: alert["reason"] for alert in record["alerts"]}
@@ -217,3 +225,9 @@ def output(outcome: Outcome, matches: Sequence[Match]) -> dict[str, Any]:
         row["reason"] = verdicts.get(match.topic, row["reason"])
         listed.append(row)
     return {"id": outcome.item.story.id, **record, "matches": listed}
+
+
+def settle_event(row: dict[str, Any], event: str) -> dict[str, Any]:
+    """Return a line of the decisions file with the event its story ended up in."""
+    alerts = [{**alert, "event": event} for alert in row["alerts"]]
+    return {**row, "event": event, "alerts": alerts}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
 
 import numpy as np
@@ -19,8 +18,9 @@ from workers.runtime import Runtime
 log = get_logger(__name__)
 
 ASK_EVERY = 0.2
-SAMPLE = 2000  # recent stories that calibrate
+SAMPLE = 10_000  # recent stories that calibrate and are read beside new ones
 REFRESH_EVERY = 3600.0
+RECENT = 14 * 86400.0
 
 
 class TopicSet:
@@ -36,6 +36,7 @@ class TopicSet:
         self._archive = archive
         self._texts = TextVectors(runtime.store, runtime.keys)
         self._background: Background | None = None
+        self._previous: TopicMatcher | None = None
         self._refreshed_at = float("-inf")
 
     async def model(self) -> ModelInfo | None:
@@ -54,10 +55,15 @@ class TopicSet:
     async def matcher(self, topics: Sequence[Topic], model: ModelInfo) -> TopicMatcher | None:
         """Return topics made ready for `model`; None if the service stops before they are."""
         vectors = await self._vectors(texts(topics), model)
-        background = await self._calibration(model)
-        if vectors is None or background is None:
+        known = self._background
+        if known is None or known.model != model.fingerprint or self.due():
+            known = await self._calibration(model)
+        if vectors is None or known is None:
             return None
-        return TopicMatcher.build(topics, vectors, background)
+        previous = self._previous if known is self._background else None
+        self._background = known
+        self._previous = TopicMatcher.build(topics, vectors, known, previous)
+        return self._previous
 
     def due(self) -> bool:
         """Whether the calibration should be renewed from recent stories."""
@@ -81,11 +87,10 @@ class TopicSet:
             stacked = np.stack([vectors[text] for text in SENTENCES])
             base = Background.from_vectors(stacked, model.fingerprint, "sentences")
         now = self._runtime.clock.now()
-        recent = await self._archive.headline_vectors(now - 14 * 86400, now, model.fingerprint)
-        picked = random.Random(0).sample(recent, min(SAMPLE, len(recent)))
+        recent = await self._archive.headline_vectors(now - RECENT, now, model.fingerprint, SAMPLE)
         self._refreshed_at = now
-        if not picked:
+        if not recent:
             return base
-        background = base.refreshed(np.stack(picked))
-        log.info("calibrated", origin=background.origin, recent=len(picked))
+        background = base.refreshed(np.stack(recent))
+        log.info("calibrated", origin=background.origin, recent=len(recent))
         return background

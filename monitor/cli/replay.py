@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -45,7 +45,8 @@ def replay(stories: Path, config_dir: Path, out: Path | None, as_json: bool, qui
         fail(f"{stories}: there is no story in it", code=1)
     analysis, encoder = offline_analysis(config)
     tally = pipeline.Tally()
-    decisions: dict[int, str] = {}
+    decisions: dict[int, dict[str, Any]] = {}
+    final: dict[str, str] = {}
     by_id: dict[str, int] = {}
     columns = ("[progress.description]{task.description}", BarColumn(), MofNCompleteColumn())
     with Progress(
@@ -59,17 +60,20 @@ def replay(stories: Path, config_dir: Path, out: Path | None, as_json: bool, qui
             window=config.events.window,
             max_passages=config.embedding.max_passages,
             progress=lambda done: bar.advance(task, done),
+            final_events=final,
         )
         for at, outcome, matches in found:
             tally.add(outcome)
             by_id[outcome.item.story.id] = at
             if out is not None:
-                row = pipeline.output(outcome, matches)
-                decisions[at] = json.dumps(row, ensure_ascii=False)
+                decisions[at] = pipeline.output(outcome, matches)
     if out is not None:
         with out.open("w", encoding="utf-8") as file:
             for at, line in enumerate(lines):
-                file.write(decisions.get(at, decisions[by_id[line.story.id]]) + "\n")
+                row = decisions[at if at in decisions else by_id[line.story.id]]
+                row = pipeline.settle_event(row, final.get(line.story.id, row["event"]))
+                file.write(json.dumps(row, ensure_ascii=False) + "\n")
+    tally.events = set(final.values())
     _summary(tally, config, as_json)
     if problems:
         raise SystemExit(1)

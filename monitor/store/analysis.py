@@ -122,6 +122,10 @@ class AnalysisStore:
         key = self._keys("event", event)
         return [["HSET", key, story_id, repr(seen_at)], ["EXPIRE", key, self._keep]]
 
+    def leave_commands(self, event: str, story_id: str) -> list[Command]:
+        """Take a story out of an event it was moved from."""
+        return [["HDEL", self._keys("event", event), story_id]]
+
     async def members(self, event: str) -> list[str]:
         """Return the ids of an event's stories, oldest first."""
         rows = await self._client.hgetall(self._keys("event", event))
@@ -154,12 +158,18 @@ class AnalysisStore:
                 yield [row.decode() for row in rows]
             day += 86400
 
-    async def headline_vectors(self, start: float, end: float, model: str) -> list[Vector]:
-        """Return the headline vectors of up to 20,000 recent stories that are not copies."""
+    async def headline_vectors(
+        self, start: float, end: float, model: str, most: int
+    ) -> list[Vector]:
+        """Return the headline vectors of the newest stories of a time, at most so many.
+
+        In time order, newest last; stories embedded by another model are left out.
+        """
+        ids = [name async for part in self.between(start, end) for name in part][-most:]
         found: list[Vector] = []
-        async for ids in self.between(start, end):
+        for begin in range(0, len(ids), 1000):
             pipe = self._client.pipeline(transaction=False)
-            for story_id in ids[-20_000 + len(found) :]:
+            for story_id in ids[begin : begin + 1000]:
                 pipe.hmget(self._keys("story", story_id), "model", "title_vector")
             for fingerprint, raw in await pipe.execute():
                 if raw and fingerprint == model.encode():
