@@ -26,7 +26,6 @@ TABLE: tuple[KeyRule, ...] = (
     KeyRule("feed:*:seen", "hash", "poller", "trimmed"),
     KeyRule("host:*", "string", "poller", "ttl"),
     KeyRule("line:*", "zset", "poller", "ttl"),
-    KeyRule("robots:*", "string", "poller", "ttl"),
     KeyRule("websub:*", "hash", "poller", "trimmed"),
     # queues
     KeyRule("stream:stories", "stream", "poller", "trimmed"),
@@ -58,12 +57,10 @@ TABLE: tuple[KeyRule, ...] = (
     KeyRule("digest:*", "string", "notifier", "ttl"),
     # running
     KeyRule("lease:*", "string", "workers", "ttl"),
-    KeyRule("fence:*", "string", "workers", "fixed"),
     KeyRule("workers", "zset", "workers", "trimmed"),
     KeyRule("worker:*", "hash", "workers", "ttl"),
     KeyRule("config", "hash", "workers", "fixed"),
     KeyRule("count", "hash", "workers", "fixed"),
-    KeyRule("notice:*", "string", "watchdog", "ttl"),
     KeyRule("watch:*", "hash", "watchdog", "trimmed"),
 )
 

@@ -80,6 +80,7 @@ async def test_a_new_item_reaches_slack_and_mail_once(service: Service, data_fol
             outlets.publish("post", STRIKE, LEAD)
             while (await service.counts())["stories"] < before + 2:
                 await asyncio.sleep(0.1)
+            assert await service.leaks() == [], "every key has an end, or a place on the list"
             assert service.stop() == 0
             assert len(slack.posts()) == 1
             assert len(smtp.told()) == 1

@@ -114,9 +114,7 @@ async def test_a_feed_that_went_silent_is_told(runtime: Runtime, clock: ManualCl
     times = [MONDAY + half * 1800.0 for half in range(28 * 48)]
     state = beat(FeedState("bbc", "https://example.org/rss", started=MONDAY), times, times[-1])
     state = replace(state, last_item=times[-1], last_success=now, polls=9)
-    await runtime.store.hset(
-        runtime.keys("feed", "bbc", "state"), items=_encode(state, None)
-    )
+    await runtime.store.hset(runtime.keys("feed", "bbc", "state"), items=_encode(state, None))
     clock.advance(now - clock.now())
     await _beat(runtime)
     told = await Watchdog(runtime).look()

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import yaml
 
 from monitor.store.client import connect
 from monitor.store.embedded import find_running
-from monitor.store.keys import Keys
+from monitor.store.keys import TABLE, Keys
 
 ENERGY = {
     "id": "energy",
@@ -133,6 +134,26 @@ class Service:
         finally:
             await client.aclose()
         return {k.decode(): v.decode("utf-8", "replace") for k, v in rows.items()}
+
+    async def leaks(self) -> list[str]:
+        """Keys of the store that are in no row of the table, of another kind, or live for ever."""
+        url = find_running(self.folder / "data")
+        assert url is not None
+        client = connect(url)
+        found, names = [], [key async for key in client.scan_iter(count=1000)]
+        for raw in names:
+            name = raw.decode().removeprefix(Keys()())
+            rule = next((rule for rule in TABLE if fnmatchcase(name, rule.pattern)), None)
+            kind = (await client.type(raw)).decode()
+            if rule is None:
+                found.append(f"{name}: in no row of the table")
+            elif kind != rule.kind:
+                found.append(f"{name}: a {kind}, the table says {rule.kind}")
+            elif rule.goes == "ttl" and await client.pttl(raw) == -1:
+                found.append(f"{name}: never expires")
+        await client.aclose()
+        assert names, "there is nothing in the store"
+        return found
 
     async def until_baselined(self) -> None:
         """Wait until the first look round is done."""
