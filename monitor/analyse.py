@@ -20,7 +20,7 @@ from monitor.alerts.decide import decide
 from monitor.alerts.told import Told, merge, parted
 from monitor.config.schema import Topic
 from monitor.events.index import EventIndex
-from monitor.match import LINES, Scores, TopicMatcher
+from monitor.match import LINES, Scores, SecondLook, TopicMatcher
 from monitor.model import Alert, Assignment, EmbeddedStory, Match, Suppression
 
 ToldKey = tuple[str, str]  # topic, event
@@ -75,10 +75,14 @@ class Analysis:
     Args:
         matcher: built from the topics in force.
         index: the rolling window; `look` moves it on.
+        second: asked about scores near their line, where one is configured.
     """
 
-    def __init__(self, matcher: TopicMatcher, index: EventIndex) -> None:
+    def __init__(
+        self, matcher: TopicMatcher, index: EventIndex, second: SecondLook | None = None
+    ) -> None:
         self.index = index
+        self._second = second
         self.use(matcher)
 
     def use(self, matcher: TopicMatcher) -> None:
@@ -88,6 +92,8 @@ class Analysis:
     def look(self, batch: Sequence[EmbeddedStory]) -> Looked:
         """Score stories against every topic and assign them to events."""
         scores = self.matcher.score(batch)
+        if self._second is not None:
+            scores = self._second.over(scores)
         return Looked(tuple(batch), tuple(self.index.assign(batch)), scores)
 
     def conclude(

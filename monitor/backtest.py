@@ -19,6 +19,7 @@ from monitor.events.index import EventIndex
 from monitor.events.owners import Owners
 from monitor.match import Background, TopicMatcher, texts
 from monitor.model import Matrix, Vector
+from monitor.offline import second_look
 from monitor.replay import Encoder, Line, replay
 
 NEAREST = 8  # cases shown on either side of the line
@@ -146,7 +147,7 @@ def run_backtest(
     stories = 0
     found = replay(
         lines,
-        Analysis(matcher, index),
+        Analysis(matcher, index, second_look(config.embedding)),
         encoder,
         window=config.events.window,
         max_passages=config.embedding.max_passages,

@@ -9,7 +9,7 @@ from monitor.config.schema import Config, EmbeddingSettings, Topic
 from monitor.embed.transformer import TransformerEmbedder
 from monitor.events.index import EventIndex
 from monitor.events.owners import Owners
-from monitor.match import Background, TopicMatcher, texts
+from monitor.match import Background, SecondLook, TopicMatcher, texts
 from monitor.match.judge import Doubt, judge
 
 
@@ -35,6 +35,19 @@ def build_matcher(topics: Sequence[Topic], encoder: TransformerEmbedder) -> Topi
     return TopicMatcher.build(topics, vectors, background)
 
 
+def second_look(settings: EmbeddingSettings) -> SecondLook | None:
+    """Load the cross-encoder for scores near their line, if the settings name one.
+
+    Raises:
+        ModelError: it cannot be loaded.
+    """
+    if not settings.second_look:
+        return None
+    from monitor.embed.cross_encoder import load_judge
+
+    return SecondLook(load_judge(settings.second_look))
+
+
 def judge_topics(topics: Sequence[Topic], settings: EmbeddingSettings) -> list[Doubt]:
     """Return what is doubtful about the meaning of topics.
 
@@ -52,4 +65,5 @@ def offline_analysis(config: Config) -> tuple[Analysis, TransformerEmbedder]:
     """Return a fresh analysis with an empty window, and the model for its stories."""
     encoder = load_encoder(config.embedding)
     index = EventIndex(config.events, Owners.load(config.events.owners_file))
-    return Analysis(build_matcher(config.topics, encoder), index), encoder
+    matcher = build_matcher(config.topics, encoder)
+    return Analysis(matcher, index, second_look(config.embedding)), encoder

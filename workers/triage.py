@@ -26,6 +26,7 @@ from monitor.errors import LeaseLost, WirewatchError
 from monitor.events.index import EventIndex
 from monitor.events.owners import Owners
 from monitor.logs import get_logger
+from monitor.match import SecondLook
 from monitor.model import EmbeddedStory
 from monitor.queue.streams import Item, StreamQueue
 from monitor.settle import Settlement, count
@@ -70,6 +71,7 @@ class Triage:
             store, self._blocking, keys, "vectors", f"triage-{runtime.worker_id}"
         )
         self._analysis: Analysis | None = None
+        self._second: SecondLook | None = None
         self._turn = asyncio.Lock()  # a batch and the housekeeping never interleave
         self._renew_topics = asyncio.Event()
         runtime.on_reload(self._reloaded)
@@ -96,6 +98,7 @@ class Triage:
         metrics.LEASE_CHANGES.labels(lease="triage").inc()
         sides = [asyncio.create_task(side()) for side in (self._keep_lease, self._keep_house)]
         try:
+            await self._open_second_look()
             await self._rebuild()
             stage = Stage(
                 self._runtime,
@@ -125,6 +128,15 @@ class Triage:
 
     # --- state
 
+    async def _open_second_look(self) -> None:
+        """Load the cross-encoder where one is configured; only then does triage need PyTorch."""
+        settings = self._runtime.config.embedding
+        if settings.second_look and self._second is None:
+            from monitor.offline import second_look
+
+            self._second = await asyncio.to_thread(second_look, settings)
+            log.info("second_look_ready", model=settings.second_look)
+
     async def _rebuild(self) -> None:
         """Read the window back: at the start, after a failed batch, and when the model changed."""
         started = time.perf_counter()
@@ -142,7 +154,7 @@ class Triage:
         async for bucket in self._archive.window(model.fingerprint):
             records += bucket
         await asyncio.to_thread(index.restore, records)
-        self._analysis = Analysis(matcher, index)
+        self._analysis = Analysis(matcher, index, self._second)
         seconds = round(time.perf_counter() - started, 2)
         log.info("window_restored", stories=len(records), seconds=seconds)
 

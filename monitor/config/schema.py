@@ -288,6 +288,11 @@ class EmbeddingSettings(Settings):
     linger: Duration = Field(0.25, description="How long a batch waits to fill.")
     max_passages: int = Field(24, ge=1, le=200, description="Passages of one story, at most.")
     threads: int = Field(0, ge=0, description="0: as many as the machine has.")
+    second_look: str = Field(
+        "",
+        description="A cross-encoder (folder or name) that is asked about scores near the line. "
+        "Costs triage memory and time; default: none.",
+    )
 
 
 class PollingSettings(Settings):

@@ -4,6 +4,7 @@ from monitor.match.background import Background
 from monitor.match.judge import Doubt, DoubtKind, judge
 from monitor.match.matcher import LINES, Scores, TopicMatcher
 from monitor.match.phrases import texts
+from monitor.match.second import SecondLook
 
 __all__ = [
     "LINES",
@@ -11,6 +12,7 @@ __all__ = [
     "Doubt",
     "DoubtKind",
     "Scores",
+    "SecondLook",
     "TopicMatcher",
     "judge",
     "texts",

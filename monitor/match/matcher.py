@@ -208,6 +208,10 @@ class Scores:
         found = [match for topic in near if (match := self.match(story, int(topic))).fired]
         return sorted(found, key=lambda match: -match.score)
 
+    def evidence(self, story: int, topic: int) -> str:
+        """Return the passage that decided between one story and one topic."""
+        return self.stories[story].passages[int(self._best[story, topic])].text
+
     def match(self, story: int, topic: int) -> Match:
         """Return the match of one story and one topic, by their positions."""
         embedded, profile = self.stories[story], self.matcher.profiles[topic]
