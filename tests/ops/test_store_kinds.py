@@ -118,6 +118,7 @@ async def test_a_server_in_cluster_mode(start: Start, keys: Keys, opened: list[R
     port = _free_port()
     start(
         str(get_binary_path()), "--port", str(port), "--cluster-enabled", "yes",
+        "--cluster-port", str(_free_port()),  # by default port + 10000, which may not exist
         "--appendonly", "yes",
     )  # fmt: skip
     url = f"redis://127.0.0.1:{port}/0"
