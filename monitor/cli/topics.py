@@ -142,7 +142,8 @@ def tune(topic_id: str, config_dir: Path, answers: Path | None, as_json: bool) -
     except WirewatchError as error:
         fail(str(error))
     if as_json:
-        click.echo(json.dumps(proposal.as_data(), indent=2, ensure_ascii=False))
+        told = {"answers": len(found), **proposal.as_data()}
+        click.echo(json.dumps(told, indent=2, ensure_ascii=False))
     else:
         _show_proposal(topic, proposal, len(found))
 
