@@ -126,7 +126,8 @@ class Aftermath:
                 metrics.DELIVERED_AFTER.observe(max(0.0, now - alert.decided_at))
                 if alert.story.published > 0:
                     metrics.END_TO_END.observe(max(0.0, now - alert.story.published))
-        log.info("delivered", notification=notification.id, reason=reason, note=receipt.note)
+        say = log.debug if self.name.startswith("_") else log.info  # a canary is no news
+        say("delivered", notification=notification.id, reason=reason, note=receipt.note)
 
     async def _threads(
         self, notification: Notification, context: Context, outcome: Outcome
