@@ -55,8 +55,7 @@ async def test_feedback_tune_and_backtest_on_what_the_service_has_seen(tmp_path:
             await backtested(service, tmp_path)
             assert service.stop() == 0
         finally:
-            if service.alive():
-                service.kill()
+            service.end()
 
 
 async def backtested(service: Service, folder: Path) -> None:

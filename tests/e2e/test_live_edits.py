@@ -62,6 +62,5 @@ async def test_a_topic_edit_applies_live_and_a_broken_file_is_refused(tmp_path: 
             await until_said(service, "Lost manuscript")
             assert service.stop() == 0
         finally:
-            if service.alive():
-                service.kill()
+            service.end()
     assert "Traceback" not in service.said()

@@ -27,8 +27,7 @@ def service(tmp_path: Path) -> Iterator[Service]:
     """A service that is killed at the end, whatever happens; its orphan store as well."""
     service = Service(tmp_path)
     yield service
-    if service.alive():
-        service.stop()
+    service.end()
 
 
 def slack_channel(slack: SlackStandin) -> dict[str, Any]:

@@ -93,6 +93,9 @@ def test_a_second_service_is_told_who_holds_the_folder(tmp_path: Path) -> None:
     finally:
         first.send_signal(signal.SIGTERM)
         first.communicate()
+        heir = EmbeddedStore(tmp_path / "data")  # ends the store that the first left behind
+        heir.start()
+        heir.stop()
 
 
 def test_within_one_process_too(store: EmbeddedStore) -> None:

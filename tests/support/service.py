@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -85,6 +87,14 @@ class Service:
         if self.process is not None:
             self.process.kill()
             self.process.wait()
+
+    def end(self) -> None:
+        """End the service, and the store it leaves behind, whatever the state of the test."""
+        self.kill()
+        left = self.folder / "data" / "store.json"
+        if left.exists():
+            with suppress(ProcessLookupError):
+                os.kill(int(json.loads(left.read_text())["pid"]), signal.SIGKILL)
 
     def stop(self) -> int:
         """Ask it to stop and return its exit code."""
