@@ -133,7 +133,6 @@ CANARY_SECONDS = _gauge("canary_seconds", "How long the last canary took.")
 CANARY_LOST = _counter("canary_lost", "Canaries that did not arrive in time.")
 BUILD = Info("wirewatch_build", "Version of the running service.", registry=REGISTRY)
 
-COPY_KINDS = ("same_url", "same_text", "near_text", "reissued")
 STAGES = ("poller", "embedder", "triage", "notifier")
 QUEUES = ("stories", "vectors")
 

@@ -54,11 +54,8 @@ def judge_topics(topics: Sequence[Topic], settings: EmbeddingSettings) -> list[D
     Raises:
         ModelError: the model is missing or altered.
     """
-    encoder = load_encoder(settings)
-    phrases = texts(topics)
-    vectors = dict(zip(phrases, encoder.encode(phrases), strict=True))
-    background = Background.of(encoder.fingerprint, encoder.encode)
-    return judge(topics, TopicMatcher.build(topics, vectors, background), vectors)
+    matcher = build_matcher(topics, load_encoder(settings))
+    return judge(topics, matcher, matcher.vectors)
 
 
 def offline_analysis(config: Config) -> tuple[Analysis, TransformerEmbedder]:
