@@ -85,13 +85,16 @@ def serve(folder: Path, pages: list[bytes]) -> None:
 
 
 def pages_of(folder: Path, count: int, size: int) -> list[bytes]:
-    """Return `count` real documents, taken in turn from those nearest to `size` bytes."""
+    """Return `count` real documents, taken in turn from those about `size` bytes."""
     documents = [path.read_bytes() for path in sorted(folder.iterdir()) if path.suffix != ".tsv"]
     documents = [d for d in documents if len(d) > 2000]
     if not documents:
         raise SystemExit(f"no documents in {folder}; name a folder of feeds with --docs")
-    nearest = sorted(documents, key=lambda d: abs(len(d) - size))[:30]
-    return [nearest[n % len(nearest)] for n in range(count)]
+    # As many above the size as below it, so that it is about their mean.
+    below = sorted((d for d in documents if len(d) <= size), key=len)[-15:]
+    above = sorted((d for d in documents if len(d) > size), key=len)[:15]
+    chosen = [document for pair in zip(below, above, strict=False) for document in pair]
+    return [chosen[n % len(chosen)] for n in range(count)]
 
 
 # --- pollers -------------------------------------------------------------------------------------
@@ -353,7 +356,7 @@ def reader(lab: Lab) -> None:
             library.add_feed(f"http://{_host(n % lab.hosts)}:{lab.port}/e/{n}")
         for label in ("first pass", "unchanged, 304"):
             begun = time.perf_counter()
-            library.update_feeds(workers=min(lab.concurrency, 20))
+            library.update_feeds(workers=min(lab.concurrency, 20), scheduled=False)
             print(f"reader, {label}: {lab.feeds / (time.perf_counter() - begun):,.0f} feeds/s")
         library.close()
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
+from collections.abc import Iterable
 from functools import cache, lru_cache
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
 
-CONTENT_VERSION = "1"
+CONTENT_VERSION = "2"
 
 # Parameters that say how a reader came, not what is read.
 _TRACKING = re.compile(
@@ -31,6 +32,8 @@ _ASCII_LETTERS = {code: None for code in range(128) if not chr(code).isalnum()}
 _SLASHES = re.compile(r"/{2,}")
 _SAFE = "/:@!$&'()*+,;=~-._"
 _PLAIN_PATH = re.compile(r"(?:/[\w.~-]+)+/?", re.ASCII)
+_PLAIN_URL = re.compile(r"https?://[a-z0-9-]+(?:\.[a-z0-9-]+)*((?:/[\w.~-]+)*/?)", re.ASCII)
+_TAG = re.compile(rb"<[^<>]*>")
 
 
 def canonical_url(url: str) -> str:
@@ -39,6 +42,8 @@ def canonical_url(url: str) -> str:
     Two addresses that canonicalise alike lead to the same page. Anything that is not an absolute
     http(s) address gives "". RFC 3986 section 6.2 plus the tracking parameters of news sites.
     """
+    if plain := _PLAIN_URL.fullmatch(url):
+        return url if plain[1] else url + "/"
     try:
         parts = urlsplit(url.strip())
         host = (parts.hostname or "").rstrip(".").lower()
@@ -83,9 +88,12 @@ def url_key(url: str) -> str:
 
 def digest(*parts: str, size: int = 8) -> str:
     """Return a short hex digest of `parts`, which cannot run into one another (BLAKE2b)."""
+    return _digest((part.encode("utf-8", "surrogatepass") for part in parts), size)
+
+
+def _digest(parts: Iterable[bytes], size: int = 8) -> str:
     state = hashlib.blake2b(digest_size=size)
-    for part in parts:
-        data = part.encode("utf-8", "surrogatepass")
+    for data in parts:
         state.update(len(data).to_bytes(8, "big"))
         state.update(data)
     return state.hexdigest()
@@ -98,24 +106,36 @@ def folded(text: str) -> str:
     return _NOT_WORD.sub("", unicodedata.normalize("NFKC", text).casefold())
 
 
-def content_hash(title: str, summary: str, content: str) -> str:
-    """Return the versioned hash of what an entry says; case and spacing aside."""
-    # Bodies are long: to fold them as titles are would cost more than parsing them.
-    body = "".join(content.casefold().split())
-    return CONTENT_VERSION + digest(folded(title), folded(summary), body)
+def content_hash(title: str, texts: Iterable[str]) -> tuple[str, int]:
+    """Return the versioned hash of what an entry says, and how much that is (bytes of UTF-8).
+
+    Markup, spacing, the order of the texts and the headline's case have no part in it. Texts come
+    with their markup: to tell two apart takes far less than to clean them for readers.
+    """
+    said = sorted({bare for text in texts if (bare := _bare(text))})
+    said.insert(0, folded(title).encode("utf-8", "surrogatepass"))
+    return CONTENT_VERSION + _digest(said), sum(map(len, said))
 
 
-def entry_key(guid: str, link: str, title: str, summary: str) -> str:
+def _bare(text: str) -> bytes:
+    data = text.encode("utf-8", "surrogatepass")
+    if b"<" in data:
+        data = _TAG.sub(b"", data)
+    return data.translate(None, b" \t\n\r\f\v")
+
+
+def entry_key(guid: str, page: str, title: str, content: str) -> str:
     """Return the key under which an entry is remembered: by GUID, else by link, else by its words.
 
     The GUID is taken byte for byte (RSS 2.0, RFC 4287 section 4.2.6.1); neither title nor date
-    have a part in it where a GUID or link exists, so edits do not make an entry new.
+    have a part in it where a GUID or link exists, so edits do not make an entry new. `page` is the
+    link's `url_key`, `content` the content hash.
     """
     if guid:
         return "g" + digest(guid)
-    if key := url_key(link):
-        return "l" + digest(key)
-    return "t" + digest(folded(title) or folded(summary))
+    if page:
+        return "l" + digest(page)
+    return "t" + digest(folded(title) or content)
 
 
 def story_id(feed_id: str, key: str, content: str = "") -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from monitor import metrics, traces
@@ -13,14 +13,15 @@ from monitor.clock import Clock
 from monitor.config.schema import FeedSource, PollingSettings
 from monitor.errors import FetchError
 from monitor.feeds.decide import PollDecision, decide, poll_url, readdressed
-from monitor.feeds.document import MAX_ENTRIES, ParsedFeed
+from monitor.feeds.document import EVERYTHING, MAX_ENTRIES, ParsedFeed, Wanted
+from monitor.feeds.entries import texts_wanted
 from monitor.feeds.fetch import Fetched, Fetcher, basic_auth, split_credentials
 from monitor.feeds.headers import link_relations, parse_hints
 from monitor.feeds.outcome import Outcome, classify_status
 from monitor.feeds.parse import looks_like_wall
 from monitor.feeds.pool import ParserPool
 from monitor.feeds.seen import SeenEntry
-from monitor.identity import digest, entry_key, site
+from monitor.identity import digest, entry_key, site, url_key
 from monitor.logs import get_logger
 from monitor.model import Entry, FeedState, Story
 from monitor.reasons import FetchReason
@@ -38,7 +39,8 @@ _ARTICLES_SECONDS = 20.0
 
 def _overlaps(entries: Iterable[Entry], seen: Mapping[str, SeenEntry]) -> bool:
     return any(
-        entry_key(entry.guid, entry.link, entry.title, entry.summary) in seen for entry in entries
+        entry_key(entry.guid, url_key(entry.link), entry.title, entry.fingerprint) in seen
+        for entry in entries
     )
 
 
@@ -73,6 +75,7 @@ class Intake:
         self._parsers = parsers
         self._store = store
         self._clock = clock
+        self._places: dict[str, Place] = {}
         self.settings = settings
         self._keep_seen = keep_seen
 
@@ -86,12 +89,14 @@ class Intake:
         if state is None:
             state = (await self._store.load_states([source.id]))[0]
         loaded, state = state, readdressed(source, state)
-        outcome = await self.look(source, state)
-        seen: dict[str, SeenEntry] = {}
-        if outcome.parsed is not None:
+        asked = await self._ask(source, state)
+        outcome, seen = asked.outcome, dict[str, SeenEntry]()
+        if asked.document is not None:
             seen = await self._store.load_seen(source.id)
-            if state.baselined:
-                parsed = await self._close_gap(source, outcome.parsed, seen)
+            wanted = texts_wanted(state, seen, self._clock.now())
+            outcome = await self._read(source, asked, wanted)
+            if outcome.parsed is not None and state.baselined:
+                parsed = await self._close_gap(source, outcome.parsed, seen, wanted)
                 outcome = replace(outcome, parsed=parsed)
         now = self._clock.now()
         decision = decide(
@@ -102,15 +107,24 @@ class Intake:
         committed = await self._store.commit(
             decision,
             state.version,
-            place_of(source, self._fetcher.guard),
+            self._place(source),
             now=now,
             spacing=self.settings.host_spacing,
             before=loaded if loaded.version else None,
         )
         return decision if committed else None
 
+    def _place(self, source: FeedSource) -> Place:
+        if source.url not in self._places:
+            self._places[source.url] = place_of(source, self._fetcher.guard)
+        return self._places[source.url]
+
     async def _close_gap(
-        self, source: FeedSource, parsed: ParsedFeed, seen: dict[str, SeenEntry]
+        self,
+        source: FeedSource,
+        parsed: ParsedFeed,
+        seen: dict[str, SeenEntry],
+        wanted: Wanted,
     ) -> ParsedFeed:
         """Follow a paged feed (RFC 5005) back until something known turns up, a few pages at most.
 
@@ -132,7 +146,7 @@ class Intake:
                     break
                 content_type = fetched.headers.get("content-type", "")
                 page = await self._parsers.parse(
-                    fetched.body, fetched.url, content_type, source.kind
+                    fetched.body, fetched.url, content_type, source.kind, wanted
                 )
             except FetchError as error:
                 log.info("page_failed", feed=source.id, reason=error.reason)
@@ -188,46 +202,77 @@ class Intake:
 
     async def look(self, source: FeedSource, state: FeedState) -> Outcome:
         """Fetch and parse one feed; never raises for anything the publisher does."""
+        asked = await self._ask(source, state)
+        if asked.document is None:
+            return asked.outcome
+        return await self._read(source, asked, EVERYTHING)
+
+    async def _ask(self, source: FeedSource, state: FeedState) -> _Asked:
+        """Fetch one feed; its document is there to be read if it is another than before."""
         began = self._clock.now()
         trace = digest(source.id, str(state.version), str(began), size=6)
+        document = None
         try:
-            outcome = await self._look(source, state)
+            fetched = await self._fetcher.fetch(
+                poll_url(source, state),
+                headers=private_headers(source),
+                etag=state.etag,
+                last_modified=state.last_modified,
+                validated_key=state.validated_key,
+            )
+            outcome = _answer(fetched, self._clock.now())
+            if outcome.reason == FetchReason.OK:
+                if outcome.body_hash == state.body_hash:
+                    outcome = replace(outcome, reason=FetchReason.UNCHANGED)
+                else:
+                    document = fetched
         except FetchError as error:
             outcome = Outcome(error.reason, str(error))
         except Exception as error:
-            log.exception("poll_broke", feed=source.id, reason=FetchReason.INTERNAL)
-            outcome = Outcome(FetchReason.INTERNAL, f"our own fault: {type(error).__name__}")
-        now = self._clock.now()
-        traces.record("fetch", trace, began, now, feed=source.id, reason=outcome.reason.value)
-        return replace(outcome, trace=trace)
+            outcome = _our_fault(source, error)
+        if document is None:
+            self._trace(source, trace, began, outcome)
+        return _Asked(replace(outcome, trace=trace), document, began)
 
-    async def _look(self, source: FeedSource, state: FeedState) -> Outcome:
-        fetched = await self._fetcher.fetch(
-            poll_url(source, state),
-            headers=private_headers(source),
-            etag=state.etag,
-            last_modified=state.last_modified,
-            validated_key=state.validated_key,
-        )
-        outcome = _answer(fetched, self._clock.now())
-        if outcome.reason != FetchReason.OK:
-            return outcome
-        if outcome.body_hash == state.body_hash:
-            return replace(outcome, reason=FetchReason.UNCHANGED)
+    async def _read(self, source: FeedSource, asked: _Asked, wanted: Wanted) -> Outcome:
+        """Parse the document that a poll brought."""
+        outcome, fetched = asked.outcome, asked.document
+        assert fetched is not None
         content_type = fetched.headers.get("content-type", "")
         try:
             with metrics.PARSE_SECONDS.time():
                 parsed = await self._parsers.parse(
-                    fetched.body, fetched.url, content_type, source.kind
+                    fetched.body, fetched.url, content_type, source.kind, wanted
                 )
+            links = link_relations(fetched.headers.get("link", ""))
+            if "hub" in links:
+                self_url = links.get("self") or parsed.self_url
+                parsed = replace(parsed, hub=links["hub"], self_url=self_url)
+            outcome = replace(outcome, parsed=parsed)
         except FetchError as error:
-            return replace(outcome, reason=error.reason, message=str(error), body_hash="")
-        links = link_relations(fetched.headers.get("link", ""))
-        if "hub" in links:
-            parsed = replace(
-                parsed, hub=links["hub"], self_url=links.get("self") or parsed.self_url
-            )
-        return replace(outcome, parsed=parsed)
+            outcome = replace(outcome, reason=error.reason, message=str(error), body_hash="")
+        except Exception as error:
+            outcome = replace(_our_fault(source, error), trace=outcome.trace)
+        self._trace(source, outcome.trace, asked.began, outcome)
+        return outcome
+
+    def _trace(self, source: FeedSource, trace: str, began: float, outcome: Outcome) -> None:
+        now = self._clock.now()
+        traces.record("fetch", trace, began, now, feed=source.id, reason=outcome.reason.value)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What a fetch brought: `document` is there if it is to be parsed; `began` is when we asked."""
+
+    outcome: Outcome
+    document: Fetched | None
+    began: float
+
+
+def _our_fault(source: FeedSource, error: Exception) -> Outcome:
+    log.exception("poll_broke", feed=source.id, reason=FetchReason.INTERNAL)
+    return Outcome(FetchReason.INTERNAL, f"our own fault: {type(error).__name__}")
 
 
 def private_headers(source: FeedSource) -> dict[str, str]:

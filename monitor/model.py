@@ -22,7 +22,9 @@ class Entry:
     """One parsed item of a feed, cleaned: plain text, http(s) link, no control characters.
 
     `guid` is the publisher's own identifier, byte for byte, or "". `published` is what the
-    publisher claims, or None; it is never trusted on its own.
+    publisher claims, or None; it is never trusted on its own. `fingerprint` is the hash of what
+    the entry says and `length` how much that is (`identity.content_hash`); they are there even
+    where summary and content were left out, because the reader has them already.
     """
 
     guid: str
@@ -34,6 +36,8 @@ class Entry:
     updated: float | None = None
     author: str = ""
     language: str = ""
+    fingerprint: str = ""
+    length: int = 0
 
 
 @dataclass(frozen=True, slots=True)

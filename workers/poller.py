@@ -29,7 +29,7 @@ from workers.runtime import Runtime
 
 log = get_logger(__name__)
 
-TICK = 0.5
+TICK = 0.1
 LEASE_MARGIN = 30.0  # for the pages and articles that one poll may fetch besides
 FAREWELL = 6.0  # seconds that polls in flight have to finish when stopping
 _QUIET = frozenset({FetchReason.OK, FetchReason.NOT_MODIFIED, FetchReason.UNCHANGED})

@@ -20,7 +20,7 @@ import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from monitor.errors import ParseError
 from monitor.reasons import FetchReason
@@ -40,7 +40,7 @@ _ARTICLE = (
 _OUT_OF_MEMORY = "the document needs more memory than polling.parse_memory allows"
 
 
-Request = dict[str, str | int]
+Request = dict[str, Any]
 Work = Callable[[bytes, Request], dict[str, object]]
 
 
@@ -72,14 +72,20 @@ def _work(job: str) -> Work:
         extract(_ARTICLE, "http://localhost/")
         return lambda body, request: {"text": extract(body, str(request["url"]))}
 
+    from monitor.feeds.document import Wanted
     from monitor.feeds.parse import parse
     from monitor.feeds.site import feed_links
 
     def feed(body: bytes, request: Request) -> dict[str, object]:
         if request["kind"] == "links":
             return {"links": feed_links(body, str(request["url"]))}
+        known, since = request.get("known", ()), request.get("since")
         document = parse(
-            body, str(request["url"]), str(request["content_type"]), str(request["kind"])
+            body,
+            str(request["url"]),
+            str(request["content_type"]),
+            str(request["kind"]),
+            Wanted(frozenset(known), since),
         )
         return document.to_dict()
 

@@ -33,6 +33,7 @@ _MARKUP = re.compile(r"[<&]")
 _TAG = re.compile(r"<[a-zA-Z!/]")
 # A closing tag, a void element or an entity: only then is text of unsaid type taken for markup.
 _HTML_SIGN = re.compile(r"</\w+\s*>|<(?:br|hr|img|p)\b[^<>]*>|&#?\w+;", re.IGNORECASE)
+_PLAIN_LINK = re.compile(r"https?://[\w.-]+(?::\d+)?(?:[/?#][!-~]*)?", re.ASCII)
 _GAPS = (("<br>", "\n"), ("<td>", " "), ("</td>", " "), ("<th>", " "), ("</th>", " "))
 
 
@@ -66,6 +67,8 @@ def prose(value: str, *, markup: bool, limit: int) -> str:
 
 def web_link(value: str, base: str = "") -> str:
     """Return `value` as an absolute http(s) address without userinfo, or "" if it is none."""
+    if len(value) <= MAX_LINK and _PLAIN_LINK.fullmatch(value):
+        return value
     text = re.sub(r"[\s]+", "", strip_invisible(value)) if value else ""
     if not text:
         return ""

@@ -18,6 +18,7 @@ MAX_SUMMARY = 20_000
 MAX_CONTENT = 200_000
 MAX_GUID = 4_000
 MAX_LINK = 4_000
+SPEAKING = 40  # bytes from which equal text means the same entry, whatever its GUID and link
 
 
 class Item(TypedDict, total=False):
@@ -32,6 +33,29 @@ class Item(TypedDict, total=False):
     updated: float | None
     author: str
     language: str
+    fingerprint: str
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Of which entries the texts are wanted: cleaning them costs more than the rest of parsing.
+
+    `known` are fingerprints of what the reader has; `since` leaves out what is older, or undated
+    (Unix seconds). The default wants everything.
+    """
+
+    known: frozenset[str] = frozenset()
+    since: float | None = None
+
+    def passes_over(self, fingerprint: str, length: int, instant: float | None) -> bool:
+        """Whether an entry's texts may be left out."""
+        if length >= SPEAKING and fingerprint in self.known:
+            return True
+        return self.since is not None and (instant is None or instant < self.since)
+
+
+EVERYTHING = Wanted()
 
 
 @dataclass(slots=True)

@@ -11,8 +11,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from monitor.config.schema import FeedSource, PollingSettings
+from monitor.feeds.document import SPEAKING, Wanted
 from monitor.feeds.seen import Seen, SeenEntry
-from monitor.identity import content_hash, digest, entry_key, folded, site, story_id, url_key
+from monitor.identity import digest, entry_key, folded, site, story_id, url_key
 from monitor.model import Entry, FeedState, Story
 from monitor.reasons import EntryReason
 
@@ -21,7 +22,6 @@ _TOLERANCE = 600.0  # clocks differ
 _EARLIEST = 631_152_000.0  # 1990: an older date is a mistake
 _BASELINE_FRESH = 48 * 3600.0
 _REFRESH_DAYS = 7
-_SPEAKING = 40  # letters from which equal text means the same entry, whatever its GUID and link
 MAX_SEEN = 5_000
 
 
@@ -62,6 +62,13 @@ class _Fresh:
     reason: EntryReason
 
 
+def texts_wanted(state: FeedState, seen: Seen, now: float) -> Wanted:
+    """Return of which entries `sort_entries` may need the texts: those that may become stories."""
+    if not state.baselined:
+        return Wanted(since=now - _BASELINE_FRESH)
+    return Wanted(frozenset(content for record in seen.values() for content in record.hashes))
+
+
 def sort_entries(
     source: FeedSource,
     state: FeedState,
@@ -100,12 +107,13 @@ def sort_entries(
         record = seen[old_key]
         result.overlap = True
         moved = old_key != known.key or record.link != known.link
-        if known.content in record.hashes:
+        new_to_it = known.content not in record.hashes
+        if record.knows(known.content) or index.says(known):
             result.counts[EntryReason.REWRITTEN if moved else EntryReason.SEEN] += 1
-            if moved or today - record.day >= _REFRESH_DAYS:
+            if moved or new_to_it or today - record.day >= _REFRESH_DAYS:
                 result.updates[known.key] = SeenEntry(
                     today, record.origin, known.link, record.hashes
-                )
+                ).with_content(known.content)
             continue
         result.counts[EntryReason.REVISED] += 1
         result.updates[known.key] = SeenEntry(
@@ -179,7 +187,7 @@ def _hand_over(
 def _name_all(entries: Iterable[Entry], result: Sorted) -> list[_Known]:
     listed = []
     for entry in entries:
-        if not (entry.title or entry.summary or entry.content):
+        if not (entry.title or entry.length):
             result.counts[EntryReason.EMPTY] += 1
         else:
             listed.append((entry, url_key(entry.link)))
@@ -192,7 +200,7 @@ def _name_all(entries: Iterable[Entry], result: Sorted) -> list[_Known]:
             titles_of.setdefault(link, set()).add(folded(entry.title))
     named: dict[str, _Known] = {}
     for entry, link in listed:
-        key = entry_key(entry.guid, entry.link, entry.title, entry.summary)
+        key = entry_key(entry.guid, link, entry.title, entry.fingerprint)
         if entry.guid and len(links_of[entry.guid]) > 1:
             key = "g" + digest(entry.guid, link)  # a GUID that is none
         elif not entry.guid and link and len(titles_of[link]) > 1:
@@ -200,9 +208,8 @@ def _name_all(entries: Iterable[Entry], result: Sorted) -> list[_Known]:
         if key in named:
             result.counts[EntryReason.SEEN] += 1
             continue
-        content = content_hash(entry.title, entry.summary, entry.content)
-        length = len(entry.title) + len(entry.summary) + len(entry.content)
-        named[key] = _Known(entry, key, digest(link) if link else "", content, length)
+        link_key = key[1:] if key[0] == "l" else digest(link) if link else ""
+        named[key] = _Known(entry, key, link_key, entry.fingerprint, entry.length)
     return list(named.values())
 
 
@@ -228,21 +235,28 @@ class _Index:
                     shared.add(record.link)
         return {link: key for link, key in by_link.items() if link not in shared}
 
+    def says(self, known: _Known) -> bool:
+        """Whether some entry we remember says this very text, of some length."""
+        return self._same_text(known) is not None
+
     def find(self, known: _Known) -> str | None:
         """Return the key under which an entry with a new GUID is known, or None.
 
         The same text of some length is the same entry. So is the same link, where the link
         belongs to one entry alone, both now and before, and the old GUID is gone.
         """
-        if self._by_link is None:
-            self._by_link = self._build()
-        same_text = self._by_content.get(known.content)
-        if same_text is not None and known.length >= _SPEAKING:
+        if (same_text := self._same_text(known)) is not None:
             return same_text
+        assert self._by_link is not None
         same_link = self._by_link.get(known.link) if known.link in self._unique_here else None
         if same_link is not None and same_link not in self._present:
             return same_link
         return None
+
+    def _same_text(self, known: _Known) -> str | None:
+        if self._by_link is None:
+            self._by_link = self._build()
+        return self._by_content.get(known.content) if known.length >= SPEAKING else None
 
 
 def _date(known: _Known, now: float) -> _Fresh:

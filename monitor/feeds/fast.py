@@ -3,7 +3,7 @@
 It answers only where its answer provably equals the reference's (monitor.feeds.reference): the
 document is well-formed UTF-8 without a DTD, and holds nothing in which feedparser's rules go
 beyond "the text of this element". Anything else gives None, and the reference reads the document.
-tests/feeds/test_fast_path.py holds the two equal.
+tests/feeds/test_parse.py holds the two equal.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import lru_cache
 from urllib.parse import urljoin
 from xml.parsers import expat
 
@@ -19,7 +20,7 @@ from feedparser.mixin import _FeedParserMixin
 from lxml import etree
 
 from monitor.feeds.clean import headline, web_link
-from monitor.feeds.document import MAX_ENTRIES, MAX_TITLE, Document, Item
+from monitor.feeds.document import EVERYTHING, MAX_ENTRIES, MAX_TITLE, Document, Item, Wanted
 from monitor.feeds.reference import (
     _all_text,
     days,
@@ -37,7 +38,7 @@ _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 _XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 _PREFIXES = {uri.lower(): prefix for uri, prefix in _FeedParserMixin.namespaces.items()}
 _ELSEWHERE = "http://elsewhere.invalid/a/"
-_REBASED = re.compile(rb"\bbase\s*=\s*[\"']")
+_REBASED = re.compile(rb"base\s*=\s*[\"']")
 _ENCODING = re.compile(rb"^<\?xml[^>]*\bencoding\s*=\s*[\"']([^\"']*)[\"']")
 _DECLARATION = re.compile(rb"^<\?xml[^>]*?>")
 _SINGLE_BYTE = frozenset(
@@ -84,7 +85,9 @@ class _NotPlain(Exception):
     """The document needs the reference."""
 
 
-def parse(body: bytes, url: str, content_type: str = "") -> Document | None:
+def parse(
+    body: bytes, url: str, content_type: str = "", wanted: Wanted = EVERYTHING
+) -> Document | None:
     """Parse a plain document; None if it takes more than that."""
     plain = _as_utf8(body, content_type)
     if plain is None:
@@ -100,7 +103,7 @@ def parse(body: bytes, url: str, content_type: str = "") -> Document | None:
     )
     try:
         root = etree.fromstring(plain, parser)
-        return _document(root, plain, url)
+        return _document(root, plain, url, wanted)
     except (_NotPlain, etree.XMLSyntaxError):
         return None
 
@@ -127,7 +130,7 @@ def _as_utf8(body: bytes, content_type: str) -> bytes | None:
     return body
 
 
-def _document(root: etree._Element, body: bytes, url: str) -> Document:
+def _document(root: etree._Element, body: bytes, url: str, wanted: Wanted) -> Document:
     name = etree.QName(root)
     if name.localname == "rss" and not name.namespace:
         channels = [child for child in root if _name(child) == "channel"]
@@ -160,7 +163,9 @@ def _document(root: etree._Element, body: bytes, url: str) -> Document:
     base = url or document.link
     atom = version == "atom10"
     rebased = b"base" in body and _REBASED.search(body) is not None
-    document.items = [_item(item, document, base, atom, rebased) for item in items[:MAX_ENTRIES]]
+    document.items = [
+        _item(item, document, base, atom, rebased, wanted) for item in items[:MAX_ENTRIES]
+    ]
     if len(items) > MAX_ENTRIES:
         document.warnings.append(f"{len(items)} entries; only the first {MAX_ENTRIES} are read")
     return document
@@ -196,7 +201,14 @@ def _describe(document: Document, root: etree._Element, feed: etree._Element, ur
     document.language = one_line(said.replace("_", "-"), 40)
 
 
-def _item(item: etree._Element, document: Document, base: str, atom: bool, rebased: bool) -> Item:
+def _item(
+    item: etree._Element,
+    document: Document,
+    base: str,
+    atom: bool,
+    rebased: bool,
+    wanted: Wanted,
+) -> Item:
     fields: dict[str, str] = {}
     dates: dict[str, float | None] = {}
     texts = _Texts()
@@ -258,6 +270,7 @@ def _item(item: etree._Element, document: Document, base: str, atom: bool, rebas
         language=language,
         base=base,
         atom=atom,
+        wanted=wanted,
     )
 
 
@@ -361,14 +374,22 @@ def _name(node: etree._Element) -> str:
     """Return the name under which feedparser would handle an element."""
     if not isinstance(node.tag, str):
         raise _NotPlain
+    if (name := _known_name(node.tag)) is not None:
+        return name
     space, _, local = node.tag.rpartition("}")
-    if not space:
-        return local.lower()
-    prefix = _PREFIXES.get(space[1:].lower())
+    prefix = (node.prefix or "").lower()
+    if "userland" in space or sum(1 for uri in node.nsmap.values() if uri == space[1:]) > 1:
+        raise _NotPlain
+    return f"{prefix}_{local.lower()}" if prefix else local.lower()
+
+
+@lru_cache(maxsize=1024)
+def _known_name(tag: str) -> str | None:
+    """Return the name of an element in no namespace or in one that feedparser knows."""
+    space, _, local = tag.rpartition("}")
+    prefix = _PREFIXES.get(space[1:].lower()) if space else ""
     if prefix is None:
-        prefix = (node.prefix or "").lower()
-        if "userland" in space or sum(1 for uri in node.nsmap.values() if uri == space[1:]) > 1:
-            raise _NotPlain
+        return None
     return f"{prefix}_{local.lower()}" if prefix else local.lower()
 
 

@@ -54,17 +54,16 @@ def user_agent(contact: str) -> str:
     return f"Wirewatch/{version('wirewatch')}{where}"
 
 
-def split_credentials(url: str) -> tuple[str, str]:
+def split_credentials(url: str) -> tuple[httpx.URL, str]:
     """Return `url` without userinfo, and the Authorization value it stood for, or ""."""
     try:
         parsed = httpx.URL(url)
     except (httpx.InvalidURL, ValueError):
         raise FetchError(FetchReason.BLOCKED_URL, "not a usable address") from None
     if not parsed.userinfo:
-        return url, ""
+        return parsed, ""
     name, _, password = parsed.userinfo.decode("utf-8", "replace").partition(":")
-    bare = str(parsed.copy_with(userinfo=b""))
-    return bare, basic_auth(unquote(name), unquote(password))
+    return parsed.copy_with(userinfo=b""), basic_auth(unquote(name), unquote(password))
 
 
 def basic_auth(username: str, password: str) -> str:
@@ -175,10 +174,10 @@ class Fetcher:
         max_body: int,
     ) -> Fetched:
         started = self._clock.now()
-        url, authorization = split_credentials(url)
+        here, authorization = split_credentials(url)
         if authorization:
             private.setdefault("Authorization", authorization)
-        here, home = httpx.URL(url), _origin(httpx.URL(url))
+        home = _origin(here)
         etag, last_modified, validated_key = validators
         validated_key = validated_key or digest(str(here))
         permanent = True

@@ -8,13 +8,13 @@ from typing import Any
 
 from monitor.errors import ParseError
 from monitor.feeds.clean import web_link
-from monitor.feeds.document import MAX_ENTRIES, MAX_TITLE, Document, Item
+from monitor.feeds.document import EVERYTHING, MAX_ENTRIES, MAX_TITLE, Document, Item, Wanted
 from monitor.feeds.reference import make_item, note_link
 from monitor.reasons import FetchReason
 from monitor.text import one_line
 
 
-def parse(body: bytes, url: str) -> Document:
+def parse(body: bytes, url: str, wanted: Wanted = EVERYTHING) -> Document:
     """Parse a JSON Feed; items that are not objects are passed over with a warning.
 
     Raises:
@@ -43,13 +43,13 @@ def parse(body: bytes, url: str) -> Document:
         if isinstance(hub, dict) and _text(hub.get("type")).lower() == "websub":
             note_link(document, "hub", _text(hub.get("url")), url)
     items = data["items"][:MAX_ENTRIES]
-    document.items = [_item(raw, data, document) for raw in items if isinstance(raw, dict)]
+    document.items = [_item(raw, data, document, wanted) for raw in items if isinstance(raw, dict)]
     if len(document.items) < len(items):
         document.warnings.append(f"{len(items) - len(document.items)} items are no objects")
     return document
 
 
-def _item(raw: dict[str, Any], feed: dict[str, Any], document: Document) -> Item:
+def _item(raw: dict[str, Any], feed: dict[str, Any], document: Document, wanted: Wanted) -> Item:
     texts = [
         (_text(raw.get("summary")), "text/plain"),
         (_text(raw.get("content_text")), "text/plain"),
@@ -68,6 +68,7 @@ def _item(raw: dict[str, Any], feed: dict[str, Any], document: Document) -> Item
         language=_text(raw.get("language")) or document.language,
         base=document.link or document.self_url,
         atom=True,
+        wanted=wanted,
     )
 
 

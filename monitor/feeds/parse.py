@@ -6,7 +6,7 @@ import re
 
 from monitor.errors import ParseError
 from monitor.feeds import fast, jsonfeed, reference, sitemap
-from monitor.feeds.document import Document
+from monitor.feeds.document import EVERYTHING, Document, Wanted
 from monitor.reasons import FetchReason
 
 _ROOT = re.compile(
@@ -40,7 +40,13 @@ def looks_like_wall(body: bytes) -> bool:
     return _WALL.search(body[:32_768]) is not None
 
 
-def parse(body: bytes, url: str, content_type: str = "", kind: str = "auto") -> Document:
+def parse(
+    body: bytes,
+    url: str,
+    content_type: str = "",
+    kind: str = "auto",
+    wanted: Wanted = EVERYTHING,
+) -> Document:
     """Parse one document of any known format.
 
     Args:
@@ -48,6 +54,7 @@ def parse(body: bytes, url: str, content_type: str = "", kind: str = "auto") -> 
         url: where it came from, for relative links.
         content_type: the Content-Type header, "" if there was none.
         kind: "auto", "feed" or "sitemap".
+        wanted: of which entries the texts are wanted.
 
     Raises:
         ParseError: `not_a_feed`, `bot_wall` or `parse_failed`.
@@ -56,7 +63,7 @@ def parse(body: bytes, url: str, content_type: str = "", kind: str = "auto") -> 
     if not head:
         raise ParseError(FetchReason.NOT_A_FEED, "the answer is empty")
     if head[:1] == b"{" and kind != "sitemap":
-        return jsonfeed.parse(body, url)
+        return jsonfeed.parse(body, url, wanted)
     wide = body[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\x00" in body[:64]
     root = _ROOT.search(body[:_LOOK])
     name = root[1].lower() if root else b""
@@ -77,9 +84,9 @@ def parse(body: bytes, url: str, content_type: str = "", kind: str = "auto") -> 
         )
     if not name and not wide and b"<" not in head:
         raise ParseError(FetchReason.NOT_A_FEED, "the answer is neither XML nor JSON")
-    if (plain := fast.parse(body, url, content_type)) is not None:
+    if (plain := fast.parse(body, url, content_type, wanted)) is not None:
         return plain
-    document = reference.parse(body, url, content_type)
+    document = reference.parse(body, url, content_type, wanted)
     if not document.items and (stray := _STRAY.search(body)):
         document = _salvage(body, stray[1], url, content_type) or document
     if not document.version and not document.items:

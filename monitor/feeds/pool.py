@@ -13,7 +13,7 @@ from typing import Any
 
 from monitor.config.schema import PollingSettings
 from monitor.errors import ParseError
-from monitor.feeds.document import ParsedFeed
+from monitor.feeds.document import EVERYTHING, ParsedFeed, Wanted
 from monitor.logs import get_logger
 from monitor.reasons import FetchReason
 
@@ -43,15 +43,21 @@ class ParserPool:
         self._closed = False
 
     async def parse(
-        self, body: bytes, url: str, content_type: str = "", kind: str = "auto"
+        self,
+        body: bytes,
+        url: str,
+        content_type: str = "",
+        kind: str = "auto",
+        wanted: Wanted = EVERYTHING,
     ) -> ParsedFeed:
-        """Parse one document in a process of its own.
+        """Parse one document in a process of its own; arguments as for `monitor.feeds.parse`.
 
         Raises:
             ParseError: `not_a_feed`, `bot_wall`, `parse_failed`, `parse_timeout`, `parse_memory`
                 or `parse_crashed`.
         """
-        reply = await self._ask(body, url, content_type, kind)
+        header = {"url": url, "content_type": content_type, "kind": kind, "since": wanted.since}
+        reply = await self._ask(body, header | {"known": list(wanted.known)})
         try:
             return ParsedFeed.from_dict(reply)
         except (KeyError, TypeError) as error:
@@ -63,7 +69,7 @@ class ParserPool:
         Raises:
             ParseError: as for `parse`.
         """
-        reply = await self._ask(body, url, "", "links")
+        reply = await self._ask(body, {"url": url, "kind": "links"})
         return [str(link) for link in reply.get("links", ())]
 
     async def article(self, body: bytes, url: str) -> str:
@@ -72,9 +78,9 @@ class ParserPool:
         Raises:
             ParseError: as for `parse`.
         """
-        return str((await self._ask(body, url, "", "article")).get("text", ""))
+        return str((await self._ask(body, {"url": url})).get("text", ""))
 
-    async def _ask(self, body: bytes, url: str, content_type: str, kind: str) -> dict[str, Any]:
+    async def _ask(self, body: bytes, header: dict[str, Any]) -> dict[str, Any]:
         child = await self._idle.get()
         try:
             fresh = child is None or not child.alive
@@ -83,13 +89,13 @@ class ParserPool:
             try:
                 async with asyncio.timeout(self._settings.parse_timeout):
                     try:
-                        reply = await child.ask(body, url, content_type, kind)
+                        reply = await child.ask(body, header)
                     except (EOFError, OSError):
                         if fresh:
                             raise
                         # It may have been dead before this document came: once more, on a new one.
                         child = await self._start(child)
-                        reply = await child.ask(body, url, content_type, kind)
+                        reply = await child.ask(body, header)
                     if reply.get("reason") == FetchReason.PARSE_MEMORY:
                         raise ParseError(FetchReason.PARSE_MEMORY, str(reply["message"]))
             except TimeoutError:
@@ -117,8 +123,8 @@ class ParserPool:
 
     async def warm(self) -> None:
         """Start every process now, so that the first documents need not wait."""
-        kind = "article" if self._job == "article" else "auto"
-        trials = (self._ask(_NOTHING, "http://localhost/", "", kind) for _ in range(self._size))
+        header = {"url": "http://localhost/", "content_type": "", "kind": "auto"}
+        trials = (self._ask(_NOTHING, header) for _ in range(self._size))
         await asyncio.gather(*trials)
 
     async def aclose(self) -> None:
@@ -191,14 +197,12 @@ class _Child:
         assert self._process.stdout is not None
         await self._process.stdout.readexactly(4)
 
-    async def ask(self, body: bytes, url: str, content_type: str, kind: str) -> dict[str, Any]:
+    async def ask(self, body: bytes, header: dict[str, Any]) -> dict[str, Any]:
         stdin, stdout = self._process.stdin, self._process.stdout
         assert stdin is not None
         assert stdout is not None
-        header = json.dumps(
-            {"url": url, "content_type": content_type, "kind": kind, "length": len(body)}
-        ).encode()
-        stdin.write(len(header).to_bytes(4, "big") + header)
+        head = json.dumps(header | {"length": len(body)}).encode()
+        stdin.write(len(head).to_bytes(4, "big") + head)
         stdin.write(body)
         await stdin.drain()
         size = int.from_bytes(await stdout.readexactly(4), "big")

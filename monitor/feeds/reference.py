@@ -13,6 +13,7 @@ import feedparser
 
 from monitor.feeds.clean import headline, looks_like_html, prose, web_link
 from monitor.feeds.document import (
+    EVERYTHING,
     MAX_CONTENT,
     MAX_ENTRIES,
     MAX_GUID,
@@ -20,20 +21,23 @@ from monitor.feeds.document import (
     MAX_TITLE,
     Document,
     Item,
+    Wanted,
 )
+from monitor.identity import content_hash
 from monitor.text import one_line
 
 _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _MARKUP = ("text/html", "application/xhtml+xml")
 
 
-def parse(body: bytes, url: str, content_type: str = "") -> Document:
+def parse(body: bytes, url: str, content_type: str = "", wanted: Wanted = EVERYTHING) -> Document:
     """Parse an RSS, RDF or Atom document, well-formed or not.
 
     Args:
         body: the document, decoded from its transfer encoding.
         url: where it came from, for relative links.
         content_type: the Content-Type header, "" if there was none.
+        wanted: of which entries the texts are wanted.
     """
     # Without a base address feedparser leaves identifiers byte for byte; links are made absolute
     # by `web_link`.
@@ -61,7 +65,7 @@ def parse(body: bytes, url: str, content_type: str = "") -> Document:
         raw.get("bozo_exception"), feedparser.CharacterEncodingOverride
     ):
         document.warnings.append(f"not well-formed: {one_line(str(raw.bozo_exception), 200)}")
-    document.items = [item(entry, document, base) for entry in raw.entries[:MAX_ENTRIES]]
+    document.items = [item(entry, document, base, wanted) for entry in raw.entries[:MAX_ENTRIES]]
     if len(raw.entries) > MAX_ENTRIES:
         document.warnings.append(
             f"{len(raw.entries)} entries; only the first {MAX_ENTRIES} are read"
@@ -69,7 +73,7 @@ def parse(body: bytes, url: str, content_type: str = "") -> Document:
     return document
 
 
-def item(entry: Any, document: Document, base: str) -> Item:
+def item(entry: Any, document: Document, base: str, wanted: Wanted) -> Item:
     """Return our fields of one entry of feedparser's."""
     atom = document.version.startswith("atom")
     title = str(entry.get("title") or "")
@@ -90,6 +94,7 @@ def item(entry: Any, document: Document, base: str) -> Item:
         language=str((entry.get("title_detail") or {}).get("language") or document.language),
         base=base,
         atom=atom,
+        wanted=wanted,
     )
 
 
@@ -105,11 +110,36 @@ def make_item(
     language: str,
     base: str,
     atom: bool,
+    wanted: Wanted,
 ) -> Item:
-    """Clean the raw fields of an entry; `title` and `texts` are (value, media type) pairs.
+    """Clean the raw fields of an entry; `title` and `texts` are (value, media type) pairs."""
+    name = headline(title[0], markup=_is_markup(title[0], title[1], atom), limit=MAX_TITLE)
+    fingerprint, length = content_hash(name, (value for value, _ in texts))
+    summary, content = "", ""
+    if not wanted.passes_over(fingerprint, length, published or updated):
+        summary, content = _summary_and_content(texts, atom)
+        if not (name or summary):
+            length = 0  # all markup
+    return Item(
+        guid=guid.strip()[:MAX_GUID],
+        title=name,
+        link=web_link(link, base),
+        summary=summary,
+        content=content,
+        published=published,
+        updated=updated,
+        author=headline(author, markup=True, limit=200),
+        language=one_line(language, 40),
+        fingerprint=fingerprint,
+        length=length,
+    )
 
-    Of several texts the shortest is the summary and the longest the content, whichever element
-    they stood in: publishers use description, encoded and summary in every permutation.
+
+def _summary_and_content(texts: list[tuple[str, str]], atom: bool) -> tuple[str, str]:
+    """Return the shortest text and, where there are several, the longest.
+
+    Whichever element they stood in: publishers use description, encoded and summary in every
+    permutation.
     """
     cleaned = [
         prose(value, markup=_is_markup(value, kind, atom), limit=MAX_CONTENT)
@@ -123,17 +153,7 @@ def make_item(
         summary = cleaned[0]
     if len(summary) > MAX_SUMMARY:
         content, summary = content or summary, summary[:MAX_SUMMARY].rstrip()
-    return Item(
-        guid=guid.strip()[:MAX_GUID],
-        title=headline(title[0], markup=_is_markup(title[0], title[1], atom), limit=MAX_TITLE),
-        link=web_link(link, base),
-        summary=summary,
-        content=content,
-        published=published,
-        updated=updated,
-        author=headline(author, markup=True, limit=200),
-        language=one_line(language, 40),
-    )
+    return summary, content
 
 
 def note_link(document: Document, rel: str, href: str, base: str) -> None:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
+from monitor.identity import CONTENT_VERSION
+
 _KEPT_HASHES = 4
 
 
@@ -22,6 +24,12 @@ class SeenEntry:
     origin: str
     link: str
     hashes: tuple[str, ...]
+
+    def knows(self, content: str) -> bool:
+        """Whether this is what the entry says, or was told by a hash we no longer make."""
+        return content in self.hashes or not any(
+            known.startswith(CONTENT_VERSION) for known in self.hashes
+        )
 
     def with_content(self, content: str) -> SeenEntry:
         """Return this entry with one more known content."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from lxml import etree
 
 from monitor.errors import ParseError
-from monitor.feeds.document import MAX_ENTRIES, Document, Item
+from monitor.feeds.document import EVERYTHING, MAX_ENTRIES, Document, Item
 from monitor.feeds.jsonfeed import rfc3339
 from monitor.feeds.reference import make_item
 from monitor.reasons import FetchReason
@@ -55,6 +55,7 @@ def parse(body: bytes, url: str) -> Document:
                 language=fields.get("language", ""),
                 base=url,
                 atom=False,
+                wanted=EVERYTHING,
             )
         )
     if not items and plain:

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 from urllib.parse import unquote
 
 import redis.asyncio as aioredis
+from redis import DriverInfo
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel
 from redis.backoff import ExponentialWithJitterBackoff, NoBackoff
@@ -27,6 +28,7 @@ Redis: TypeAlias = Any
 
 _SCRIPTS = Path(__file__).with_name("scripts")
 BLOCK_SECONDS = 2.0
+_DRIVER = DriverInfo()  # else every connection looks up its version in files anew
 
 
 def _normal(url: str) -> str:
@@ -50,7 +52,7 @@ def _open(url: str, **options: Any) -> Redis:
         )
     if scheme.endswith("sentinel"):
         return _through_sentinel(url, options)
-    return aioredis.Redis.from_url(_normal(url), protocol=2, **options)
+    return aioredis.Redis.from_url(_normal(url), protocol=2, driver_info=_DRIVER, **options)
 
 
 def _through_sentinel(url: str, options: dict[str, Any]) -> Redis:
@@ -72,6 +74,7 @@ def _through_sentinel(url: str, options: dict[str, Any]) -> Redis:
         username=unquote(user) or None,
         password=unquote(password) or None,
         protocol=2,
+        driver_info=_DRIVER,
         **options,
     )
 

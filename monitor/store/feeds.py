@@ -150,7 +150,8 @@ class FeedStore:
         """
         state = decision.state
         described = _encode(state, before)
-        seen = [part for key, record in decision.seen.items() for part in (key, record.encode())]
+        # One argument for all of them: a first poll brings hundreds.
+        seen = "\n".join(f"{key} {record.encode()}" for key, record in decision.seen.items())
         hold = decision.hold if place.site else 0.0
         args: list[str | bytes | int | float] = [
             state.feed_id,
@@ -163,8 +164,7 @@ class FeedStore:
             int(hold * 1000) + 1000,
             len(described),
             *described,
-            len(decision.seen),
-            *seen,
+            seen,
             len(decision.dropped),
             *decision.dropped,
             len(decision.stories),

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+
+from monitor.feeds.document import EVERYTHING, Wanted
+from monitor.identity import content_hash
+from monitor.model import Entry
 
 Answer = Callable[["Asked", asyncio.StreamWriter], Awaitable[None]]
 
@@ -60,6 +64,15 @@ class Publisher:
             pass
         finally:
             writer.close()
+
+
+def parsed(entry: Entry, wanted: Wanted = EVERYTHING) -> Entry:
+    """Return an entry as parsing gives it: with its fingerprint, its texts only if wanted."""
+    fingerprint, length = content_hash(entry.title, (entry.summary, entry.content))
+    known = replace(entry, fingerprint=fingerprint, length=length)
+    if wanted.passes_over(fingerprint, length, entry.published or entry.updated):
+        return replace(known, summary="", content="")
+    return known
 
 
 def rss(*items: tuple[str, str, str], extra: str = "") -> str:

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import replace
 
 import pytest
+from feedlab import parsed
 from hypothesis import given
 from hypothesis import settings as given_settings
 from hypothesis import strategies as st
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from monitor.config.schema import FeedSource, PollingSettings
 from monitor.feeds.decide import ADOPT_AFTER, PollDecision, decide, poll_url
 from monitor.feeds.document import ParsedFeed
-from monitor.feeds.entries import MAX_SEEN
+from monitor.feeds.entries import MAX_SEEN, texts_wanted
 from monitor.feeds.headers import Hints
 from monitor.feeds.outcome import Outcome
 from monitor.feeds.seen import SeenEntry
@@ -63,8 +64,21 @@ class Feed:
         return decision
 
     def poll(self, *entries: Entry, now: float = NOW, **feed: object) -> PollDecision:
-        parsed = ParsedFeed(version="rss20", entries=entries, title="The Paper", **feed)  # type: ignore[arg-type]
-        return self.apply(Outcome(FetchReason.OK, status=200, parsed=parsed, etag='"1"'), now)
+        whole, wanted = (
+            ParsedFeed(version="rss20", entries=found, title="The Paper", **feed)  # type: ignore[arg-type]
+            for found in (
+                tuple(parsed(item) for item in entries),
+                tuple(parsed(item, texts_wanted(self.state, self.seen, now)) for item in entries),
+            )
+        )
+        outcome = Outcome(FetchReason.OK, status=200, parsed=wanted, etag='"1"')
+        all_texts = replace(outcome, parsed=whole)
+        # No text is missing that a story needs.
+        before = self.source, self.state, self.seen
+        assert decide(*before, all_texts, now, self.settings) == decide(
+            *before, outcome, now, self.settings
+        )
+        return self.apply(outcome, now)
 
     def fail(self, reason: FetchReason, now: float = NOW, **fields: object) -> PollDecision:
         return self.apply(Outcome(reason, "it failed", **fields), now)  # type: ignore[arg-type]
@@ -102,6 +116,26 @@ def test_a_new_entry_is_handed_over_once() -> None:
     )  # fmt: skip
     assert (story.published, story.seen_at) == (NOW - 3600, NOW)
     assert feed.poll(entry("b", author="A. Writer", content="Long text."), entry("a")).stories == ()
+
+
+def test_words_swapped_between_entries_are_no_news() -> None:
+    """An entry that now says what another one said brings nothing that was not handed over."""
+    feed = started(entry("a"))
+    feed.poll(entry("a"), entry("b"), entry("c"))
+    swapped = entry("c"), replace(entry("b"), guid="guid-c"), replace(entry("c"), guid="guid-b")
+    decision = feed.poll(entry("a"), *swapped[1:])
+    assert decision.stories == ()
+    assert decision.counts[EntryReason.REWRITTEN] == 2
+
+
+def test_contents_hashed_by_an_older_rule_are_taken_over_in_silence() -> None:
+    """After an upgrade of the hash, entries we know make no revisions, and edits do again."""
+    feed = started(entry("a"), entry("b"))
+    feed.seen = {key: replace(record, hashes=("1abc",)) for key, record in feed.seen.items()}
+    decision = feed.poll(entry("a"), entry("b"))
+    assert (decision.stories, decision.counts) == ((), {EntryReason.SEEN: 2})
+    (revision,) = feed.poll(entry("a"), entry("b", title="Another headline")).stories
+    assert revision.title == "Another headline"
 
 
 def test_an_edit_is_a_revision_of_the_same_story() -> None:

@@ -6,6 +6,7 @@ import asyncio
 import json
 
 import pytest
+from feedlab import parsed
 
 from monitor.config.schema import FeedSource, PollingSettings
 from monitor.feeds.decide import PollDecision, decide
@@ -49,7 +50,9 @@ async def claim(
 def entries(count: int) -> tuple[Entry, ...]:
     """Return entries published just now."""
     return tuple(
-        Entry(guid=f"g{n}", title=f"Headline {n}", link=f"https://a.example/{n}", published=NOW)
+        parsed(
+            Entry(guid=f"g{n}", title=f"Headline {n}", link=f"https://a.example/{n}", published=NOW)
+        )
         for n in range(count)
     )
 

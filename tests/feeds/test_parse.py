@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from monitor.errors import ParseError
 from monitor.feeds import fast, reference
 from monitor.feeds.clean import html_to_text, web_link
-from monitor.feeds.document import ParsedFeed
+from monitor.feeds.document import SPEAKING, ParsedFeed, Wanted
 from monitor.feeds.parse import parse
 from monitor.reasons import FetchReason
 from monitor.text import one_line
@@ -219,6 +219,36 @@ def test_every_real_document_gives_its_entries(data_folder: Path) -> None:
             continue
         assert len(document.items) >= int(entries), name
         assert len(ParsedFeed.from_dict(document.to_dict()).entries) == len(document.items)
+
+
+def left_out(body: bytes, wanted: Wanted) -> int:
+    """Assert that nothing but texts is left out; return of how many entries they are."""
+    whole, part = parse(body, URL), parse(body, URL, wanted=wanted)
+    bare = 0
+    for full, item in zip(whole.items, part.items, strict=True):
+        instant = full["published"] or full["updated"]
+        over = wanted.passes_over(full["fingerprint"], full["length"], instant)
+        bare += over
+        assert item == (full | {"summary": "", "content": ""} if over else full)
+    return bare
+
+
+def test_texts_the_reader_has_are_left_out(data_folder: Path) -> None:
+    """Of entries it knows, or finds too old, only the fingerprint is made; all else is equal."""
+    passed = 0
+    for path in documents(data_folder):
+        try:
+            items = parse(path.read_bytes(), URL).items
+        except ParseError:
+            continue
+        known = Wanted(frozenset(item["fingerprint"] for item in items[::2]))
+        passed += left_out(path.read_bytes(), known)
+        speaking = [item["length"] >= SPEAKING for item in items[::2]]
+        assert left_out(path.read_bytes(), known) >= sum(speaking)
+    assert passed > 500
+    for text in (ATOM, RDF, JSON):
+        assert left_out(text.encode(), Wanted(since=NEW_YEAR + 1)) == 1
+        assert left_out(text.encode(), Wanted(since=NEW_YEAR)) == 0
 
 
 def test_a_stray_prefix_is_read_through() -> None:

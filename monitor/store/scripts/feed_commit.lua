@@ -3,7 +3,7 @@
 -- KEYS  state, seen, due, stories stream, host slot, site hold
 -- ARGV  id, expected version, new version, next due,
 --       host free at, host slot ttl ms, hold until ("" for none), hold ttl ms,
---       f, f/2 x (state field, value), n, n x (entry key, record), m, m x entry key to forget,
+--       f, f/2 x (state field, value), lines of "entry key, space, record", m, m x key to forget,
 --       s, s x story
 -- Replies 1, or 0 if another poller committed first (then only the host is freed).
 redis.call('SET', KEYS[5], 'f ' .. ARGV[5], 'PX', ARGV[6])
@@ -13,9 +13,8 @@ local at = 9
 local fields = tonumber(ARGV[at])
 redis.call('HSET', KEYS[1], unpack(ARGV, at + 1, at + fields))
 at = at + fields + 1
-for _ = 1, tonumber(ARGV[at]) do
-  redis.call('HSET', KEYS[2], ARGV[at + 1], ARGV[at + 2])
-  at = at + 2
+for key, record in string.gmatch(ARGV[at], '(%S+) ([^\n]*)') do
+  redis.call('HSET', KEYS[2], key, record)
 end
 at = at + 1
 for _ = 1, tonumber(ARGV[at]) do
