@@ -31,13 +31,7 @@ LAYERS: list[tuple[str, set[str]]] = [
     ),
     ("watching", {"monitor.ops"}),
     ("state", {"monitor.store", "monitor.queue"}),
-    (
-        "pipelines",
-        {"monitor.ingest", "monitor.analyse", "monitor.settle", "monitor.record",
-         "monitor.deliver", "monitor.replay", "monitor.offline", "monitor.canary",
-         "monitor.inbound", "monitor.push", "monitor.slack_socket", "monitor.aftermath",
-         "monitor.evaluate", "monitor.backtest"},
-    ),
+    ("pipelines", {"monitor.pipeline", "monitor.evaluate"}),
     ("processes", {"workers"}),
     ("commands", {"monitor.cli"}),
 ]  # fmt: skip

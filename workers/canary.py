@@ -10,9 +10,10 @@ import uuid
 
 from redis.exceptions import RedisError
 
-from monitor import canary, metrics
+from monitor import metrics
 from monitor.codec import pack_story
 from monitor.logs import get_logger, trace
+from monitor.pipeline import canary
 from monitor.store.client import Redis
 from monitor.store.keys import Keys
 from monitor.store.lease import Lease

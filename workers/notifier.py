@@ -15,18 +15,19 @@ from typing import Any
 
 from redis.exceptions import RedisError
 
-from monitor import canary, metrics
+from monitor import metrics
 from monitor.alerts.digest import next_digest, plans_by_channel
 from monitor.alerts.route import TERMINAL
 from monitor.config.schema import Channel as ChannelSettings
 from monitor.config.schema import SlackChannel, TerminalChannel
-from monitor.deliver import ChannelSender
 from monitor.delivery.build import build
 from monitor.delivery.channel import Channel, ChannelUnusable
 from monitor.errors import LeaseLost
-from monitor.inbound import PATH, SlackInbound
 from monitor.logs import get_logger, redact
 from monitor.model import Notification
+from monitor.pipeline import canary
+from monitor.pipeline.deliver import ChannelSender
+from monitor.pipeline.slack_inbound import PATH, SlackInbound
 from monitor.reasons import DeliveryReason
 from monitor.store.lease import Lease
 from monitor.store.outbox import LEASE_SECONDS, OutboxStore
@@ -121,7 +122,7 @@ class Notifier:
             self._sockets.pop(token).cancel()
         for token, settings in wanted.items():
             if token not in self._sockets:
-                from monitor.slack_socket import SlackSocket  # only where it is used
+                from monitor.pipeline.slack_socket import SlackSocket  # only where it is used
 
                 socket = SlackSocket(settings, self._inbound)
                 self._sockets[token] = asyncio.create_task(

@@ -7,9 +7,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from monitor.canary import CHANNEL as CANARY
 from monitor.config.schema import Config
 from monitor.model import FeedState
+from monitor.pipeline.canary import CHANNEL as CANARY
 from monitor.store.analysis import AnalysisStore
 from monitor.store.client import Redis
 from monitor.store.feeds import FeedStore

@@ -17,11 +17,11 @@ from monitor.config.schema import Config, FeedSource
 from monitor.feeds.decide import PollDecision
 from monitor.feeds.fetch import Fetcher
 from monitor.feeds.pool import ParserPool
-from monitor.ingest import Intake, place_of
 from monitor.logs import get_logger
 from monitor.model import FeedState
-from monitor.push import PATH as PUSH_PATH
-from monitor.push import Push
+from monitor.pipeline.ingest import Intake, place_of
+from monitor.pipeline.push import PATH as PUSH_PATH
+from monitor.pipeline.push import Push
 from monitor.reasons import FetchReason
 from monitor.store.feeds import FeedStore
 from monitor.store.websub import WebSubStore

@@ -18,8 +18,6 @@ from redis.exceptions import RedisError
 from monitor import metrics
 from monitor.alerts.decide import lapse
 from monitor.alerts.told import Told
-from monitor.analyse import Analysis, ToldKey
-from monitor.canary import is_canary, onward
 from monitor.codec import pack_story, unpack_embedded
 from monitor.config.schema import Config
 from monitor.errors import LeaseLost, WirewatchError
@@ -28,8 +26,10 @@ from monitor.events.owners import Owners
 from monitor.logs import get_logger
 from monitor.match import SecondLook
 from monitor.model import EmbeddedStory
+from monitor.pipeline.analyse import Analysis, ToldKey
+from monitor.pipeline.canary import is_canary, onward
+from monitor.pipeline.settle import Settlement, count
 from monitor.queue.streams import Item, StreamQueue
-from monitor.settle import Settlement, count
 from monitor.store.analysis import AnalysisStore
 from monitor.store.atomic import Command
 from monitor.store.client import connect_blocking
@@ -132,7 +132,7 @@ class Triage:
         """Load the cross-encoder where one is configured; only then does triage need PyTorch."""
         settings = self._runtime.config.embedding
         if settings.second_look and self._second is None:
-            from monitor.offline import second_look
+            from monitor.pipeline.offline import second_look
 
             self._second = await asyncio.to_thread(second_look, settings)
             log.info("second_look_ready", model=settings.second_look)

@@ -104,7 +104,7 @@ def _by_meaning(reading: Reading) -> list[Problem]:
     from monitor import logs
     from monitor.cli.setup import console
     from monitor.errors import ModelError, Problem
-    from monitor.offline import judge_topics
+    from monitor.pipeline.offline import judge_topics
 
     logs.configure(level="error")
     topics = reading.config.topics

@@ -91,7 +91,7 @@ async def _topics(
 ) -> list[dict[str, Any]]:
     """Every topic's score, from the stored vectors; what triage noted where it differs is kept."""
     from monitor.match import Background, TopicMatcher, texts
-    from monitor.record import match_record
+    from monitor.pipeline.record import match_record
     from monitor.store.texts import TextVectors
 
     noted = {row["topic"]: row for row in record.get("matches", ())}

@@ -83,8 +83,8 @@ async def _inspect(
     from monitor.feeds.fetch import Fetcher
     from monitor.feeds.outcome import Outcome
     from monitor.feeds.pool import ParserPool
-    from monitor.ingest import Intake
     from monitor.model import FeedState
+    from monitor.pipeline.ingest import Intake
     from monitor.reasons import FetchReason
 
     clock = SystemClock()

@@ -69,7 +69,7 @@ def try_text(text: str, config_dir: Path, as_json: bool) -> None:
     from monitor.embed.text import passages
     from monitor.errors import WirewatchError
     from monitor.model import EmbeddedStory
-    from monitor.offline import build_matcher, load_encoder
+    from monitor.pipeline.offline import build_matcher, load_encoder
 
     try:
         encoder = load_encoder(config.embedding)
@@ -133,7 +133,7 @@ def tune(topic_id: str, config_dir: Path, answers: Path | None, as_json: bool) -
     from monitor.errors import WirewatchError
     from monitor.match import Background
     from monitor.match.tune import propose
-    from monitor.offline import load_encoder
+    from monitor.pipeline.offline import load_encoder
 
     try:
         encoder = load_encoder(config.embedding)

@@ -10,10 +10,10 @@ import pytest
 
 from monitor.clock import ManualClock
 from monitor.config.schema import Config
-from monitor.deliver import ChannelSender
 from monitor.delivery.build import build
 from monitor.delivery.channel import Channel
 from monitor.model import Notification
+from monitor.pipeline.deliver import ChannelSender
 from monitor.store.client import Redis
 from monitor.store.keys import Keys
 from monitor.store.lease import Lease

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from monitor.clock import ManualClock
 from monitor.delivery.slack_inbound import is_signed, read_http
-from monitor.inbound import SlackInbound
+from monitor.pipeline.slack_inbound import SlackInbound
 from monitor.reasons import SuppressionReason
 from monitor.store.client import Redis
 from monitor.store.feedback import FeedbackStore

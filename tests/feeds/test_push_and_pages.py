@@ -17,9 +17,9 @@ from monitor.feeds.decide import PollDecision
 from monitor.feeds.fetch import Fetcher
 from monitor.feeds.pool import ParserPool
 from monitor.feeds.websub import LEASE, RENEW_BEFORE, RETRY_AFTER, signature_holds
-from monitor.ingest import Intake
 from monitor.model import FeedState
-from monitor.push import Push
+from monitor.pipeline.ingest import Intake
+from monitor.pipeline.push import Push
 from monitor.store.client import Redis
 from monitor.store.feeds import FeedStore
 from monitor.store.keys import Keys

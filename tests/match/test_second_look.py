@@ -15,7 +15,7 @@ from monitor.embed.transformer import TransformerEmbedder
 from monitor.errors import ModelError
 from monitor.match import LINES, Background, Scores, SecondLook, TopicMatcher, texts
 from monitor.model import EmbeddedStory, Story
-from monitor.offline import second_look
+from monitor.pipeline.offline import second_look
 
 TITLES = (
     "Drones strike two power stations near Odesa",

@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from monitor import canary, metrics
+from monitor import metrics
 from monitor.clock import ManualClock
 from monitor.codec import pack_embedded, unpack_story
 from monitor.config.schema import (
@@ -24,6 +24,7 @@ from monitor.config.schema import (
 from monitor.feeds.schedule import beat
 from monitor.model import EmbeddedStory, FeedState, Passage
 from monitor.ops.findings import Kind
+from monitor.pipeline import canary
 from monitor.store.client import Redis
 from monitor.store.feeds import _encode
 from monitor.store.keys import Keys

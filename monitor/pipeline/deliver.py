@@ -11,13 +11,13 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from monitor import metrics
-from monitor.aftermath import Aftermath
 from monitor.alerts import digest, gate
 from monitor.clock import Clock
 from monitor.config.schema import Config
 from monitor.delivery.channel import Channel, Context, Lookup, Outcome
 from monitor.logs import get_logger, trace
 from monitor.model import Notification, Receipt, Thread
+from monitor.pipeline.aftermath import Aftermath
 from monitor.reasons import DeliveryReason, SuppressionReason
 from monitor.store.lease import Lease
 from monitor.store.outbox import Due, OutboxStore

@@ -13,12 +13,12 @@ from typing import Any, Protocol
 import numpy as np
 
 from monitor.alerts.told import Told
-from monitor.analyse import Analysis, Outcome, ToldKey
 from monitor.embed.text import passages
 from monitor.errors import Problem
 from monitor.identity import canonical_url
 from monitor.model import EmbeddedStory, Match, Matrix, Story, Vector
-from monitor.record import decision_record, match_record
+from monitor.pipeline.analyse import Analysis, Outcome, ToldKey
+from monitor.pipeline.record import decision_record, match_record
 
 BATCH = 64
 _CHUNK = 1024

@@ -9,11 +9,11 @@ from collections.abc import Iterable
 from monitor import metrics, traces
 from monitor.alerts.route import notifications_for
 from monitor.alerts.told import Told
-from monitor.analyse import Concluded, Outcome, ToldKey
 from monitor.config.schema import Config
 from monitor.events.index import EventIndex
 from monitor.model import Alert, Notification
-from monitor.record import decision_record
+from monitor.pipeline.analyse import Concluded, Outcome, ToldKey
+from monitor.pipeline.record import decision_record
 from monitor.store.analysis import AnalysisStore
 from monitor.store.atomic import Command
 from monitor.store.outbox import OutboxStore

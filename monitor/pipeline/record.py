@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from monitor.analyse import Outcome
 from monitor.model import Match
+from monitor.pipeline.analyse import Outcome
 
 
 def match_record(match: Match) -> dict[str, Any]:

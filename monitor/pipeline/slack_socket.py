@@ -17,8 +17,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from monitor.config.schema import SlackChannel
 from monitor.delivery.slack_inbound import Asked, read_socket
-from monitor.inbound import SlackInbound
 from monitor.logs import get_logger, redact
+from monitor.pipeline.slack_inbound import SlackInbound
 
 log = get_logger(__name__)
 

@@ -1,7 +1,7 @@
 """Slack's buttons, slash command and mentions: what they do, and what they answer.
 
 They come over a signed HTTP call (`SlackInbound.handle_slack`, mounted at `/slack`) or by Socket
-Mode (`monitor.slack_socket`), which needs no public address. Either way Slack has its
+Mode (`monitor.pipeline.slack_socket`), which needs no public address. Either way Slack has its
 acknowledgement before anything slow is done.
 """
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from monitor.analyse import Analysis
 from monitor.config.schema import Config, EmbeddingSettings, Topic
 from monitor.embed.transformer import TransformerEmbedder
 from monitor.events.index import EventIndex
 from monitor.events.owners import Owners
 from monitor.match import Background, SecondLook, TopicMatcher, texts
 from monitor.match.judge import Doubt, judge
+from monitor.pipeline.analyse import Analysis
 
 
 def load_encoder(settings: EmbeddingSettings) -> TransformerEmbedder:

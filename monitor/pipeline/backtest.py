@@ -1,6 +1,6 @@
 """Backtest: what a set of topics would have told of stored stories, and how two sets differ.
 
-It is the replay of `monitor/replay.py`, looked at topic by topic.
+It is the replay of `monitor/pipeline/replay.py`, looked at topic by topic.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from monitor.analyse import Analysis
 from monitor.config.schema import Config
 from monitor.events.index import EventIndex
 from monitor.events.owners import Owners
 from monitor.match import Background, TopicMatcher, texts
 from monitor.model import Matrix, Vector
-from monitor.offline import second_look
-from monitor.replay import Encoder, Line, replay
+from monitor.pipeline.analyse import Analysis
+from monitor.pipeline.offline import second_look
+from monitor.pipeline.replay import Encoder, Line, replay
 
 NEAREST = 8  # cases shown on either side of the line
 
