@@ -31,6 +31,7 @@ class FetchReason(StrEnum):
     TOO_LARGE = "too_large"
     BAD_ENCODING = "bad_encoding"  # Content-Encoding we did not ask for, or broken gzip
     BOT_WALL = "bot_wall"
+    ROBOTS = "robots"  # the site's robots.txt keeps us from an article's page
     NOT_A_FEED = "not_a_feed"  # HTML or something else instead of a feed
     PARSE_FAILED = "parse_failed"
     PARSE_TIMEOUT = "parse_timeout"

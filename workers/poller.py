@@ -19,6 +19,7 @@ from monitor.feeds.fetch import Fetcher
 from monitor.feeds.pool import ParserPool
 from monitor.logs import get_logger
 from monitor.model import FeedState
+from monitor.pipeline.articles import Articles
 from monitor.pipeline.ingest import Intake, place_of
 from monitor.pipeline.push import PATH as PUSH_PATH
 from monitor.pipeline.push import Push
@@ -54,14 +55,16 @@ class Poller:
         self._sources = {source.id: source for source in config.feeds if source.enabled}
         self._fetcher = Fetcher(settings, self._runtime.clock)
         self._parsers = ParserPool(settings)
-        self._articles = ParserPool(settings, job="article", size=1)  # starts when first needed
+        self._readers = ParserPool(settings, job="article", size=1)  # starts when first needed
         self._intake = Intake(
             self._fetcher,
             self._parsers,
             self._store,
             self._runtime.clock,
             settings,
-            articles=self._articles,
+            articles=Articles(
+                self._fetcher, self._readers, self._runtime.clock, settings.host_spacing
+            ),
             keep_seen=config.store.keep_seen,
         )
         self._push = Push(
@@ -168,7 +171,7 @@ class Poller:
         log.info("feeds_in_force", feeds=len(sources), added=added, removed=removed)
 
     async def _reload(self, config: Config) -> None:
-        old = self._fetcher, (self._parsers, self._articles), set(self._tasks)
+        old = self._fetcher, (self._parsers, self._readers), set(self._tasks)
         self._adopt(config)
         await self._when_store_answers(self._sync)
         asyncio.create_task(_let_go(*old)).add_done_callback(lambda _: None)
@@ -187,7 +190,7 @@ class Poller:
             for task in late:
                 task.cancel()  # its lease runs out, and the feed is polled again
             await asyncio.gather(*late, return_exceptions=True)
-        await _let_go(self._fetcher, (self._parsers, self._articles), set())
+        await _let_go(self._fetcher, (self._parsers, self._readers), set())
 
 
 async def _let_go(

@@ -72,7 +72,9 @@ class FeedSource(Settings):
         "auto", description="auto tells feeds and news sitemaps apart by themselves."
     )
     interval: Duration | None = Field(None, description="Poll this often, whatever the rhythm.")
-    full_text: bool = Field(False, description="Fetch each article's page for its full text.")
+    full_text: bool = Field(
+        False, description="Fetch each article's page for its full text, where robots.txt allows."
+    )
     headers: dict[str, SecretStr] = Field(
         default_factory=dict, description="Extra request headers; sent to this feed's host only."
     )

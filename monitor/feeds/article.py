@@ -1,13 +1,22 @@
-"""The text of an article's page, by trafilatura. Runs in a parser process of its own kind."""
+"""Articles' pages: their text, and whether robots may read it. Runs in a parser process."""
 
 from __future__ import annotations
 
 import trafilatura
+from protego import Protego
 
 from monitor.feeds.document import MAX_CONTENT
 from monitor.text import paragraphs
 
 _LEAST = 200  # characters; less is a teaser, a paywall or a cookie notice
+
+
+_AGENT = "Wirewatch"
+
+
+def allows(robots: bytes, url: str) -> bool:
+    """Whether a robots.txt (RFC 9309) lets Wirewatch read a page."""
+    return bool(Protego.parse(robots.decode("utf-8", "replace")).can_fetch(url, _AGENT))
 
 
 def extract(page: bytes, url: str) -> str:

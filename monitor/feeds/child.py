@@ -1,6 +1,7 @@
 """One parser process: `python -m monitor.feeds.child JOB MEMORY SECONDS`.
 
-JOB is "feed" (feeds, and the links of a site's page) or "article" (the text of an article's page).
+JOB is "feed" (feeds, and the links of a site's page) or "article" (the text of an article's page,
+and whether a robots.txt lets us read it).
 
 It reads documents from standard input and writes what it found to standard output, one at a time,
 under limits it cannot lift. It writes no files and opens no sockets, and it dies with its parent.
@@ -67,10 +68,16 @@ def main() -> None:
 def _work(job: str) -> Work:
     """Return what this process does, after doing it once: imports come before the limits."""
     if job == "article":
-        from monitor.feeds.article import extract
+        from monitor.feeds.article import allows, extract
+
+        def article(body: bytes, request: Request) -> dict[str, object]:
+            if request["kind"] == "robots":
+                return {"allowed": allows(body, str(request["url"]))}
+            return {"text": extract(body, str(request["url"]))}
 
         extract(_ARTICLE, "http://localhost/")
-        return lambda body, request: {"text": extract(body, str(request["url"]))}
+        allows(b"User-agent: *\nDisallow: /*a$", "http://localhost/")
+        return article
 
     from monitor.feeds.document import Wanted
     from monitor.feeds.parse import parse

@@ -78,7 +78,16 @@ class ParserPool:
         Raises:
             ParseError: as for `parse`.
         """
-        return str((await self._ask(body, {"url": url})).get("text", ""))
+        return str((await self._ask(body, {"url": url, "kind": "article"})).get("text", ""))
+
+    async def allows(self, robots: bytes, url: str) -> bool:
+        """Whether a robots.txt lets us read a page (an "article" pool).
+
+        Raises:
+            ParseError: as for `parse`.
+        """
+        reply = await self._ask(robots, {"url": url, "kind": "robots"})
+        return reply.get("allowed") is True
 
     async def _ask(self, body: bytes, header: dict[str, Any]) -> dict[str, Any]:
         child = await self._idle.get()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -23,7 +22,8 @@ from monitor.feeds.pool import ParserPool
 from monitor.feeds.seen import SeenEntry
 from monitor.identity import digest, entry_key, site, url_key
 from monitor.logs import get_logger
-from monitor.model import Entry, FeedState, Story
+from monitor.model import Entry, FeedState
+from monitor.pipeline.articles import Articles
 from monitor.reasons import FetchReason
 from monitor.store.feeds import FeedStore, Place
 
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 _PAGES = 4
-_ARTICLE_BYTES = 4_000_000
-_ARTICLES_SECONDS = 20.0
 
 
 def _overlaps(entries: Iterable[Entry], seen: Mapping[str, SeenEntry]) -> bool:
@@ -67,7 +65,7 @@ class Intake:
         clock: Clock,
         settings: PollingSettings,
         *,
-        articles: ParserPool | None = None,
+        articles: Articles | None = None,
         keep_seen: float = 90 * 86400.0,
     ) -> None:
         self._articles = articles
@@ -102,8 +100,8 @@ class Intake:
         decision = decide(
             source, state, seen, outcome, now, self.settings, keep_seen=self._keep_seen
         )
-        if source.full_text and decision.stories:
-            decision = replace(decision, stories=await self._read_articles(decision.stories))
+        if source.full_text and self._articles and decision.stories:
+            decision = replace(decision, stories=await self._articles.read(decision.stories))
         committed = await self._store.commit(
             decision,
             state.version,
@@ -154,41 +152,6 @@ class Intake:
             entries += page.entries
             following = page.next_url
         return replace(parsed, entries=tuple(entries[:MAX_ENTRIES]))
-
-    async def _read_articles(self, stories: tuple[Story, ...]) -> tuple[Story, ...]:
-        """Give new stories the text of their article's page; a page that fails costs nothing."""
-        if self._articles is None:
-            return stories
-        full = list(stories)
-        try:
-            async with asyncio.timeout(_ARTICLES_SECONDS):
-                fetched_any = False
-                for at in range(len(full) - 1, -1, -1):  # newest first, should time run out
-                    story = full[at]
-                    if story.baseline or story.stale or not story.url:
-                        continue
-                    if fetched_any:
-                        await self._clock.sleep(self.settings.host_spacing)
-                    fetched_any = True
-                    text = await self._read_article(story)
-                    if len(text) > len(story.body):
-                        full[at] = replace(story, body=text)
-        except TimeoutError:
-            log.info("articles_cut_short", feed=stories[0].feed_id)
-        return tuple(full)
-
-    async def _read_article(self, story: Story) -> str:
-        assert self._articles is not None
-        try:
-            page = await self._fetcher.fetch(
-                story.url, accept="text/html, application/xhtml+xml", max_body=_ARTICLE_BYTES
-            )
-            if page.status != 200:
-                return ""
-            return await self._articles.article(page.body, page.url)
-        except FetchError as error:
-            log.info("article_failed", feed=story.feed_id, story=story.id, reason=error.reason)
-            return ""
 
     def _for_same_origin(self, source: FeedSource, url: str) -> dict[str, str]:
         """Return the feed's private headers if `url` is on its own origin."""

@@ -21,9 +21,7 @@ from monitor.store.client import Redis, run_script
 from monitor.store.keys import Keys
 from monitor.store.lease import Lease
 
-LEASE_SECONDS = (
-    12.0  # longer than one send may take (pipeline/deliver.py), shorter than patience
-)
+LEASE_SECONDS = 12.0  # longer than one send may take (pipeline/deliver.py), shorter than patience
 RECENT = 200
 
 

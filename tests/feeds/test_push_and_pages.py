@@ -18,6 +18,7 @@ from monitor.feeds.fetch import Fetcher
 from monitor.feeds.pool import ParserPool
 from monitor.feeds.websub import LEASE, RENEW_BEFORE, RETRY_AFTER, signature_holds
 from monitor.model import FeedState
+from monitor.pipeline.articles import Articles
 from monitor.pipeline.ingest import Intake
 from monitor.pipeline.push import Push
 from monitor.store.client import Redis
@@ -154,7 +155,8 @@ async def intake(
 ) -> AsyncIterator[Intake]:
     """The intake pipeline with real parsers."""
     pools = ParserPool(settings, size=1), ParserPool(settings, job="article", size=1)
-    yield Intake(fetcher, pools[0], FeedStore(store, keys), clock, settings, articles=pools[1])
+    articles = Articles(fetcher, pools[1], clock, settings.host_spacing)
+    yield Intake(fetcher, pools[0], FeedStore(store, keys), clock, settings, articles=articles)
     for pool in pools:
         await pool.aclose()
 
@@ -227,3 +229,34 @@ async def test_full_text_is_read_where_asked_for(publisher: Publisher, intake: I
     assert "\n\n" in stories["Ferry sinks"].body
     assert "track()" not in stories["Ferry sinks"].body
     assert stories["Port closed"].body == stories["Sly"].body == ""
+
+
+@pytest.mark.parametrize(
+    ("robots", "status", "read"),
+    [
+        ("User-agent: *\nDisallow: /*/private$\n", "200 OK", {"Open"}),
+        ("User-agent: wirewatch\nDisallow: /\n\nUser-agent: *\nAllow: /", "200 OK", set()),
+        ("User-agent: other\nDisallow: /", "200 OK", {"Open", "Shut"}),
+        ("", "404 Not Found", {"Open", "Shut"}),
+        ("", "503 Busy", set()),
+        ("<html>" + "<p>not a robots.txt</p>" * 50, "200 OK", {"Open", "Shut"}),
+        ("User-agent: *\nDisallow: /" + "*a" * 40 + "b", "200 OK", {"Open", "Shut"}),
+    ],
+)
+async def test_articles_are_read_only_where_robots_may(
+    publisher: Publisher, intake: Intake, robots: str, status: str, read: set[str]
+) -> None:
+    """robots.txt is asked once for a site, obeyed, and in doubt taken for a no (RFC 9309)."""
+    source = FeedSource(id="paper", url=publisher.url(), full_text=True)
+    publisher.serve("/feed", rss(("0", "Old", RECENT)))
+    await polled(intake, source)
+    text = rss(("1", "Open", RECENT), ("2", "Shut", RECENT))
+    text = text.replace("https://paper.example/1", publisher.url("/a/public"))
+    text = text.replace("https://paper.example/2", publisher.url("/" + "a" * 60 + "/private"))
+    publisher.serve("/feed", text)
+    publisher.serve("/robots.txt", robots, status=status)
+    publisher.serve("/a/public", ARTICLE)
+    publisher.serve("/" + "a" * 60 + "/private", ARTICLE)
+    stories = (await polled(intake, source)).stories
+    assert {story.title for story in stories if story.body} == read
+    assert [asked.path for asked in publisher.asked].count("/robots.txt") == 1
