@@ -305,7 +305,7 @@ class PollingSettings(Settings):
     start_interval: Duration = Field(600.0, description="Until a feed's rhythm is known.")
     concurrency: int = Field(64, ge=1, le=2000, description="Fetches at once in one poller.")
     host_spacing: Duration = Field(1.0, description="Least time between requests to one host.")
-    timeout: Duration = Field(10.0, description="For one fetch as a whole.")
+    timeout: Duration = Field(6.5, description="For one fetch as a whole.")
     max_wire_bytes: int = Field(8_000_000, ge=10_000, description="Of one answer, as it comes.")
     max_body_bytes: int = Field(16_000_000, ge=10_000, description="After decompression.")
     max_redirects: int = Field(5, ge=0, le=10, description="Of one fetch.")
@@ -320,7 +320,7 @@ class PollingSettings(Settings):
     )
     stale_after: Duration = Field(7 * 86400.0, description="Unknown entries older than this.")
     parser_processes: int = Field(0, ge=0, le=64, description="0: one for each processor.")
-    parse_timeout: Duration = Field(5.0, description="For one document.")
+    parse_timeout: Duration = Field(3.0, description="For one document.")
     parse_memory: int = Field(
         64_000_000,
         ge=32_000_000,
