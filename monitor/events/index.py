@@ -92,7 +92,10 @@ class EventIndex:
             self._rows.expect(member.model, len(member.vector))
         self._idf = self._rows.idf(*link.prior())
         before = self._rows.size
-        found = self._rows.search([member.vector for _, member in queue], _FLOOR)
+        oldest = min((member.time for _, member in queue), default=0.0)
+        found = self._rows.search(
+            [member.vector for _, member in queue], _FLOOR, _CANDIDATES, oldest - self._window
+        )
         done: dict[str, Assignment] = {}
         for (item, member), (rows, sims) in zip(queue, found, strict=True):
             late = self._rows.similar(member.vector, before)

@@ -1,7 +1,7 @@
 """The window's arrays: one row for each story that others can link to.
 
-Exact search, batched: similarities of a whole batch come from blocked matrix products. 1,600 bytes
-a story at 384 dimensions.
+Exact search, batched: similarities of a whole batch come from blocked matrix products, and of
+each block only what may still be among a story's nearest is looked at.
 """
 
 from __future__ import annotations
@@ -17,6 +17,36 @@ from monitor.model import Matrix, Vector
 Hits = tuple[npt.NDArray[np.intp], npt.NDArray[np.float32]]  # rows, similarities
 
 _BLOCK = 16_384  # rows multiplied at once: bounds the similarity block to 16 MB for a batch of 256
+
+
+class _Nearest:
+    """The nearest rows of one query so far."""
+
+    def __init__(self, floor: float, most: int) -> None:
+        self._floor, self._most = floor, most
+        self._rows: list[npt.NDArray[np.intp]] = []
+        self._sims: list[npt.NDArray[np.float32]] = []
+        self._count = 0
+
+    def add(self, rows: npt.NDArray[np.intp], sims: npt.NDArray[np.float32]) -> float:
+        """Take in rows, and return from which similarity further ones can be among the nearest."""
+        self._rows.append(rows)
+        self._sims.append(sims)
+        self._count += len(rows)
+        if self._count > 4 * self._most:
+            rows, sims = self.hits()
+            self._rows, self._sims, self._count = [rows], [sims], len(rows)
+            self._floor = float(sims.min())
+        return self._floor
+
+    def hits(self) -> Hits:
+        if not self._rows:
+            return np.zeros(0, np.intp), np.zeros(0, np.float32)
+        rows, sims = np.concatenate(self._rows), np.concatenate(self._sims)
+        if len(rows) > self._most:
+            top = np.argpartition(-sims, self._most)[: self._most]
+            rows, sims = rows[top], sims[top]
+        return rows, sims
 
 
 class Rows:
@@ -100,26 +130,36 @@ class Rows:
         weights[0] = 0.0
         return np.asarray(weights)
 
-    def search(self, queries: list[Vector], floor: float) -> list[Hits]:
-        """Return, for each query, the rows of similarity `floor` or more, and those values."""
-        nothing = np.zeros(0, np.intp), np.zeros(0, np.float32)
+    def search(
+        self, queries: list[Vector], floor: float, most: int, since: float = -np.inf
+    ) -> list[Hits]:
+        """Return, for each query, its nearest rows and their similarities, in no order.
+
+        Args:
+            queries: unit vectors; those of another width than the rows find nothing.
+            floor: least similarity that counts.
+            most: how many rows to return at most.
+            since: rows of stories before this time are passed over.
+        """
         width = self.vectors.shape[1]
         usable = [at for at, query in enumerate(queries) if len(query) == width and width]
-        found: list[list[Hits]] = [[] for _ in queries]
+        nearest = [_Nearest(floor, most) for _ in queries]
         if usable and self.size:
             stacked = np.stack([queries[at] for at in usable])
+            floors = np.full(len(usable), floor, np.float32)
             for start in range(0, self.size, _BLOCK):
-                block = stacked @ self.vectors[start : min(start + _BLOCK, self.size)].T
-                for at, line in zip(usable, block, strict=True):
-                    hits = np.flatnonzero(line >= floor)
-                    if len(hits):
-                        found[at].append((hits + start, line[hits]))
-        return [
-            (np.concatenate([rows for rows, _ in parts]), np.concatenate([s for _, s in parts]))
-            if parts
-            else nothing
-            for parts in found
-        ]
+                end = min(start + _BLOCK, self.size)
+                block = stacked @ self.vectors[start:end].T
+                block[:, self.times[start:end] < since] = -1.0
+                # One flat look is many times faster than one for each line.
+                hits = np.flatnonzero(block >= floors[:, None])
+                lines, columns = np.divmod(hits, end - start)
+                ends = np.searchsorted(lines, np.arange(len(usable) + 1))
+                for line in np.flatnonzero(np.diff(ends)):
+                    part = columns[ends[line] : ends[line + 1]]
+                    found = nearest[usable[line]]
+                    floors[line] = found.add(part + start, block[line, part])
+        return [found.hits() for found in nearest]
 
     def _grow(self) -> None:
         room = max(1024, int(len(self.times) * 1.3))
