@@ -22,6 +22,7 @@ LONG = replace(
     evidence="https://example.org/" + "path" * 60,
     sources=tuple(f"Outlet number {n} of many" for n in range(12)),
 )
+TOO_WIDE = "too wide on purpose"
 _ASK = """<!DOCTYPE html><html><body><script>
 const asked = [];
 for (const frame of FRAMES) {
@@ -33,7 +34,7 @@ for (const frame of FRAMES) {
     const page = made.contentDocument;
     const colour = (what) => made.contentWindow.getComputedStyle(page.querySelector(what));
     asked.push({name: frame.name, width: frame.width,
-      needs: page.documentElement.scrollWidth,
+      needs: page.documentElement.scrollWidth, has: page.documentElement.clientWidth,
       card: colour('.card').backgroundColor, text: colour('h1, .item').color});
     if (asked.length === FRAMES.length) document.title = JSON.stringify(asked);
   };
@@ -46,6 +47,7 @@ def _look(folder: Path, *, dark: bool) -> list[dict[str, object]]:
     """Have Chromium lay every example out at both widths; return what it says."""
     pages = {name: render_email.html(item, MAIL) for name, item in EXAMPLES.items()}
     pages["long"] = render_email.html(note(LONG, "x"), MAIL)
+    pages[TOO_WIDE] = pages["long"].replace("</body>", '<div style="width:600px">.</div></body>')
     frames = [
         {"name": name, "width": width, "html": html}
         for name, html in pages.items()
@@ -75,11 +77,16 @@ def _brightness(colour: object) -> float:
 @pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_mails_fit_and_can_be_read(tmp_path: Path, dark: bool) -> None:
-    """No mail needs sideways scrolling on a phone; text stands out in both schemes."""
+    """No mail needs sideways scrolling on a phone; text stands out in both schemes.
+
+    What a page needs is compared with what it has: the width less a scrollbar, where there is one.
+    A mail made too wide shows that the browser would tell.
+    """
     seen = _look(tmp_path, dark=dark)
-    assert len(seen) == 2 * (len(EXAMPLES) + 1)
+    assert len(seen) == 2 * (len(EXAMPLES) + 2)
     for one in seen:
-        assert one["needs"] == one["width"], f"{one['name']} at {one['width']}"
+        wide = one["name"] == TOO_WIDE and one["width"] == 360
+        assert (one["needs"] != one["has"]) == wide, f"{one['name']} at {one['width']}: {one}"
         card, text = _brightness(one["card"]), _brightness(one["text"])
         assert card < 0.2 if dark else card > 0.9
         assert abs(card - text) > 0.4, f"{escape(str(one['name']))}: text hardly stands out"
