@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import Any
 
+import kubernetes_validate
 import pytest
 import yaml
+from kubernetes_validate.utils import all_versions
 
 from monitor.config.load import examine
 from monitor.store.keys import Keys
@@ -17,6 +20,8 @@ OBJECTS: list[dict[str, Any]] = [
     for path in sorted(FOLDER.glob("*.yaml"))
     for item in yaml.safe_load_all(path.read_text(encoding="utf-8"))
 ]
+# Kinds the API server does not know by itself: kustomize's own file, and KEDA's resources.
+OTHERS = ("Kustomization", "ScaledObject", "TriggerAuthentication")
 STAGES = ("poller", "embedder", "triage", "notifier")
 
 
@@ -85,3 +90,47 @@ def test_the_example_configuration_is_sound() -> None:
     assert [str(problem) for problem in reading.problems if problem.severity == "error"] == []
     assert reading.config.feeds
     assert reading.config.topics
+
+
+@pytest.mark.parametrize("version", [all_versions()[0], all_versions()[-1]])
+def test_every_manifest_fits_the_schema_of_kubernetes(version: str) -> None:
+    """The API's own JSON schemas, of the oldest and newest release at hand, know every key."""
+    checked = [item for item in OBJECTS if item["kind"] not in OTHERS]
+    for item in checked:
+        kubernetes_validate.validate(item, version, strict=True)
+    assert {item["kind"] for item in checked} >= {"Deployment", "StatefulSet", "NetworkPolicy"}
+
+
+def test_the_schemas_notice_a_misspelt_key() -> None:
+    """The strict schemas refuse a key that the API server would drop in silence."""
+    wrong = copy.deepcopy(_of("Deployment")["poller"])
+    container = wrong["spec"]["template"]["spec"]["containers"][0]
+    container["readynessProbe"] = container.pop("readinessProbe")
+    with pytest.raises(kubernetes_validate.ValidationError, match="readynessProbe"):
+        kubernetes_validate.validate(wrong, all_versions()[-1], strict=True)
+
+
+def test_the_resources_of_keda_hold_together() -> None:
+    """There is no schema for them here: what they name exists, and they have no other keys.
+
+    https://keda.sh/docs/latest/scalers/redis-streams/ and its page on authentication say which.
+    """
+    scaled, access = _of("ScaledObject")["embedder"], _of("TriggerAuthentication")["store"]
+    assert scaled["apiVersion"] == access["apiVersion"] == "keda.sh/v1alpha1"
+    spec, target = scaled["spec"], _of("Deployment")[scaled["spec"]["scaleTargetRef"]["name"]]
+    assert set(spec) == {
+        "scaleTargetRef", "minReplicaCount", "maxReplicaCount", "cooldownPeriod", "triggers",
+    }  # fmt: skip
+    assert target["spec"]["replicas"] == spec["minReplicaCount"] < spec["maxReplicaCount"]
+    (trigger,) = spec["triggers"]
+    assert set(trigger) == {"type", "metadata", "authenticationRef"}
+    assert trigger["type"] == "redis-streams"
+    assert set(trigger["metadata"]) == {"address", "stream", "streamLength"}
+    assert all(isinstance(value, str) for value in trigger["metadata"].values())
+    service, _, space = trigger["metadata"]["address"].partition(":")[0].partition(".")
+    assert service in _of("Service") and space == f"{_kustomization()['namespace']}.svc"
+    assert trigger["authenticationRef"] == {"name": "store"}
+    (secret,) = access["spec"]["secretTargetRef"]
+    (made,) = _kustomization()["secretGenerator"]
+    assert secret["parameter"] == "password" and secret["name"] == made["name"]
+    assert secret["key"] in {literal.partition("=")[0] for literal in made["literals"]}
