@@ -17,7 +17,7 @@ from monitor.config.schema import Config, FeedSource
 from monitor.feeds.decide import PollDecision
 from monitor.feeds.fetch import Fetcher
 from monitor.feeds.pool import ParserPool
-from monitor.logs import get_logger
+from monitor.logs import get_logger, trace
 from monitor.model import FeedState
 from monitor.pipeline.articles import Articles
 from monitor.pipeline.ingest import Intake, place_of
@@ -220,7 +220,8 @@ def report(source: FeedSource, decision: PollDecision) -> None:
     if decision.reason in _QUIET:
         log.debug("polled", feed=source.id, reason=decision.reason, **entries)
         if decision.stories:
-            log.info("stories_found", feed=source.id, stories=len(decision.stories), **entries)
+            with trace(decision.stories[0].trace):  # all stories of a poll have the same
+                log.info("stories_found", feed=source.id, stories=len(decision.stories), **entries)
     else:
         log.warning(
             "poll_failed",
