@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from monitor.config.schema import Config, EmbeddingSettings, Topic
-from monitor.embed.transformer import TransformerEmbedder
+from monitor.embed import Embedder, open_embedder
 from monitor.events.index import EventIndex
 from monitor.events.owners import Owners
 from monitor.match import Background, SecondLook, TopicMatcher, texts
@@ -13,21 +13,16 @@ from monitor.match.judge import Doubt, judge
 from monitor.pipeline.analyse import Analysis
 
 
-def load_encoder(settings: EmbeddingSettings) -> TransformerEmbedder:
-    """Load the model the settings name.
+def load_encoder(settings: EmbeddingSettings) -> Embedder:
+    """Load the model the settings name, as the service's embedder does.
 
     Raises:
         ModelError: it is missing or altered.
     """
-    return TransformerEmbedder(
-        settings.model,
-        precision=settings.precision,
-        batch_size=settings.batch_size,
-        threads=settings.threads,
-    )
+    return open_embedder(settings)
 
 
-def build_matcher(topics: Sequence[Topic], encoder: TransformerEmbedder) -> TopicMatcher:
+def build_matcher(topics: Sequence[Topic], encoder: Embedder) -> TopicMatcher:
     """Make topics ready with a model at hand."""
     phrases = texts(topics)
     vectors = dict(zip(phrases, encoder.encode(phrases), strict=True))
@@ -58,7 +53,7 @@ def judge_topics(topics: Sequence[Topic], settings: EmbeddingSettings) -> list[D
     return judge(topics, matcher, matcher.vectors)
 
 
-def offline_analysis(config: Config) -> tuple[Analysis, TransformerEmbedder]:
+def offline_analysis(config: Config) -> tuple[Analysis, Embedder]:
     """Return a fresh analysis with an empty window, and the model for its stories."""
     encoder = load_encoder(config.embedding)
     index = EventIndex(config.events, Owners.load(config.events.owners_file))
