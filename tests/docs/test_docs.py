@@ -4,8 +4,9 @@ What the fences of code blocks mean, in README.md and docs/:
 
     ```console            run here, in order, in a folder of the page's own; `$ ` starts a
                           command, what follows is its output, `…` stands for anything
-    ```sh                 needs a network, a service or Docker: the commands of Wirewatch and the
-                          targets of make in it must exist, with their options
+    ```sh                 needs a network, a service or Docker: run by test_live_docs.py against
+                          stand-ins and a service that really runs; here only looked at for
+                          commands, options and targets of make that do not exist
     ```yaml               must be a right configuration file, or with `wrong` a wrong one
     ```yaml file=PATH     is written to PATH in the page's folder as well (any language)
 """
@@ -18,7 +19,6 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -28,33 +28,9 @@ import yaml
 from monitor.cli import COMMANDS, main
 from monitor.config.json_schema import schema_for
 from monitor.config.load import read_config
+from tests.docs.pages import FENCE, NAMES, PAGES, ROOT, Block, blocks
 
-ROOT = Path(__file__).parents[2]
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
-NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
-_FENCE = re.compile(r"^```(\w+)?([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"(?<!!)\[[^\]]+\]\(([^)\s]+)\)")
-
-
-@dataclass(frozen=True)
-class Block:
-    """One fenced block of a page."""
-
-    language: str
-    info: str
-    text: str
-
-    @property
-    def file(self) -> str:
-        """The path to write the block to, or ""."""
-        found = re.search(r"file=(\S+)", self.info)
-        return found[1] if found else ""
-
-
-def blocks(page: Path) -> list[Block]:
-    """Return the fenced blocks of a page."""
-    text = page.read_text(encoding="utf-8")
-    return [Block(found[1] or "", found[2], found[3]) for found in _FENCE.finditer(text)]
 
 
 def steps(block: Block) -> Iterator[tuple[str, str]]:
@@ -122,22 +98,45 @@ def commands_in(page: Path) -> list[str]:
         for line in block.text.replace("\\\n", " ").splitlines()
         for command in re.split(r" && | \| |; ", line)
     ]
-    prose = _FENCE.sub("", text)
+    prose = FENCE.sub("", text)
     found += [code.strip() for code in re.findall(r"(?<!`)`([^`\n]+)`(?!`)", prose)]
-    return [one for one in found if re.match(r"(?:wirewatch|make) [a-z-]", one)]
+    return [
+        one
+        for one in found
+        if re.match(r"(?:wirewatch|make) [a-z-]|python (?:-m |\w\S*\.py)|deploy/", one)
+    ]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=NAMES)
 def test_every_command_named_exists(page: Path) -> None:
-    """Commands, subcommands, options and make targets named anywhere in the docs are real."""
+    """Commands, subcommands, options, make targets and programs named anywhere are real."""
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     for line in commands_in(page):
         words = [word for word in shlex.split(line) if word not in ("…", "[OPTIONS]")]
+        if words[0] == "python" or words[0].startswith("deploy/"):
+            if page.name != "tutorial.md":  # its own program, which it shows and runs
+                _program_must_exist(words, f"{page.name}: {line}")
+            continue
         if words[0] == "make":
             for word in words[1:]:
                 assert "=" in word or word in targets, f"{page.name}: {line}"
             continue
         _must_exist(words[1:], f"{page.name}: {line}")
+
+
+def _program_must_exist(words: list[str], where: str) -> None:
+    """A program of the repository is there, and its source has the options named."""
+    if words[0] != "python":
+        path = ROOT / words[0]
+    elif words[1] == "-m":
+        path = (ROOT / words[2].replace(".", "/")).with_suffix(".py")
+    else:
+        path = ROOT / words[1]
+    assert path.exists(), f"{where}: there is no {path}"
+    for word in words:
+        if word.startswith("--"):
+            source = path.read_text(encoding="utf-8")
+            assert f'"{word}"' in source, f"{where}: there is no option {word}"
 
 
 def _must_exist(words: list[str], where: str) -> None:
@@ -182,7 +181,7 @@ def test_every_setting_shown_is_accepted(page: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=NAMES)
 def test_every_link_leads_somewhere(page: Path) -> None:
     """Links between pages name files and headings that exist."""
-    text = _FENCE.sub("", page.read_text(encoding="utf-8"))
+    text = FENCE.sub("", page.read_text(encoding="utf-8"))
     for target in _LINK.findall(text):
         if re.match(r"[a-z]+:", target):
             continue

@@ -1,0 +1,374 @@
+"""What stands around the commands of each page: how its folder is laid out, what must come of each.
+
+A command without a step must exit with 0 and print no traceback. The hooks do what the page assumes
+has happened (a story was told, a delivery failed), and look at what the command has done.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import yaml
+
+from monitor.config.opml import read_opml
+from tests.docs.terminal import Terminal
+from tests.docs.world import CABLE, NEXT, World, until
+from tests.support.docker.engine import Engine
+
+Hook = Callable[[World, Terminal], Awaitable[None]]
+PREFIX = "docs-operators"
+LOOKED = r"already out there"
+
+
+@dataclass(frozen=True)
+class Step:
+    """What goes with one command.
+
+    `says` must be found in its output (a regular expression); `works` in the log of one that runs
+    for ever; `answer` is typed when it asks; `instead` is run in its place, where `{}` is itself.
+    """
+
+    code: int = 0
+    says: str = ""
+    works: str = ""
+    answer: str = ""
+    instead: str = "{}"
+    env: dict[str, str] = field(default_factory=dict)
+    before: Hook | None = None
+    after: Hook | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a page is laid out, and its steps by command. `shared`: on the service all pages share.
+
+    `folder` is the name of the folder, `env` what its reader has exported.
+    """
+
+    lay: Hook
+    steps: dict[str, Step]
+    shared: bool = False
+    folder: str = "page"
+    env: dict[str, str] = field(default_factory=dict)
+
+
+async def _checkout(world: World, terminal: Terminal) -> None:
+    world.check_out(terminal.folder)
+    world.configure(terminal.folder)
+    terminal.env["SLACK_BOT_TOKEN"] = world.slack.bot_token
+
+
+# --- README.md
+
+
+async def _slack_has_a_test(world: World, terminal: Terminal) -> None:
+    assert any("test" in str(post).lower() for post in world.slack.posts())
+
+
+README = Plan(
+    _checkout,
+    {
+        "make demo": Step(says=r"(?s)first report.*held back.*That was the demonstration"),
+        "make run": Step(works=LOOKED),
+        "wirewatch check": Step(says="All is well: 1 feed, 1 topic"),
+        'wirewatch topics try "a headline"': Step(says=r"(?s)a headline.*undersea-cables"),
+        "wirewatch test-alert": Step(says="world-desk +sent", after=_slack_has_a_test),
+        "wirewatch status": Step(says="(?s)1 ok.*all is well"),
+        "make test": Step(instead="make -n test", says="-m pytest"),
+        "make lint": Step(instead="make -n lint", says="ruff check .*mypy"),
+    },
+)
+
+
+# --- CONTRIBUTING.md
+
+
+async def _copy(world: World, terminal: Terminal) -> None:
+    world.check_out(terminal.folder, copy=True)
+    (terminal.folder / "workers/crooked.py").write_text('"""Crooked."""\nx = [ 1,2 ]\n')
+    (terminal.folder / "docs/reference/cli.md").write_text("old")
+
+
+async def _it_is_straight(world: World, terminal: Terminal) -> None:
+    assert "x = [1, 2]" in (terminal.folder / "workers/crooked.py").read_text()
+
+
+async def _it_is_renewed(world: World, terminal: Terminal) -> None:
+    assert "## wirewatch run" in (terminal.folder / "docs/reference/cli.md").read_text()
+
+
+CONTRIBUTING = Plan(
+    _copy,
+    {
+        "make test": README.steps["make test"],
+        "make lint": README.steps["make lint"],
+        "make format": Step(after=_it_is_straight),
+        "make docs": Step(after=_it_is_renewed),
+    },
+)
+
+
+# --- pages on the service that all share
+
+
+async def _on_the_shared_service(world: World, terminal: Terminal) -> None:
+    (terminal.folder / "config").symlink_to(world.service.config)
+    terminal.env["SLACK_BOT_TOKEN"] = world.slack.bot_token
+
+
+async def _a_live_folder(world: World, terminal: Terminal) -> None:
+    """The live configuration is a stricter one: the difference must show."""
+    live = terminal.folder / "live"
+    shutil.copytree(terminal.folder / "config", live)
+    topics = yaml.safe_load((live / "topics.yaml").read_text())
+    topics["topics"][0]["require"] = {"all": ["sturgeon"]}
+    (live / "topics.yaml").write_text(yaml.safe_dump(topics))
+    world.values["live"] = str(live)
+
+
+async def _a_list_of_feeds(world: World, terminal: Terminal) -> None:
+    world.outlets.publish("second", "Bakers brace for a dearer winter")
+    (terminal.folder / "subscriptions.opml").write_text(
+        "<opml version='2.0'><body><outline text='ports'><outline type='rss' text='Second' "
+        f"xmlUrl='{world.outlets.url('second')}'/></outline></body></opml>"
+    )
+
+
+async def _it_is_read(world: World, terminal: Terminal) -> None:
+    async def asked() -> bool:
+        return world.outlets.requests.get("second", 0) > 0
+
+    made = yaml.safe_load((terminal.folder / "config/feeds/subscriptions.yaml").read_text())
+    assert made["feeds"][0]["tags"] == ["ports"]
+    await until(asked)  # the running service has taken it over
+
+
+async def _both_are_in_the_list(world: World, terminal: Terminal) -> None:
+    outlines, faults = read_opml((terminal.folder / "subscriptions.opml").read_bytes())
+    assert not faults
+    assert {one.url for one in outlines} == {
+        world.outlets.url("wire"),
+        world.outlets.url("second"),
+    }
+
+
+ANALYSTS = Plan(
+    _on_the_shared_service,
+    {
+        'wirewatch topics try "Missiles knock out two power stations in the east"': Step(
+            says=r"Missiles knock out(?s:.*)undersea-cables"
+        ),
+        "wirewatch topics list": Step(says=r"undersea-cables .*2 examples"),
+        "wirewatch backtest": Step(says=rf"fires .*{CABLE}"),
+        "wirewatch backtest --against /etc/wirewatch/config": Step(
+            before=_a_live_folder, says=r"undersea-cables: \+\d alerts"
+        ),
+        "wirewatch feedback https://example.org/story --topic undersea-cables --bad": Step(
+            says=f"Noted: “{CABLE}” does not belong to undersea-cables"
+        ),
+        "wirewatch topics tune undersea-cables": Step(says="Undersea cables: 1 answers"),
+        "wirewatch explain URL": Step(says=rf"(?s){CABLE}.*world-desk: sent"),
+        "wirewatch feeds discover https://example.org": Step(says=r"/wire +wire "),
+        "wirewatch feeds inspect https://example.org/rss.xml": Step(says=CABLE),
+        "wirewatch feeds list": Step(says=r"wire +ok"),
+        "wirewatch feeds import subscriptions.opml": Step(
+            before=_a_list_of_feeds, says="1 feeds written", after=_it_is_read
+        ),
+        "wirewatch feeds export --output subscriptions.opml": Step(after=_both_are_in_the_list),
+    },
+    shared=True,
+)
+
+
+async def _both_channels_have_it(world: World, terminal: Terminal) -> None:
+    world.values["posts"] = str(len(world.slack.posts()))
+    assert any("test" in str(taken.mail["Subject"]).lower() for taken in world.smtp.mails)
+
+
+async def _only_slack_has_another(world: World, terminal: Terminal) -> None:
+    assert len(world.slack.posts()) == int(world.values["posts"]) + 1
+
+
+async def _note_the_silence(world: World, terminal: Terminal) -> None:
+    rows = json.loads((await terminal.run("wirewatch silence list --json")).said)
+    (world.values["silence"],) = [row["id"] for row in rows if row["reason"] == "on it"]
+
+
+NEWSROOMS = Plan(
+    _on_the_shared_service,
+    {
+        "wirewatch test-alert": Step(
+            says="(?s)night-editor +sent.*world-desk +sent", after=_both_channels_have_it
+        ),
+        "wirewatch test-alert --channel world-desk": Step(
+            says="world-desk +sent", after=_only_slack_has_another
+        ),
+        'wirewatch silence add topic=undersea-* --for 6h --reason "on it"': Step(
+            says="silenced until", after=_note_the_silence
+        ),
+        "wirewatch silence list": Step(says=r"topic=undersea-\* .*reader +on it"),
+        "wirewatch silence end 1a2b3c4d": Step(says=": over"),
+    },
+    shared=True,
+)
+DELIVERY = Plan(
+    _on_the_shared_service,
+    {"wirewatch routes test --topic ID": Step(says="world-desk .*sent at once")},
+    shared=True,
+)
+
+
+# --- docs/tutorial.md, docs/how-to/operators.md
+
+TUTORIAL = Plan(_checkout, {"wirewatch run": Step(works=LOOKED)})
+
+
+async def _with_an_env_file(world: World, terminal: Terminal) -> None:
+    world.check_out(terminal.folder)
+    world.configure(terminal.folder, store={"prefix": PREFIX})
+    rows = {"SLACK_BOT_TOKEN": world.slack.bot_token, "REDIS_URL": world.values["store"]}
+    text = "".join(f"{name}={value}\n" for name, value in rows.items())
+    (terminal.folder / ".env").write_text(text)
+
+
+async def _a_dead_letter(world: World, terminal: Terminal) -> None:
+    title = NEXT if world.told(CABLE) else CABLE
+    await world.dead_letter(world.values["store"], PREFIX, title)
+
+
+async def _it_is_told_after_all(world: World, terminal: Terminal) -> None:
+    await world.slack.until(lambda: world.told(CABLE) == 1)
+    assert await world.dead(world.values["store"], PREFIX) == []
+
+
+async def _it_is_gone_for_good(world: World, terminal: Terminal) -> None:
+    assert await world.dead(world.values["store"], PREFIX) == []
+    assert world.told(NEXT) == 0
+
+
+OPERATORS = Plan(
+    _with_an_env_file,
+    {
+        # It does not read .env, so the token is missing, and that is said.
+        "make run": Step(works=rf"(?s)SLACK_BOT_TOKEN.*data in ./data.*{LOOKED}"),
+        "wirewatch run": Step(
+            works=rf"(?s)alerts go to night-editor, world-desk; shared store.*{LOOKED}"
+        ),
+        "wirewatch run --only poller": Step(works="feeds_in_force"),
+        "wirewatch run --only embedder": Step(works="embedder_ready"),
+        "wirewatch run --only triage": Step(works="lease_taken"),
+        "wirewatch run --only notifier": Step(
+            works="http_listening", env={"WIREWATCH_HTTP": "127.0.0.1:{port}"}
+        ),
+        "wirewatch status": Step(says=r"(?s)1 embedder, 1 notifier, 1 poller.*all is well"),
+        "wirewatch feeds list --failing": Step(says="what is wrong"),
+        "curl -s localhost:9464/readyz": Step(says=r'(?s)"ready": true.*"store": "ok"'),
+        "wirewatch dead list": Step(code=1, before=_a_dead_letter, says=CABLE),
+        "wirewatch dead show ID": Step(says="invalid_blocks"),
+        "wirewatch dead requeue all": Step(
+            says="back in the queue of the notifier", after=_it_is_told_after_all
+        ),
+        "wirewatch dead drop ID": Step(
+            before=_a_dead_letter, answer="y\n", says=": dropped", after=_it_is_gone_for_good
+        ),
+    },
+)
+
+
+# --- docs/how-to/deploy.md
+
+
+def _git(folder: Path, *words: str) -> None:
+    who = ("-c", "user.name=reader", "-c", "user.email=reader@desk.example")
+    subprocess.run(["git", *who, *words], cwd=folder, check=True, capture_output=True)
+
+
+async def _a_clone(world: World, terminal: Terminal) -> None:
+    """The folder is a clone of a repository on this machine, with a configuration of its own."""
+    upstream = world.folder / "upstream"
+    world.check_out(upstream, copy=True)
+    _git(upstream, "init", "-q")
+    _git(upstream, "add", ".")
+    _git(upstream, "commit", "-q", "-m", "Begin")
+    _git(world.folder, "clone", "-q", str(upstream), str(terminal.folder))
+    world.configure(terminal.folder)
+
+
+async def _change_the_password(world: World, terminal: Terminal) -> None:
+    path = terminal.folder / ".env"
+    text = path.read_text().replace("change-me-to-something-long", "letters0and9digits")
+    path.write_text(f"{text}SLACK_BOT_TOKEN={world.slack.bot_token}\n")
+
+
+async def _all_are_healthy(world: World, terminal: Terminal) -> None:
+    async def healthy() -> bool:
+        said = (await terminal.run("docker compose ps")).said
+        assert "(unhealthy)" not in said
+        return said.count("(healthy)") == 6
+
+    await until(healthy)
+
+
+async def _tell_a_story(world: World, terminal: Terminal) -> None:
+    """A story goes through all stages; note the trace id that their lines have in common."""
+    world.outlets.publish("wire", CABLE, guid="cable")
+    await world.slack.until(lambda: world.told(CABLE) == 1, 60)
+    traces = []
+    for stage in ("poller", "notifier"):
+        said = (await terminal.run(f"docker compose logs {stage}")).said
+        traces.append(set(re.findall(r'"trace": "(\w+)"', said)))
+    (world.values["trace"],) = traces[0] & traces[1]
+
+
+async def _each_ended_by_itself(world: World, terminal: Terminal) -> None:
+    engine = Engine(Path(terminal.env["STANDIN_FOLDER"]))
+    ran = [item for item in engine.containers() if item.group]
+    assert {item.service for item in ran} == {
+        "store", "poller", "embedder", "triage", "triage-standby", "notifier"
+    }  # fmt: skip
+    assert {item.name: engine.code(item) for item in ran if engine.code(item)} == {}
+    assert not any(engine.alive(item) for item in ran)
+
+
+async def _news_upstream(world: World, terminal: Terminal) -> None:
+    (world.folder / "upstream/NEWS").write_text("newer")
+    _git(world.folder / "upstream", "add", "NEWS")
+    _git(world.folder / "upstream", "commit", "-q", "-m", "Newer")
+
+
+async def _the_news_is_here(world: World, terminal: Terminal) -> None:
+    assert (terminal.folder / "NEWS").read_text() == "newer"
+
+
+DEPLOY = Plan(
+    _a_clone,
+    {
+        "cp .env.example .env": Step(after=_change_the_password),
+        "docker compose up -d": Step(says="poller-1  Started", after=_all_are_healthy),
+        "docker compose ps": Step(says=r"wirewatch-embedder-1 .*\(healthy\)"),
+        "docker compose exec notifier wirewatch status --config /config": Step(
+            says="(?s)2 triage.*all is well"
+        ),
+        "docker compose up -d --scale poller=4 --scale embedder=4": Step(
+            says="(?s)poller-4  Started.*embedder-4  Started"
+        ),
+        "docker compose --profile monitoring up -d": Step(says="grafana-1  Started"),
+        "docker compose logs | grep TRACE": Step(
+            before=_tell_a_story, says="(?s)poller-1 .*notifier-1 "
+        ),
+        "docker compose stop": Step(after=_each_ended_by_itself),
+        "git pull": Step(before=_news_upstream, after=_the_news_is_here),
+        "docker compose build": Step(says="poller  Built"),
+        "kubectl apply -k deploy/kubernetes": Step(
+            says=r"(?s)statefulset.apps/store created.*secret/wirewatch-secrets created"
+        ),
+    },
+    folder="wirewatch",
+    env={"STANDIN_STAGES": "yes"},
+)
