@@ -50,6 +50,7 @@ def pack_embedded(item: EmbeddedStory) -> dict[str, bytes]:
         "story": _dump(item.story.to_dict()),
         "passages": _dump([[p.kind, p.text] for p in item.passages]),
         "vectors": pack_vectors(item.vectors),
+        "happening": pack_vectors(item.happening),
         "model": item.model.encode(),
     }
 
@@ -68,7 +69,8 @@ def unpack_embedded(fields: Mapping[bytes, bytes]) -> EmbeddedStory:
         if not passages or len(raw) % (2 * len(passages)):
             raise ValueError(f"{len(raw)} bytes of vectors for {len(passages)} passages")
         vectors = unpack_vectors(raw, len(raw) // (2 * len(passages)))
-        return EmbeddedStory(story, passages, vectors, fields[b"model"].decode())
+        happening = unpack_vectors(fields.get(b"happening", b""), 1).ravel()
+        return EmbeddedStory(story, passages, vectors, fields[b"model"].decode(), happening)
     except (KeyError, TypeError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise ValueError(f"not an embedded story: {error}") from None
 

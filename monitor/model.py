@@ -70,8 +70,9 @@ class Story:
     trace: str = ""
 
     def to_dict(self) -> dict[str, Any]:
-        """Return a JSON-ready dict without empty fields."""
-        return {key: value for key, value in asdict(self).items() if value not in ("", (), False)}
+        """Return a JSON-ready dict without empty fields, id and title apart."""
+        kept = ("id", "title")
+        return {k: v for k, v in asdict(self).items() if k in kept or v not in ("", (), False)}
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Self:
@@ -102,12 +103,18 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class EmbeddedStory:
-    """A story with its passages and one unit vector for each, in the same order."""
+    """A story with its passages and one unit vector for each, in the same order.
+
+    `happening` is a unit vector of headline and lead in which reports of one happening are near
+    one another, whatever their subject has in common with others; empty where the model has no
+    such view.
+    """
 
     story: Story
     passages: tuple[Passage, ...]
     vectors: Matrix  # shape (len(passages), d)
     model: str  # fingerprint of the model that made the vectors
+    happening: Vector = field(default_factory=lambda: np.zeros(0, np.float32))
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,7 @@ from redis.exceptions import RedisError
 from monitor import metrics, traces
 from monitor.codec import pack_embedded, unpack_story
 from monitor.embed import Embedder as TextEmbedder
-from monitor.embed import open_embedder
-from monitor.embed.text import passages
+from monitor.embed import embed_stories, open_embedder
 from monitor.logs import get_logger
 from monitor.model import EmbeddedStory, Story
 from monitor.queue.streams import Item, StreamQueue
@@ -98,7 +97,7 @@ class Embedder:
     async def _embed(self, items: Sequence[Item], stories: Sequence[Story]) -> None:
         started = time.perf_counter()
         embedded = await self._in_thread(self._encode, stories)
-        texts = sum(len(item.passages) for item in embedded)
+        texts = sum(len(item.passages) + (len(item.happening) > 0) for item in embedded)
         metrics.EMBED_BATCH.observe(texts)
         metrics.EMBED_SECONDS.observe(seconds := time.perf_counter() - started)
         metrics.EMBED_TEXTS.inc(texts)
@@ -114,15 +113,7 @@ class Embedder:
 
     def _encode(self, stories: Sequence[Story]) -> list[EmbeddedStory]:
         assert self._model is not None
-        limit = self._runtime.config.embedding.max_passages
-        parts = [passages(story, limit) for story in stories]
-        vectors = self._model.encode([p.embedded for group in parts for p in group])
-        embedded, at = [], 0
-        for story, group in zip(stories, parts, strict=True):
-            rows = vectors[at : at + len(group)]
-            embedded.append(EmbeddedStory(story, group, rows, self._model.fingerprint))
-            at += len(group)
-        return embedded
+        return embed_stories(self._model, stories, self._runtime.config.embedding.max_passages)
 
     async def _answer_wanted(self) -> None:
         """Announce the model, then embed the phrases that triage asks for, as they come."""

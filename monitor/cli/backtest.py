@@ -136,8 +136,7 @@ async def _from_store(config: Config, since: str, encoder: Remembering) -> list[
                     continue
                 item = found[0]
                 if item.model == encoder.fingerprint:
-                    for passage, vector in zip(item.passages, item.vectors, strict=True):
-                        encoder.know(passage.embedded, vector)
+                    encoder.know(item)
                 lines.append(Line(len(lines) + 1, item.story))
     return lines
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
+from monitor.embed.text import happening_text, passages
+from monitor.model import EmbeddedStory
+
 if TYPE_CHECKING:
     from monitor.config.schema import EmbeddingSettings
-    from monitor.model import Matrix
+    from monitor.model import Matrix, Story
 
 
 class Embedder(Protocol):
@@ -34,6 +37,31 @@ class Embedder(Protocol):
         Empty text gives a vector as well. Raises ModelError when the model cannot compute.
         """
         ...
+
+    def encode_happenings(self, texts: Sequence[str]) -> Matrix:
+        """Return a unit vector for each headline (with lead): near where one happening is told.
+
+        Shape (len(texts), e); (len(texts), 0) from a model that has no such view. Raises ModelError
+        when the model cannot compute.
+        """
+        ...
+
+
+def embed_stories(model: Embedder, stories: Sequence[Story], limit: int) -> list[EmbeddedStory]:
+    """Return stories with the vectors of their passages, at most `limit` passages each.
+
+    Raises:
+        ModelError: the model cannot compute.
+    """
+    groups = [passages(story, limit) for story in stories]
+    vectors = model.encode([part.embedded for parts in groups for part in parts])
+    happenings = model.encode_happenings([happening_text(parts) for parts in groups])
+    embedded, at = [], 0
+    for story, parts, happening in zip(stories, groups, happenings, strict=True):
+        rows = vectors[at : at + len(parts)]
+        embedded.append(EmbeddedStory(story, parts, rows, model.fingerprint, happening))
+        at += len(parts)
+    return embedded
 
 
 def open_embedder(settings: EmbeddingSettings) -> Embedder:

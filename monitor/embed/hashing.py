@@ -48,6 +48,10 @@ class HashingEmbedder:
                 row[0] = 1.0
         return matrix
 
+    def encode_happenings(self, texts: Sequence[str]) -> Matrix:
+        """Return no view of happenings: this embedder knows spelling only."""
+        return np.zeros((len(texts), 0), dtype=np.float32)
+
 
 @lru_cache(maxsize=100_000)
 def _features(word: str) -> tuple[tuple[int, float], ...]:

@@ -7,6 +7,7 @@ hides its one paragraph on another subject. So a story is embedded in passages.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from monitor.model import EmbeddedStory, Passage, Story
 
@@ -14,6 +15,7 @@ from monitor.model import EmbeddedStory, Passage, Story
 TEXT_VERSION = 1
 
 SHORT = 45  # words; shorter neighbouring paragraphs are read together
+HAPPENING = 600  # characters of headline and lead that a happening is told by
 LONG = 150  # words; about 200 word pieces, so that headline and paragraph fit the model's 256
 
 _BLANK = re.compile(r"\n\s*\n|\r\n\s*\r\n|\n")
@@ -49,6 +51,12 @@ def passages(story: Story, limit: int = 24) -> tuple[Passage, ...]:
         Passage(index, kind, text, embedded)
         for index, (kind, text, embedded) in enumerate(found[: max(1, limit)])
     )
+
+
+def happening_text(parts: Sequence[Passage]) -> str:
+    """Return what tells one happening from others: headline and the beginning of the lead."""
+    told = [part.embedded for part in parts if part.kind in ("title", "lead")]
+    return (told[-1] if told else parts[0].embedded)[:HAPPENING]
 
 
 def reading(embedded: EmbeddedStory, index: int) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from monitor.embed import happening
 from monitor.embed.text import TEXT_VERSION
 from monitor.errors import ModelError
 from monitor.logs import get_logger
@@ -58,8 +59,12 @@ class TransformerEmbedder:
             import torch
 
             torch.set_num_threads(threads)
+        self._happenings = None
+        if weights == happening.weights_of():
+            self._happenings = happening.adapted(self._model)
         if bf16:
             self._model = self._model.bfloat16()
+            self._happenings = self._happenings and self._happenings.bfloat16()
         self.precision = "bf16" if bf16 else "fp32"
         log.info(
             "model_loaded", model=name, precision=self.precision, fingerprint=self._fingerprint
@@ -80,10 +85,19 @@ class TransformerEmbedder:
 
         Texts are computed in order of length, so that a batch holds little padding.
         """
+        return self._encode(self._model, texts)
+
+    def encode_happenings(self, texts: Sequence[str]) -> Matrix:
+        """Return one unit vector for each headline; of width 0 but with the packaged model."""
+        if self._happenings is None:
+            return np.zeros((len(texts), 0), dtype=np.float32)
+        return self._encode(self._happenings, texts)
+
+    def _encode(self, model: Any, texts: Sequence[str]) -> Matrix:
         if not texts:
             return np.zeros((0, self._dimension), dtype=np.float32)
         try:
-            tensor = self._model.encode(
+            tensor = model.encode(
                 list(texts),
                 batch_size=self._batch_size,
                 convert_to_tensor=True,
@@ -108,6 +122,15 @@ def computes_bf16() -> bool:
     except (AttributeError, RuntimeError):
         return False
     return any(capabilities.get(name) for name in ("amx_bf16", "avx512_bf16", "arm_bf16", "bf16"))
+
+
+def open_weights() -> Any:
+    """Return the packaged model itself, in full precision, to learn from.
+
+    Raises:
+        ModelError: it is missing, altered or cannot be loaded.
+    """
+    return _load(DEFAULT_MODEL, _locate(DEFAULT_MODEL)[0], offline=True)
 
 
 def _locate(model: str) -> tuple[Path | None, str]:

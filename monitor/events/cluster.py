@@ -21,26 +21,26 @@ def average_link(
     worst: for neighbourhoods of a few dozen.
     """
     count = len(links)
-    sums = links.astype(np.float64).copy()
+    sums = links.astype(np.float64)
     sizes = np.ones(count) if sizes is None else sizes.copy()
-    groups = [[at] for at in range(count)]
-    alive = np.ones(count, bool)
-    while alive.sum() > 1:
-        means = sums / np.outer(sizes, sizes)
-        np.fill_diagonal(means, -1.0)
-        means[~alive] = means[:, ~alive] = -1.0
-        best = int(np.argmax(means))
-        one, two = divmod(best, count)
+    groups: dict[int, list[int]] = {at: [at] for at in range(count)}
+    means = sums / sizes[:, None] / sizes
+    means.flat[:: count + 1] = -1.0
+    while len(groups) > 1:
+        one, two = divmod(int(means.argmax()), count)  # the first of equals, so one < two
         if means[one, two] < threshold:
             break
-        one, two = min(one, two), max(one, two)
         sums[one] += sums[two]
-        sums[:, one] += sums[:, two]
+        sums[:, one] = sums[one]
         sizes[one] += sizes[two]
-        groups[one] += groups[two]
-        alive[two] = False
+        groups[one] += groups.pop(two)
+        means[one] = sums[one] / (sizes[one] * sizes)
+        means[one, [at for at in range(count) if at not in groups]] = -1.0
+        means[one, one] = -1.0
+        means[:, one] = means[one]
+        means[two] = means[:, two] = -1.0
     labels = [0] * count
-    for number, group in enumerate(groups[at] for at in range(count) if alive[at]):
+    for number, group in enumerate(groups.values()):
         for member in group:
             labels[member] = number
     return labels

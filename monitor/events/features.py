@@ -6,10 +6,10 @@ The reduction is what is stored (see `records`) and what the window holds in mem
 from __future__ import annotations
 
 import math
+from array import array
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from monitor.events import space
 from monitor.events.lexicon import STATUSES
@@ -38,6 +38,7 @@ class Member:
     `vector` is the story's unit vector in meaning space (headline and lead together); it is empty
     in memory once the story has a row of the window, which then holds it. `terms` are vocabulary
     buckets, `flags` say for each whether it is a number, a name, a status word, in the headline.
+    They are flat buffers, since there may be hundreds of thousands of stories.
     """
 
     id: str
@@ -46,15 +47,15 @@ class Member:
     owner: str
     time: float
     vector: Vector
-    terms: npt.NDArray[np.int32]
-    flags: npt.NDArray[np.uint8]
-    sketch: tuple[int, ...]
+    terms: array[int]
+    flags: bytes
+    sketch: array[int]
     event: str = ""
     copy_of: str = ""
     copy_kind: str = ""
     quiet: bool = False  # baseline or stale: never told
     since: float = 0.0  # when its event began
-    model: str = ""  # fingerprint of the model behind the vector
+    model: str = ""  # what made the vector: only like is compared with like
     order: int = 0  # the how-manieth story of this index it was
 
 
@@ -71,29 +72,33 @@ def reduce(item: EmbeddedStory, owners: Owners) -> Member:
         url=story.url,
         owner=owners.of(story),
         time=time if math.isfinite(time) else 0.0,
-        vector=_vector(item),
+        vector=_place(item),
         terms=terms,
         flags=flags,
-        sketch=sketch(story.body[:3000] or story.summary),
+        sketch=array("I", sketch(story.body[:3000] or story.summary)),
         quiet=story.baseline or story.stale,
-        model=item.model,
+        model=space.name(item.model),
     )
 
 
-def _vector(item: EmbeddedStory) -> Vector:
-    """Return the unit mean of headline and lead vectors; empty if the story has none."""
-    if not len(item.vectors):
-        return np.zeros(0, np.float32)
+def mean_of(item: EmbeddedStory) -> Vector:
+    """Return the mean of headline and lead vectors."""
     chosen = [
         vector
         for passage, vector in zip(item.passages, item.vectors, strict=False)
         if passage.kind in ("title", "lead")
     ]
-    mean = np.asarray(np.mean(chosen or item.vectors[:1], axis=0), dtype=np.float32)
-    return space.project(mean, item.model)
+    return np.asarray(np.mean(chosen or item.vectors[:1], axis=0), dtype=np.float32)
 
 
-def _terms(title: str, lead: str) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.uint8]]:
+def _place(item: EmbeddedStory) -> Vector:
+    """Return where a story stands by headline and lead; empty if it has no vectors."""
+    if not len(item.vectors):
+        return space.NOTHING
+    return space.place(mean_of(item), item.happening, item.model)
+
+
+def _terms(title: str, lead: str) -> tuple[array[int], bytes]:
     found: dict[int, int] = {}
     for text, place in ((title, TITLE), (lead, 0)):
         words = tokens(text)
@@ -110,7 +115,4 @@ def _terms(title: str, lead: str) -> tuple[npt.NDArray[np.int32], npt.NDArray[np
             found[key] = found.get(key, 0) | flag
     # Headline terms come first in the mapping, so a cut at TERMS drops words of the lead only.
     kept = list(found.items())[:TERMS]
-    return (
-        np.fromiter((key for key, _ in kept), np.int32, len(kept)),
-        np.fromiter((flag for _, flag in kept), np.uint8, len(kept)),
-    )
+    return array("i", (key for key, _ in kept)), bytes(flag for _, flag in kept)

@@ -21,19 +21,18 @@ import numpy.typing as npt
 from monitor.config.schema import EventSettings
 from monitor.events import copies, link, novelty, records, space
 from monitor.events.features import Member, reduce
-from monitor.events.groups import FACE, LIFE, Event, Groups
+from monitor.events.groups import FACE, LIFE, Event, Groups, Links
 from monitor.events.lexicon import STATUSES
 from monitor.events.owners import Owners
 from monitor.events.rows import Rows
 from monitor.events.text import bucket, tokens
 from monitor.model import Assignment, EmbeddedStory, Story
 
-_FLOOR = 0.15  # least similarity of a candidate
+FLOOR = 0.15  # least similarity of a candidate
 _CANDIDATES = 64  # nearest stories looked at
 _WEAK = 0.08  # links below this are not kept
 _ALIKE = 0.7  # similarity from which a story is looked at as a possible original
 _SAME_PAGE = 0.3  # similarity below which an address was reused for something else
-_SHARED = tuple(at / 100 for at in range(101))  # links are kept to two digits, as shared objects
 _STATUS_OF = {bucket(word): status for word, status in STATUSES.items()}
 _KINDS = {
     "revision": "article, edited,",
@@ -94,12 +93,12 @@ class EventIndex:
         before = self._rows.size
         oldest = min((member.time for _, member in queue), default=0.0)
         found = self._rows.search(
-            [member.vector for _, member in queue], _FLOOR, _CANDIDATES, oldest - self._window
+            [member.vector for _, member in queue], FLOOR, _CANDIDATES, oldest - self._window
         )
         done: dict[str, Assignment] = {}
         for (item, member), (rows, sims) in zip(queue, found, strict=True):
             late = self._rows.similar(member.vector, before)
-            keep = np.flatnonzero(late >= _FLOOR)
+            keep = np.flatnonzero(late >= FLOOR)
             rows = np.concatenate([rows, keep + before])
             sims = np.concatenate([sims, late[keep]])
             done[member.id] = self._assign(item.story, member, rows, sims)
@@ -140,7 +139,7 @@ class EventIndex:
         member = self._members[story]
         older = {
             other: value
-            for other, value in self._groups.links.get(story, {}).items()
+            for other, value in self._groups.links.get(story, ())
             if self._members[other].order < member.order
         }
         return records.pack(member, self._rows.vector(story), older)
@@ -158,8 +157,7 @@ class EventIndex:
         for member, older in kept:
             self._rows.expect(member.model, len(member.vector))
             known = ((self._members.get(name), value) for name, value in older.items())
-            links = {other.id: _SHARED[round(value * 100)] for other, value in known if other}
-            self._remember(member, links)
+            self._remember(member, Links((other.id, value) for other, value in known if other))
             events.setdefault(member.event, []).append(member.id)
             self._order = max(self._order, member.order + 1)
         for event, names in events.items():
@@ -174,8 +172,8 @@ class EventIndex:
             return self._file_copy(story, member, original, kind)
         links = self._link(member, rows, sims)
         if original:  # the same article, changed in what it says: same event, yet not a copy
-            links[original.id] = _SHARED[100]
-        self._remember(member, links)
+            links[original.id] = 1.0
+        self._remember(member, Links(links.items()))
         self._groups.place(member, original.id if original else "")
         event = self._groups.events[member.event]
         nearest = self._nearest(member, event)
@@ -243,14 +241,14 @@ class EventIndex:
         )
         found = link.probabilities(table)
         return {
-            held.ids[rows[at]]: _SHARED[round(float(found[at]) * 100)]
+            held.ids[rows[at]]: float(found[at])
             for at in np.flatnonzero(found >= _WEAK)
             if self._groups.is_open(self._members[held.ids[rows[at]]].event, member.time)
         }
 
     def _file_copy(self, story: Story, member: Member, original: Member, kind: str) -> Assignment:
         member.copy_of, member.copy_kind = original.id, kind
-        self._remember(member, {})
+        self._remember(member, Links())
         self._groups.file(member)
         event = self._groups.events[member.event]
         correction = novelty.is_correction(story)
@@ -270,7 +268,7 @@ class EventIndex:
             copy_of_old=original.quiet,
         )
 
-    def _remember(self, member: Member, links: dict[str, float]) -> None:
+    def _remember(self, member: Member, links: Links) -> None:
         self._groups.add(member, links)
         self._finder.add(member)
         if not member.copy_of:
@@ -297,7 +295,7 @@ class EventIndex:
         known: set[int] = set()
         for name in (*event.members[:1], *event.members[-FACE:]):
             if name != member.id:
-                known.update(self._members[name].terms.tolist())
+                known.update(self._members[name].terms)
         statuses = {_STATUS_OF[term] for term in known & _STATUS_OF.keys()}
         return novelty.find(story, known, statuses, self._rarity)
 
@@ -305,7 +303,7 @@ class EventIndex:
         return float(self._idf[term])
 
     def _nearest(self, member: Member, event: Event) -> Member | None:
-        links = self._groups.links[member.id]
+        links = dict(self._groups.links[member.id])
         linked = [name for name in links if self._members[name].event == event.id]
         others = linked or [name for name in event.members[:FACE] if name != member.id]
         if not others:
@@ -315,11 +313,11 @@ class EventIndex:
     def _why(self, member: Member, story: Story, nearest: Member | None) -> str:
         if nearest is None:
             return "first report of this happening"
-        theirs = set(nearest.terms.tolist())
+        theirs = set(nearest.terms)
         keys = {word.surface: bucket(word.stem) for word in tokens(story.title)}
         shared = [surface for surface, key in keys.items() if key in theirs]
         shared.sort(key=lambda surface: -self._rarity(keys[surface]))
-        likely = self._groups.links[member.id].get(nearest.id, 0.0)
+        likely = self._groups.links[member.id].get(nearest.id)
         hours = abs(member.time - nearest.time) / 3600
         parts = [f"{likely:.0%} likely the same"]
         if shared:

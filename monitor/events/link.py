@@ -1,7 +1,7 @@
-"""How strongly two stories speak of the same happening: five features, their weights, and why.
+"""How strongly two stories speak of the same happening: four features, their weights, and why.
 
-A logistic model. The weights were learned on `events_dev` and slices of `uci_news_stories` (see
-docs/explanation/events.md); `python benchmarks/events.py --fit` learns them anew.
+A logistic model, learned from headlines labelled by hand (see docs/explanation/events.md);
+`python -m benchmarks.fit_events` learns the weights anew.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from monitor.events.features import TERMS, Member
+from monitor.events.features import Member
 from monitor.events.text import BUCKETS, NUMBER, TITLE, bucket
 
 Floats = npt.NDArray[np.float32]
@@ -20,14 +20,14 @@ Floats = npt.NDArray[np.float32]
 FREQUENCIES = Path(__file__).with_name("frequencies.txt")
 _ASIDE = 0.6  # what a word counts that stands in the text below a headline only
 
-#: meaning   cosine in the evened-out space (see `space`)
+#: meaning   cosine in the space of happenings (see `space`)
 #: rarest    weight (idf / 10) of the rarest word both use
-#: second    the same of the second rarest
 #: clash     1 if each headline has a number that the other story lacks
+#: leads     1 if both have text below the headline: then more of all they say is alike
 #: gap       days between them, at most 5
-FEATURES = ("meaning", "rarest", "second", "clash", "gap")
-WEIGHTS = np.array([11.9, 0.2, 2.6, -1.45, -2.1], np.float32)
-BIAS = -5.7
+FEATURES = ("meaning", "rarest", "clash", "leads", "gap")
+WEIGHTS = np.array([11.3, 2.5, -0.55, -0.5, -0.9], np.float32)
+BIAS = -7.75
 
 
 @cache
@@ -39,13 +39,6 @@ def prior() -> tuple[Floats, float]:
         word, count = line.split()
         counts[bucket(word)] += float(count)
     return counts, float(size)
-
-
-def pad(member: Member) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.uint8]]:
-    """Return a member's terms and flags padded with zeros to `TERMS`."""
-    terms, flags = np.zeros(TERMS, np.int32), np.zeros(TERMS, np.uint8)
-    terms[: len(member.terms)], flags[: len(member.flags)] = member.terms, member.flags
-    return terms, flags
 
 
 def features(
@@ -63,19 +56,24 @@ def features(
     """
     used = int(np.count_nonzero(terms, axis=1).max(initial=1))  # most rows are half padding
     terms, flags = terms[:, :used], flags[:, :used]
-    same = terms[:, :, None] == story.terms[None, None, :]  # (n, used, k)
+    mine_terms, mine_flags = np.asarray(story.terms), np.frombuffer(story.flags, np.uint8)
+    same = terms[:, :, None] == mine_terms  # (n, used, k)
     weight = np.where(flags & TITLE, 1.0, _ASIDE)
-    mine = idf[story.terms] * np.where(story.flags & TITLE, 1.0, _ASIDE)
+    mine = idf[mine_terms] * np.where(mine_flags & TITLE, 1.0, _ASIDE)
     shared = (same * weight[:, :, None]).max(axis=1, initial=0.0) * mine  # (n, k)
-    shared.sort(axis=1)
-    rarest = shared[:, -1] if shared.shape[1] > 0 else np.zeros(len(terms))
-    second = shared[:, -2] if shared.shape[1] > 1 else np.zeros(len(terms))
+    rarest = shared.max(axis=1, initial=0.0)
     in_title = TITLE | NUMBER
     theirs_only = ((flags & in_title) == in_title) & ~same.any(axis=2)
-    mine_only = ((story.flags & in_title) == in_title) & ~same.any(axis=1)
+    mine_only = ((mine_flags & in_title) == in_title) & ~same.any(axis=1)
     clash = theirs_only.any(axis=1) & mine_only.any(axis=1)
+    leads = _below(flags, terms).any(axis=1) & _below(mine_flags, mine_terms).any()
     gap = np.minimum(np.abs(times - story.time) / 86400.0, 5.0)
-    return np.stack([meaning, rarest / 10, second / 10, clash, gap], axis=1).astype(np.float32)
+    return np.stack([meaning, rarest / 10, clash, leads, gap], axis=1).astype(np.float32)
+
+
+def _below(flags: npt.NDArray[np.uint8], terms: npt.NDArray[np.int32]) -> npt.NDArray[np.bool_]:
+    """Return which terms stand below the headline only."""
+    return np.asarray((terms > 0) & (flags & TITLE == 0), np.bool_)
 
 
 def probabilities(table: Floats) -> Floats:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import struct
 import sys
+from array import array
 
 import numpy as np
 
@@ -35,8 +36,8 @@ def pack(member: Member, vector: Vector, links: dict[str, float]) -> bytes:
             _HEAD.pack(_VERSION, len(meta)),
             meta,
             vector.astype("<f2").tobytes(),
-            member.terms.astype("<i4").tobytes(),
-            member.flags.tobytes(),
+            np.asarray(member.terms, "<i4").tobytes(),
+            member.flags,
         )
     )
 
@@ -66,9 +67,9 @@ def unpack(record: bytes) -> tuple[Member, dict[str, float]]:
         owner=sys.intern(owner),
         time=time,
         vector=np.frombuffer(record, "<f2", width, at).astype(np.float32),
-        terms=np.frombuffer(record, "<i4", terms, at + 2 * width).astype(np.int32),
-        flags=np.frombuffer(record, np.uint8, terms, at + 2 * width + 4 * terms).copy(),
-        sketch=tuple(sketch),
+        terms=array("i", np.frombuffer(record, "<i4", terms, at + 2 * width).tolist()),
+        flags=record[at + 2 * width + 4 * terms :],
+        sketch=array("I", sketch),
         event=sys.intern(event),
         copy_of=copy_of,
         copy_kind=copy_kind,

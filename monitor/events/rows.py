@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 from monitor.events.features import TERMS, Member
-from monitor.events.link import pad
 from monitor.events.text import BUCKETS
 from monitor.model import Matrix, Vector
 
@@ -83,9 +82,11 @@ class Rows:
             self.vectors[at] = member.vector
         else:
             self.vectors[at] = 0.0
-        self.terms[at], self.flags[at] = pad(member)
+        count = len(member.terms)
+        self.terms[at, :count], self.terms[at, count:] = member.terms, 0
+        self.flags[at, :count], self.flags[at, count:] = np.frombuffer(member.flags, np.uint8), 0
         self.times[at] = member.time
-        self.frequency[member.terms] += 1
+        self.frequency[self.terms[at, :count]] += 1
         self.ids.append(member.id)
         self.of[member.id] = at
         self.size += 1

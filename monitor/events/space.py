@@ -1,10 +1,11 @@
-"""The space in which stories are compared: a model's vectors with ordinary news evened out.
+"""The space in which stories are compared: what they are about, and which happening they tell.
 
-Plain cosines are dominated by what all news has in common. Subtracting the mean of ordinary
-headlines and shrinking their strongest directions (a power of PCA whitening, exponent 0.35; cf.
-Su et al. 2021, "Whitening sentence representations") makes what is particular to a happening
-count: see docs/explanation/events.md for what it gains. `space.npz` holds mean and projection for
-the packaged model; vectors of any other model are compared as they are.
+A story has two views: the mean of its headline's and lead's vectors, and the vector of the model's
+second view (`monitor.embed.happening`), in which reports of one happening are near. Their cosines
+are mixed, `SHARE` of the second to the rest of the first, which is the cosine of the two vectors
+laid end to end; the projection keeps the strongest directions of those and loses nothing that can
+be measured (docs/explanation/events.md). `space.npz` holds it for the packaged model; stories of
+any other model are compared by their plain vectors.
 """
 
 from __future__ import annotations
@@ -15,36 +16,60 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from monitor.model import Vector
+from monitor.model import Matrix, Vector
 
-_FILE = Path(__file__).with_name("space.npz")
-# A plain cosine c of another model is read as _SLOPE * c + _OFFSET in the evened-out space: the
+FILE = Path(__file__).with_name("space.npz")
+SHARE = 0.6  # of the second view in a cosine
+# A plain cosine c of another model is read as _SLOPE * c + _OFFSET in the fitted space: the
 # least-squares line between the two for the packaged model. Good enough to start from.
-_SLOPE, _OFFSET = 1.03, -0.18
+_SLOPE, _OFFSET = 1.04, -0.03
 NOTHING: Vector = np.zeros(0, np.float32)
 
 
 @cache
-def _fitted() -> tuple[str, npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    with np.load(_FILE) as data:
-        mean, projection = data["mean"].astype(np.float32), data["projection"].astype(np.float32)
-        return str(data["model"]), mean, projection
+def _fitted() -> tuple[str, str, npt.NDArray[np.float32]]:
+    with np.load(FILE) as data:
+        return str(data["model"]), str(data["version"]), data["projection"].astype(np.float32)
 
 
 def is_fitted(model: str) -> bool:
     """Whether the space was fitted to the model of this fingerprint (`name/weights/…`)."""
-    weights = _fitted()[0].rpartition("/")[2]
-    return weights in model.split("/")
+    return _fitted()[0] in model.split("/")
 
 
-def project(vector: Vector, model: str) -> Vector:
-    """Return the unit vector by which a story is compared, as exact as it is stored (float16)."""
+def name(model: str) -> str:
+    """Return by what name a model's vectors are known here: only like may be compared with like."""
+    return f"{model}/s{_fitted()[1]}" if is_fitted(model) else model
+
+
+def place(mean: Vector, happening: Vector, model: str) -> Vector:
+    """Return the unit vector by which a story is compared, as exact as it is stored (float16).
+
+    Args:
+        mean: of its headline's and lead's vectors, shape (d,).
+        happening: its vector in the second view, shape (e,); empty if the model has none.
+        model: fingerprint of the model that made them.
+
+    A story of the packaged model that lacks the second view (it was embedded by an earlier release)
+    has no place: it is compared by its words only.
+    """
+    vector = _unit(mean)
     if is_fitted(model):
-        _, mean, projection = _fitted()
-        vector = np.asarray((vector - mean) @ projection, dtype=np.float32)
+        if not len(happening):
+            return NOTHING
+        vector = _unit(joined(vector, happening) @ _fitted()[2])
+    return np.asarray(vector.astype(np.float16), dtype=np.float32)
+
+
+def joined(mean: Vector, happening: Vector) -> Matrix:
+    """Lay the unit vectors of both views end to end, so that their products are mixed."""
+    both = (SHARE**0.5 * happening, (1 - SHARE) ** 0.5 * mean)
+    return np.concatenate(both, axis=-1, dtype=np.float32)
+
+
+def _unit(vector: Vector) -> Vector:
     length = float(np.linalg.norm(vector))
-    unit = vector / length if length else vector
-    return np.asarray(unit.astype(np.float16), dtype=np.float32)
+    return np.asarray(vector / length if length else vector, dtype=np.float32)
 
 
 def level(cosines: npt.NDArray[np.float32], model: str) -> npt.NDArray[np.float32]:

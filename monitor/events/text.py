@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -83,7 +84,8 @@ def stem(word: str) -> str:
     return str(_stemmer.stemWord(ALIASES.get(word, word)))
 
 
-def tokens(text: str) -> list[Token]:
+@lru_cache(maxsize=2048)
+def tokens(text: str) -> tuple[Token, ...]:
     """Return the content words of `text` in order; numbers are normalised ("1,200", "twelve")."""
     text = unicodedata.normalize("NFKC", text)
     text = _ACRONYM.sub(lambda found: found.group().replace(".", ""), text)
@@ -107,7 +109,7 @@ def tokens(text: str) -> list[Token]:
             found.append(Token("usa", surface, capital=True))
         elif lower not in FUNCTION_WORDS and len(lower) > 1:
             found.append(Token(stem(lower), surface, capital=surface[0].isupper()))
-    return found
+    return tuple(found)
 
 
 def _plain_number(text: str) -> str:
@@ -116,7 +118,7 @@ def _plain_number(text: str) -> str:
     return text.replace(",", ".").rstrip(".")
 
 
-def title_case(words: list[Token]) -> bool:
+def title_case(words: Sequence[Token]) -> bool:
     """Whether nearly every word is capitalised, so that capitals say nothing about names."""
     letters = [word for word in words if not word.number]
     return len(letters) > 2 and sum(word.capital for word in letters) > 0.75 * len(letters)

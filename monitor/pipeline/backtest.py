@@ -14,13 +14,15 @@ from typing import Any
 import numpy as np
 
 from monitor.config.schema import Config
+from monitor.embed import Embedder
+from monitor.embed.text import happening_text, passages
 from monitor.events.index import EventIndex
 from monitor.events.owners import Owners
 from monitor.match import Background, TopicMatcher, texts
-from monitor.model import Matrix, Vector
+from monitor.model import EmbeddedStory, Matrix, Vector
 from monitor.pipeline.analyse import Analysis
 from monitor.pipeline.offline import second_look
-from monitor.pipeline.replay import Encoder, Line, replay
+from monitor.pipeline.replay import Line, replay
 
 NEAREST = 8  # cases shown on either side of the line
 
@@ -96,35 +98,54 @@ class Difference:
 
 
 class Remembering:
-    """An encoder that embeds each text once, however often it is asked."""
+    """An embedder that embeds each text once, however often it is asked."""
 
-    def __init__(self, encoder: Encoder) -> None:
+    def __init__(self, encoder: Embedder) -> None:
         self._encoder = encoder
         self._known: dict[str, Vector] = {}
+        self._happenings: dict[str, Vector] = {}
 
     @property
     def fingerprint(self) -> str:
         """The model's fingerprint."""
         return self._encoder.fingerprint
 
-    def know(self, text: str, vector: Vector) -> None:
-        """Take a vector that is known already."""
-        self._known[text] = vector
+    @property
+    def dimension(self) -> int:
+        """The length of a vector."""
+        return self._encoder.dimension
+
+    def know(self, item: EmbeddedStory) -> None:
+        """Take the vectors of a stored story, unless it would be cut into other passages now."""
+        parts = passages(item.story, len(item.passages))
+        if [part.text for part in parts] != [part.text for part in item.passages]:
+            return
+        self._known |= zip((part.embedded for part in parts), item.vectors, strict=True)
+        if len(item.happening):
+            self._happenings[happening_text(parts)] = item.happening
 
     def encode(self, texts: Sequence[str]) -> Matrix:
         """Return one unit vector for each text, shape (n, d)."""
-        missing = list(dict.fromkeys(text for text in texts if text not in self._known))
-        if missing:
-            self._known |= zip(missing, self._encoder.encode(missing), strict=True)
-        if not texts:
-            return self._encoder.encode([])
-        return np.stack([self._known[text] for text in texts])
+        return _remembered(texts, self._known, self._encoder.encode)
+
+    def encode_happenings(self, texts: Sequence[str]) -> Matrix:
+        """Return one vector of its happening for each headline, shape (n, e)."""
+        return _remembered(texts, self._happenings, self._encoder.encode_happenings)
+
+
+def _remembered(
+    texts: Sequence[str], known: dict[str, Vector], compute: Callable[[Sequence[str]], Matrix]
+) -> Matrix:
+    missing = list(dict.fromkeys(text for text in texts if text not in known))
+    if missing or not texts:
+        known |= zip(missing, compute(missing), strict=True)
+    return np.stack([known[text] for text in texts]) if texts else compute([])
 
 
 def run_backtest(
     lines: Sequence[Line],
     config: Config,
-    encoder: Encoder,
+    encoder: Embedder,
     *,
     progress: Callable[[int], None] = lambda done: None,
 ) -> Backtest:

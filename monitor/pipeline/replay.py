@@ -8,15 +8,15 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from monitor.alerts.told import Told
-from monitor.embed.text import passages
+from monitor.embed import Embedder, embed_stories
 from monitor.errors import Problem
 from monitor.identity import canonical_url
-from monitor.model import EmbeddedStory, Match, Matrix, Story, Vector
+from monitor.model import EmbeddedStory, Match, Story, Vector
 from monitor.pipeline.analyse import Analysis, Outcome, ToldKey
 from monitor.pipeline.record import decision_record, match_record
 
@@ -24,19 +24,6 @@ BATCH = 64
 _CHUNK = 1024
 _FORGET_EVERY = 3600.0
 _EPOCH = 1_767_225_600.0  # 2026-01-01: where no story says when
-
-
-class Encoder(Protocol):
-    """What turns texts into unit vectors: a model of `monitor.embed`."""
-
-    @property
-    def fingerprint(self) -> str:
-        """The model's fingerprint."""
-        ...
-
-    def encode(self, texts: Sequence[str]) -> Matrix:
-        """Return one unit vector for each text, shape (n, d)."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +129,7 @@ def _with_time(line: Line, first: float) -> Line:
 def replay(
     lines: Sequence[Line],
     analysis: Analysis,
-    encoder: Encoder,
+    encoder: Embedder,
     *,
     window: float,
     max_passages: int = 24,
@@ -188,7 +175,7 @@ def replay(
 
 def embed(
     stories: Sequence[Story],
-    encoder: Encoder,
+    encoder: Embedder,
     max_passages: int,
     progress: Callable[[int], None] = lambda done: None,
 ) -> list[EmbeddedStory]:
@@ -196,13 +183,7 @@ def embed(
     embedded: list[EmbeddedStory] = []
     for start in range(0, len(stories), 256):
         part = stories[start : start + 256]
-        groups = [passages(story, max_passages) for story in part]
-        vectors = encoder.encode([p.embedded for group in groups for p in group])
-        at = 0
-        for story, group in zip(part, groups, strict=True):
-            rows = vectors[at : at + len(group)]
-            embedded.append(EmbeddedStory(story, group, rows, encoder.fingerprint))
-            at += len(group)
+        embedded += embed_stories(encoder, part, max_passages)
         progress(len(part))
     return embedded
 

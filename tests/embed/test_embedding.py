@@ -11,12 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.config.schema import EmbeddingSettings
-from monitor.embed import Embedder, open_embedder
+from monitor.embed import Embedder, happening, open_embedder
 from monitor.embed import transformer as module
 from monitor.embed.hashing import HashingEmbedder
-from monitor.embed.text import LONG, headline, passages
+from monitor.embed.text import HAPPENING, LONG, happening_text, headline, passages
 from monitor.embed.transformer import TransformerEmbedder
 from monitor.errors import ModelError
+from monitor.events import space
 from monitor.model import Story
 
 WORDS = st.text(alphabet="abcdefghij .!?\n’é漢", max_size=2500)
@@ -130,3 +131,45 @@ def test_the_outlet_after_the_headline_is_not_embedded() -> None:
     assert headline(Story(id="s", title="Port reopens - at last", source="The Daily")) == (
         "Port reopens - at last"
     )
+
+
+def test_the_second_view_is_one_of_its_own() -> None:
+    """It is a unit vector as well, another than the plain one, and leaves that as it was."""
+    model = TransformerEmbedder()
+    told = [
+        "Ferry runs aground off Northport, 40 taken to safety",
+        "Passengers tell of fear as ship hits rocks near Northport",
+        "Central bank leaves its rate where it was",
+    ]
+    plain, view = model.encode(told), model.encode_happenings(told)
+    assert np.allclose(np.linalg.norm(view, axis=1), 1.0, atol=1e-3)
+    assert all(float(one @ other) < 0.97 for one, other in zip(plain, view, strict=True))
+    assert float(view[0] @ view[1]) > float(view[0] @ view[2]) + 0.4
+    assert np.allclose(plain, model.encode(told), atol=1e-6)
+    (alone,) = model.encode_happenings(told[1:2])
+    assert float(alone @ view[1]) > 0.995
+
+
+def test_what_was_learned_was_learned_for_the_packaged_model() -> None:
+    """Changes to the model, space and packaged weights belong to one another."""
+    assert happening.weights_of() == module.DEFAULT_WEIGHTS
+    with np.load(space.FILE) as data:
+        assert str(data["version"]) == happening.version()
+        assert module.DEFAULT_WEIGHTS.startswith(str(data["model"]))
+
+
+def test_another_model_has_no_second_view() -> None:
+    """A model that the changes were not learned for is used as it is."""
+    assert HashingEmbedder().encode_happenings(["a", "b"]).shape == (2, 0)
+
+
+def test_a_happening_is_told_by_headline_and_lead() -> None:
+    """The text below does not count, and a long lead is cut."""
+    told = Story(
+        id="s", title="Ferry aground", summary="It ran onto rocks.", body="All else. " * 90
+    )
+    assert happening_text(passages(told)) == "Ferry aground. It ran onto rocks."
+    bare = Story(id="s", title="Ferry aground", body="All else. " * 90)
+    assert happening_text(passages(bare)) == "Ferry aground"
+    long = Story(id="s", title="Ferry aground", summary="It ran onto rocks. " * 90)
+    assert len(happening_text(passages(long))) == HAPPENING

@@ -8,6 +8,7 @@ from eventtools import HOUR, NOON, axis, index, story
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from monitor.embed.transformer import DEFAULT_WEIGHTS
 from monitor.events import records
 from monitor.events.cluster import average_link
 from monitor.model import EmbeddedStory
@@ -181,6 +182,25 @@ def test_a_change_of_model_compares_words_only() -> None:
     third = story("c", "Something else altogether in Larkhill today", 1, axis(1))
     assert held.assign([new])[0].copy_of == "a"
     assert held.assign([third])[0].new_event
+
+
+def test_a_story_that_waited_over_an_upgrade_is_filed_by_words() -> None:
+    """One of the packaged model without the second view is compared by words; others go on."""
+    model = f"packaged/{DEFAULT_WEIGHTS[:12]}/t1"
+
+    def seen(id: str, title: str, view: np.ndarray) -> EmbeddedStory:
+        plain = story(id, title)
+        vectors = np.stack([np.tile(axis(1), 6)] * len(plain.passages))
+        return EmbeddedStory(plain.story, plain.passages, vectors, model, view)
+
+    held, view = index(), np.tile(axis(3), 6)
+    held.assign([seen("a", "Ferry runs aground off Northport", view)])
+    bare = seen("b", "Ship hits rocks at Northport", view[:0])
+    copy = seen("c", "Ferry runs aground off Northport!", view[:0])
+    first, second = held.assign([bare, copy])
+    assert first.new_event and second.copy_of == "a"
+    (later,) = held.assign([seen("d", "Northport ferry stuck on rocks", view)])
+    assert later.event == held.event_of("a")
 
 
 def test_a_broken_record_is_counted_not_fatal() -> None:

@@ -13,12 +13,12 @@ import pytest
 from monitor.clock import ManualClock
 from monitor.codec import pack_embedded
 from monitor.config.schema import Config, Topic
+from monitor.embed import embed_stories
 from monitor.embed.hashing import HashingEmbedder
-from monitor.embed.text import passages
 from monitor.embed.transformer import TransformerEmbedder
 from monitor.match import texts
 from monitor.match.ordinary import SENTENCES
-from monitor.model import EmbeddedStory, Story
+from monitor.model import Story
 from monitor.store.client import Redis
 from monitor.store.keys import Keys
 from monitor.store.texts import ModelInfo, TextVectors
@@ -64,10 +64,7 @@ class Desk:
 
     async def publish(self, *stories: Story) -> None:
         """Hand over embedded stories as the embedder does."""
-        for one in stories:
-            parts = passages(one)
-            vectors = self.model.encode([part.embedded for part in parts])
-            item = EmbeddedStory(one, parts, vectors, self.model.fingerprint)
+        for item in embed_stories(self.model, stories, 24):
             await self.store.xadd(self.keys("stream", "vectors"), pack_embedded(item))
 
     @asynccontextmanager

@@ -1,0 +1,316 @@
+"""Learn what tells happenings apart: the model's second view, its space, the weights of a link.
+
+    python -m benchmarks.fit_events --data ../shared/data --work /tmp/fit     # about an hour
+
+Everything is learned from headlines labelled by hand (`benchmarks.labelled`). The changes to the
+model are learned four times: once from all stretches, which is what is written into the package
+(happening.npz, space.npz), and thrice with a third of them left out. Those three give each stretch
+vectors by a model that never saw it; from them come the weights for `monitor/events/link.py`, which
+are printed, and the figures for news that was not learned from.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import shutil
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from sklearn.linear_model import LogisticRegression
+from torch.nn import functional
+
+from benchmarks.events import ours
+from benchmarks.labelled import (
+    Embedded,
+    Labelled,
+    embed,
+    measure,
+    read_day,
+    read_dev,
+    read_own,
+    told_by,
+)
+from monitor.embed import happening
+from monitor.embed.transformer import DEFAULT_WEIGHTS, open_weights
+from monitor.events import Owners, groups, link, space
+from monitor.events.features import mean_of, reduce
+from monitor.events.index import FLOOR
+from monitor.events.rows import Rows
+from monitor.events.text import strip_outlet
+from monitor.model import Matrix
+
+FOLDS = 3
+WIDTH = 192  # of the space
+RANK = 16  # of the changes to each matrix of the model
+_EPOCHS = 6
+_RATE = 5e-4
+_BATCH = 128  # headlines of one stretch at a time
+_TEMPERATURE = 0.05
+_AVERAGED = 0.97  # of the running mean of the changes, which is what is kept
+_PARTS = ("attention.self.query", "attention.self.key", "attention.self.value",
+          "attention.output.dense", "intermediate.dense", "output.dense")  # fmt: skip
+
+Text = tuple[list[str], list[str]]  # texts of one stretch and the happening of each
+
+
+class Changed(torch.nn.Module):
+    """A linear layer with a change of low rank beside it (LoRA, Hu et al. 2021)."""
+
+    def __init__(self, layer: torch.nn.Linear) -> None:
+        super().__init__()
+        self.layer = layer
+        self.down = torch.nn.Parameter(torch.randn(RANK, layer.in_features) * 0.05)
+        self.up = torch.nn.Parameter(torch.zeros(layer.out_features, RANK))
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        """Return the layer's answer and the change."""
+        return self.layer(inputs) + (inputs @ self.down.T) @ self.up.T
+
+
+@dataclass
+class Learner:
+    """The model with its changes, and where changed layers are."""
+
+    model: Any
+    layers: dict[str, Changed]
+
+    @staticmethod
+    def start() -> Learner:
+        """Return the packaged model with changes that change nothing yet."""
+        model = open_weights()
+        model.requires_grad_(requires_grad=False)
+        layers = {}
+        for name, layer in list(model.named_modules()):
+            if name.endswith(_PARTS) and isinstance(layer, torch.nn.Linear):
+                changed = layers[name[name.index("encoder.") :]] = Changed(layer)
+                parent, _, last = name.rpartition(".")
+                setattr(model.get_submodule(parent), last, changed)
+        return Learner(model, layers)
+
+    def encode(self, texts: Sequence[str]) -> torch.Tensor:
+        """Return unit vectors, to learn from."""
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            found = self.model(self.model.preprocess(list(texts)))["sentence_embedding"]
+        return functional.normalize(found.float(), dim=1)
+
+
+def loss(learner: Learner, texts: Text, scale: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
+    """Return how far from right a batch is: each pair among all others, and each by itself."""
+    names = {name: at for at, name in enumerate(dict.fromkeys(texts[1]))}
+    gold = torch.tensor([names[name] for name in texts[1]])
+    vectors = learner.encode(texts[0])
+    cosines = vectors @ vectors.T
+    self_pair = torch.eye(len(gold), dtype=torch.bool)
+    same = (gold[:, None] == gold) & ~self_pair
+    pairs = same.sum().clamp(min=1)
+    sharp = (cosines / _TEMPERATURE).masked_fill(self_pair, -1e9)
+    others = sharp.masked_fill(same, -1e9).logsumexp(1, keepdim=True)
+    nearer = (functional.softplus(others - sharp) * same).sum() / pairs
+    judged = functional.binary_cross_entropy_with_logits(
+        scale * cosines + bias, same.float(), reduction="none"
+    ).masked_fill(self_pair, 0)
+    return nearer + judged.sum() / pairs
+
+
+def learn(stretches: list[Text], seed: int) -> Learner:
+    """Return the model as changed by stretches of labelled texts."""
+    torch.manual_seed(seed)
+    chance = random.Random(seed)
+    learner = Learner.start()
+    scale, bias = (torch.nn.Parameter(torch.tensor(value)) for value in (12.0, -6.0))
+    changes = [value for layer in learner.layers.values() for value in (layer.down, layer.up)]
+    optimizer = torch.optim.AdamW(
+        [
+            {"params": changes, "lr": _RATE, "weight_decay": 0.01},
+            {"params": [scale, bias], "lr": 0.02, "weight_decay": 0},
+        ]
+    )
+    full = [group["lr"] for group in optimizer.param_groups]
+    kept = [value.detach().clone() for value in changes]
+    begun, steps, step = time.perf_counter(), _EPOCHS * 2 * len(stretches), 0
+    for epoch in range(_EPOCHS):
+        learner.model.train()
+        order = list(range(len(stretches))) * 2
+        chance.shuffle(order)
+        total = 0.0
+        for at in order:
+            step += 1
+            done = step / steps
+            for group, rate in zip(optimizer.param_groups, full, strict=True):
+                group["lr"] = rate * min(1, done * 10) * max(0.02, 1 - done)
+            texts, gold = stretches[at]
+            chosen = sorted(chance.sample(range(len(texts)), min(_BATCH, len(texts))))
+            value = loss(
+                learner, ([texts[i] for i in chosen], [gold[i] for i in chosen]), scale, bias
+            )
+            optimizer.zero_grad()
+            value.backward()  # type: ignore[no-untyped-call]
+            torch.nn.utils.clip_grad_norm_(changes, 1.0)
+            optimizer.step()
+            total += value.item()
+            for mean, now in zip(kept, changes, strict=True):
+                mean.mul_(_AVERAGED).add_(now.detach(), alpha=1 - _AVERAGED)
+        print(f"epoch {epoch + 1}: loss {total / len(order):.3f}, "
+              f"{time.perf_counter() - begun:.0f} s", file=sys.stderr, flush=True)  # fmt: skip
+    for value, mean in zip(changes, kept, strict=True):
+        value.data.copy_(mean)
+    return learner
+
+
+def write_changes(learner: Learner, path: Path) -> None:
+    """Write the changes for `monitor.embed.happening`, in half precision."""
+    arrays: dict[str, Any] = {"weights": DEFAULT_WEIGHTS}
+    for name, layer in learner.layers.items():
+        arrays[f"{name}.weight/down"] = layer.down.detach().numpy().astype(np.float16)
+        arrays[f"{name}.weight/up"] = layer.up.detach().numpy().astype(np.float16)
+    np.savez_compressed(path, **arrays)
+
+
+def texts_of(parts: Sequence[Labelled]) -> Iterator[Text]:
+    """Return what to learn from: headlines, and where there are leads, headlines with leads."""
+    for part in parts:
+        yield [strip_outlet(story.title, story.source) for story in part.stories], part.gold
+        if any(story.summary for story in part.stories):
+            yield told_by(part.stories), part.gold
+
+
+def read(data: Path) -> list[Labelled]:
+    """Return everything that is labelled by hand."""
+    return read_own(data) + read_dev(data) + read_day(data)
+
+
+def learn_one(data: Path, path: Path, fold: int | None) -> None:
+    """Learn the changes from all stretches but those of a fold, and write them, unless done."""
+    if path.exists():
+        return
+    torch.set_num_threads(1)
+    parts = [part for at, part in enumerate(read(data)) if at % FOLDS != fold]
+    write_changes(learn(list(texts_of(parts)), seed=0), path)
+
+
+@dataclass
+class Viewed:
+    """A stretch with both views: by a model that learned from it, and by one that did not."""
+
+    part: Embedded
+    mean: Matrix  # unit rows
+    seen: Matrix
+    unseen: Matrix
+
+
+def view(parts: Sequence[Embedded], work: Path) -> list[Viewed]:
+    """Return both views of every stretch."""
+    plain, found = open_weights(), []
+    models = [happening.adapted(plain, work / f"{name}.npz") for name in (*range(FOLDS), None)]
+    for at, part in enumerate(parts):
+        texts = told_by(part.stories)
+        unseen, seen = (
+            model.encode(texts, normalize_embeddings=True, batch_size=64)
+            for model in (models[at % FOLDS], models[-1])
+        )
+        means = np.stack([mean_of(item) for item in part.items])
+        means /= np.linalg.norm(means, axis=1, keepdims=True)
+        found.append(Viewed(part, means, seen, unseen))
+    return found
+
+
+def projection(views: Sequence[Viewed]) -> Matrix:
+    """Return the strongest directions of both views laid end to end, shape (768, WIDTH)."""
+    stacked = np.concatenate([space.joined(v.mean, v.seen) for v in views])
+    return np.linalg.svd(stacked, full_matrices=False)[2][:WIDTH].T.astype(np.float16)
+
+
+def pairs(viewed: Viewed, owners: Owners) -> tuple[Matrix, npt.NDArray[np.bool_], Matrix]:
+    """Return features, truth and plain cosine of each pair that search would bring up."""
+    members = [
+        reduce(replace(item, happening=vector), owners)
+        for item, vector in zip(viewed.part.items, viewed.unseen, strict=True)
+    ]
+    rows = Rows()
+    rows.expect(members[0].model, len(members[0].vector))
+    for member in members:
+        rows.add(member)
+    idf, gold = rows.idf(*link.prior()), np.array(viewed.part.gold)
+    tables, truths, plain = [], [], []
+    for at, member in enumerate(members[1:], 1):
+        meaning = rows.vectors[:at] @ member.vector
+        same = gold[:at] == gold[at]
+        kept = np.flatnonzero((meaning > FLOOR) | same)
+        tables.append(link.features(
+            member, meaning[kept], rows.terms[kept], rows.flags[kept], rows.times[kept], idf
+        ))  # fmt: skip
+        truths.append(same[kept])
+        plain.append(viewed.mean[kept] @ viewed.mean[at])
+    return np.concatenate(tables), np.concatenate(truths), np.concatenate(plain)
+
+
+def weigh(views: Sequence[Viewed]) -> None:
+    """Print the weights of a link, and how plain cosines are read in the space."""
+    owners = Owners.load()
+    found = [pairs(viewed, owners) for viewed in views]
+    table, truth, plain = (np.concatenate([part[at] for part in found]) for at in range(3))
+    fitted = LogisticRegression(C=10, max_iter=2000).fit(table, truth)
+    slope, offset = np.polyfit(plain, table[:, 0], 1)
+    print("weights", dict(zip(link.FEATURES, fitted.coef_[0].round(2).tolist(), strict=True)))
+    print(
+        f"bias {fitted.intercept_[0]:.2f}; pairs {len(truth):,}, of one happening {truth.sum():,}"
+    )
+    print(f"a plain cosine c reads as {slope:.2f} c {offset:+.2f}")
+    link.WEIGHTS[:], link.BIAS = fitted.coef_[0], float(fitted.intercept_[0])
+
+
+def judge(views: Sequence[Viewed]) -> None:
+    """Print figures through the index itself, on stretches that were not learned from."""
+    owners, before = Owners.load(), groups.JOIN
+    for join in np.arange(before - 0.12, before + 0.13, 0.04):
+        groups.JOIN = float(join)
+        found: dict[str, list[tuple[float, ...]]] = {}
+        for viewed in views:
+            for kind, vectors in (("not learned from", viewed.unseen), ("learned", viewed.seen)):
+                items = [
+                    replace(item, happening=vector)
+                    for item, vector in zip(viewed.part.items, vectors, strict=True)
+                ]
+                label = f"{viewed.part.name.split()[0]}, {kind}"
+                found.setdefault(label, []).append(measure(viewed.part.gold, ours(items, owners)))
+        for label, values in found.items():
+            print(f"join {join:.2f} {label}: ", *(f"{x:.3f}" for x in np.mean(values, axis=0)))
+    groups.JOIN = before
+
+
+def main() -> None:
+    """Learn, write and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True, help="folder of labelled news")
+    parser.add_argument("--work", type=Path, required=True, help="keeps what is learned")
+    parser.add_argument("--jobs", type=int, default=2, help="processor cores to use")
+    options = parser.parse_args()
+    options.work.mkdir(parents=True, exist_ok=True)
+    with ProcessPoolExecutor(options.jobs, mp_context=get_context("spawn")) as pool:
+        for done in [
+            pool.submit(learn_one, options.data, options.work / f"{fold}.npz", fold)
+            for fold in (*range(FOLDS), None)
+        ]:
+            done.result()
+    shutil.copy(options.work / "None.npz", happening.FILE)
+    views = view([embed(part, options.work) for part in read(options.data)], options.work)
+    np.savez_compressed(
+        space.FILE, model=DEFAULT_WEIGHTS[:12], version=happening.version(),
+        projection=projection(views),
+    )  # fmt: skip
+    weigh(views)
+    judge(views)
+
+
+if __name__ == "__main__":
+    main()
