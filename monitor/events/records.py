@@ -1,7 +1,7 @@
 """One story of the window as bytes: what a restart needs, and nothing else.
 
 Layout: version (1 byte), length of the JSON part (4 bytes, little-endian), JSON part, vector
-(float16), terms (int32), flags (uint8). About a kilobyte at 256 dimensions.
+(float16), terms (int32), flags (uint8). Under a kilobyte at 192 dimensions.
 """
 
 from __future__ import annotations
