@@ -368,7 +368,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=100_000, help="mean size of the documents")
     parser.add_argument("--hosts", type=int, default=0, help="0: one for each feed")
     parser.add_argument("--concurrency", type=int, default=64)
-    parser.add_argument("--pollers", type=int, default=1, help="poller processes")
+    parser.add_argument("--pollers", type=int, default=2, help="poller processes")
     parser.add_argument("--schedule", type=int, default=0, metavar="FEEDS")
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--without-others", action="store_true")
