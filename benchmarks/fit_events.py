@@ -2,11 +2,11 @@
 
     python -m benchmarks.fit_events --data ../shared/data --work /tmp/fit     # about an hour
 
-Everything is learned from headlines labelled by hand (`benchmarks.labelled`). The changes to the
+Everything is learned from labelled headlines (`benchmarks.labelled`). The changes to the
 model are learned four times: once from all stretches, which is what is written into the package
 (happening.npz, space.npz), and thrice with a third of them left out. Those three give each stretch
 vectors by a model that never saw it; from them come the weights for `monitor/events/link.py`, which
-are printed, and the figures for news that was not learned from.
+are printed, and figures for news that was not learned from, with the weights that link.py has.
 """
 
 from __future__ import annotations
@@ -185,7 +185,7 @@ def texts_of(parts: Sequence[Labelled]) -> Iterator[Text]:
 
 
 def read(data: Path) -> list[Labelled]:
-    """Return everything that is labelled by hand."""
+    """Return everything there is to learn from."""
     return read_own(data) + read_dev(data) + read_day(data)
 
 
@@ -266,7 +266,6 @@ def weigh(views: Sequence[Viewed]) -> None:
         f"bias {fitted.intercept_[0]:.2f}; pairs {len(truth):,}, of one happening {truth.sum():,}"
     )
     print(f"a plain cosine c reads as {slope:.2f} c {offset:+.2f}")
-    link.WEIGHTS[:], link.BIAS = fitted.coef_[0], float(fitted.intercept_[0])
 
 
 def judge(views: Sequence[Viewed]) -> None:

@@ -2,7 +2,7 @@
 
 A sentence model puts texts near that are about the same things; two raids in two towns are about
 the same things and are two happenings. Low-rank changes to the model's weights (LoRA, Hu et al.
-2021), learned from hand-labelled headlines, move it from the one to the other. They are small
+2021), learned from labelled headlines, move it from the one to the other. They are small
 enough to be shipped; `benchmarks/fit_events.py` learns them anew.
 """
 
@@ -16,6 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from monitor.errors import ModelError
+
 FILE = Path(__file__).with_name("happening.npz")
 
 
@@ -27,15 +29,15 @@ def weights_of() -> str:
 
 @cache
 def version() -> str:
-    """Return a short name of the changes; empty where there are none."""
-    return hashlib.blake2b(FILE.read_bytes(), digest_size=4).hexdigest() if FILE.exists() else ""
+    """Return a short name of the changes."""
+    return hashlib.blake2b(FILE.read_bytes(), digest_size=4).hexdigest()
 
 
 def adapted(model: Any, changes: Path = FILE) -> Any:
     """Return a copy of a loaded model with the changes applied; both share the word vectors.
 
     Raises:
-        KeyError: the model is of another build than the changes.
+        ModelError: the installed library names the model's parts otherwise.
     """
     import torch
 
@@ -45,6 +47,8 @@ def adapted(model: Any, changes: Path = FILE) -> Any:
     with np.load(changes) as data, torch.no_grad():
         for name in (key.removesuffix("/down") for key in data.files if key.endswith("/down")):
             down, up = (torch.from_numpy(data[f"{name}/{part}"]).float() for part in ("down", "up"))
-            weight = next(value for key, value in parameters.items() if key.endswith(name))
+            weight = next((one for key, one in parameters.items() if key.endswith(name)), None)
+            if weight is None:
+                raise ModelError(f"the model has no part {name}; reinstall sentence-transformers")
             weight += (up @ down).to(weight.dtype)
     return changed

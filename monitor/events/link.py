@@ -1,6 +1,6 @@
 """How strongly two stories speak of the same happening: four features, their weights, and why.
 
-A logistic model, learned from headlines labelled by hand (see docs/explanation/events.md);
+A logistic model, learned from labelled headlines (see docs/explanation/events.md);
 `python -m benchmarks.fit_events` learns the weights anew.
 """
 

@@ -64,10 +64,9 @@ def find(
         if status and status not in known_statuses:
             return Novelty("status", word.surface, _cut(headline))
     if not title_case(words[0]):
-        own = {bucket(word.stem) for word in tokens(story.source)}  # "CNBC Daily Open: …"
         for word in words[0][1:]:
             key = bucket(word.stem)
-            if word.capital and key not in own and key not in known_terms and rarity(key) > 6.0:
+            if word.capital and key not in known_terms and rarity(key) > 6.0:
                 return Novelty("name", word.surface, _cut(headline))
     return None
 

@@ -35,17 +35,6 @@ def test_what_counts_as_new(title: str, expected: tuple[str, str] | None) -> Non
     assert says(title) == expected
 
 
-def test_an_outlet_that_names_itself_says_nothing_new() -> None:
-    """“Kestrel Open: …” by Kestrel brings no new name; by another outlet it does."""
-    title = "Kestrel open: talks go on"
-    one, other = (
-        find(Story(id="x", title=f"Live {title}", source=source), set(), set(), lambda term: 8.0)
-        for source in ("Kestrel", "Larkhill Post")
-    )
-    assert one is None
-    assert other is not None and other.word == "Kestrel"
-
-
 def test_the_line_is_the_sentence_that_says_it() -> None:
     """What is new only in the text below is told in that sentence, not in the headline."""
     new = find(
