@@ -6,7 +6,8 @@
 
 Every plain method is shown with its best threshold in hindsight; ours with the default settings.
 The folder holds events_dev.tsv and uci_news_stories.tsv.gz; vectors are kept under --cache. Ours
-has learned from events_dev and the day of feeds: `benchmarks.fit_events` prints figures for news it did not learn from.
+has learned from events_dev and the day of feeds; `benchmarks.fit_events` prints figures for news
+that it did not learn from.
 Speed and memory: `benchmarks.events_scale`.
 """
 
