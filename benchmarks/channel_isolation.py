@@ -1,6 +1,6 @@
 """How long an alert takes from the outbox to Slack while other channels are slow, dead or hostile.
 
-    python benchmarks/channel_isolation.py
+    python -m benchmarks.channel_isolation
 
 Starts a Valkey, a Slack stand-in without a rate limit, and a notifier; sends alerts one at a time,
 first alone, then beside channels that hang, refuse connections, answer 500, and drop every answer.

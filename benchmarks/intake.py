@@ -1,7 +1,7 @@
 """How fast the intake is: fetch, parse, compare with what is known, hand over.
 
-    python benchmarks/intake.py                       300 feeds: first pass, unchanged passes
-    python benchmarks/intake.py --schedule 100000     lateness of so many feeds, every ten minutes
+    python -m benchmarks.intake                       300 feeds: first pass, unchanged passes
+    python -m benchmarks.intake --schedule 100000     lateness of so many feeds, every ten minutes
 
 A local server (a process of its own) serves real documents from a folder, which stays where it is.
 Pollers, parsers and store are the real ones: the poller of `workers.poller`, an append-only Valkey.

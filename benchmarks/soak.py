@@ -1,6 +1,6 @@
 """A soak: two of every stage, a steady stream of stories, memory and lag watched, all counted.
 
-    python benchmarks/soak.py --minutes 30 --rate 20 --out build/soak
+    python -m benchmarks.soak --minutes 30 --rate 20 --out build/soak
 
 Starts a Valkey, two pollers, two embedders, two triages (one stands by) and two notifiers as
 processes of their own; serves feeds on this machine and takes their alerts with a webhook. At
