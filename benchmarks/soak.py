@@ -23,6 +23,7 @@ import time
 from collections import Counter
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -46,8 +47,8 @@ _SYLLABLES = ["ka", "ro", "vel", "min", "sa", "tor", "lin", "du", "pe", "gra", "
 
 def vocabulary() -> list[str]:
     """Return a few thousand words that stand in headlines, so that happenings differ."""
-    path = Path(__file__).parents[1] / "monitor" / "events" / "frequencies.txt"
-    rows = [line.split() for line in path.read_text("utf-8").splitlines()[2:]]
+    table = files("monitor.events").joinpath("frequencies.txt").read_text("utf-8")
+    rows = [line.split() for line in table.splitlines()[2:]]
     return [row[0] for row in rows if len(row) == 2 and len(row[0]) > 4]
 
 
@@ -153,8 +154,8 @@ def configure(folder: Path, feeds: int, port: int, interval: str) -> Path:
         },
         {"id": "trade", "name": "Trade deals", "description": "Trade agreements being signed."},
     ]
-    files = {"wirewatch": whole, "feeds": {"feeds": rows}, "topics": {"topics": topics}}
-    for name, data in files.items():
+    contents = {"wirewatch": whole, "feeds": {"feeds": rows}, "topics": {"topics": topics}}
+    for name, data in contents.items():
         (config / f"{name}.yaml").write_text(yaml.safe_dump(data), "utf-8")
     return config
 

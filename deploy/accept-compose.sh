@@ -57,6 +57,7 @@ healthy() {
 all_healthy() { local name; for name in store $WORKERS; do healthy "$name" || return 1; done; }
 baselined() { [ "$(tally | field baselined)" = 4 ]; }
 messages() { http GET http://newsroom:8080/_messages; }
+stand_ins() { http GET http://outlet:8080/published && messages; }
 told() { messages | grep -q "$1"; }
 
 cleanup() {
@@ -98,6 +99,7 @@ say "   the memory limit holds (a process that wanted 4 GB was ended)"
 
 # --- 3
 say "3. from a feed to Slack"
+await 60 "the outlets and the newsroom answer" stand_ins
 http POST "http://outlet:8080/load?rate=1" >/dev/null
 await 120 "the first look round is done" baselined
 sleep 5
