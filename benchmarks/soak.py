@@ -1,12 +1,14 @@
 """A soak: two of every stage, a steady stream of stories, memory and lag watched, all counted.
 
     python -m benchmarks.soak --minutes 30 --rate 20 --out build/soak
+    python -m benchmarks.soak --minutes 30 --rate 20 --keep 300 --out build/soak-short
 
 Starts a Valkey, two pollers, two embedders, two triages (one stands by) and two notifiers as
 processes of their own; serves feeds on this machine and takes their alerts with a webhook. At
 the end everything is counted: each story published must have been analysed once, each alert
 decided must have arrived, and nothing twice. Writes `soak.json`, and `soak.png` if matplotlib
-is installed.
+is installed. With `--keep` the window and all that is kept are so many seconds instead of days, so
+that half an hour shows what happens once they forget.
 """
 
 from __future__ import annotations
@@ -124,8 +126,8 @@ class World:
         return runner, port
 
 
-def configure(folder: Path, feeds: int, port: int, interval: str) -> Path:
-    """Write the configuration of the soak."""
+def configure(folder: Path, feeds: int, port: int, interval: str, keep: float) -> Path:
+    """Write the configuration of the soak; `keep` is the window in seconds, 0 for the defaults."""
     config = folder / "config"
     config.mkdir(parents=True, exist_ok=True)
     whole = {
@@ -141,6 +143,10 @@ def configure(folder: Path, feeds: int, port: int, interval: str) -> Path:
         "channels": {"hook": {"type": "webhook", "url": f"http://127.1.0.1:{port}/hook"}},
         "route": {"to": ["hook"]},
     }
+    if keep:
+        names = ("keep_stories", "keep_seen", "keep_receipts")
+        whole |= {"events": {"window": f"{keep:g}s"}}
+        whole |= {"store": dict.fromkeys(names, f"{keep:g}s")}
     rows = [
         {"id": f"f{n}", "url": f"http://127.1.0.{n + 1}:{port}/{n}.xml", "interval": interval}
         for n in range(feeds)
@@ -192,12 +198,14 @@ def _children(pid: int) -> list[int]:
     return [int(child) for child in text.split()]
 
 
-async def soak(minutes: float, rate: float, feeds: int, out: Path) -> dict[str, Any]:
+async def soak(
+    minutes: float, rate: float, feeds: int, out: Path, keep: float = 0.0
+) -> dict[str, Any]:
     """Run the soak and return what was measured."""
     out.mkdir(parents=True, exist_ok=True)
     world = World(feeds)
     runner, port = await world.serve()
-    config = configure(out, feeds, port, "10s")
+    config = configure(out, feeds, port, "10s", keep)
     store = EmbeddedStore(out / "data")
     url = await asyncio.to_thread(store.start)
     client, keys = connect(url), Keys()
@@ -239,6 +247,7 @@ async def soak(minutes: float, rate: float, feeds: int, out: Path) -> dict[str, 
         await runner.cleanup()
     twice = sum(n - 1 for n in world.alerts.values())
     return {
+        "keep": keep,
         "minutes": minutes,
         "rate": rate,
         "published": world.published,
@@ -317,8 +326,9 @@ def plot(result: dict[str, Any], path: Path) -> bool:
     upper.set_ylim(bottom=0)
     upper.legend(ncols=3, fontsize=8)
     upper.set_title(
-        f"{result['rate']:g} stories/s for {result['minutes']:g} minutes, two of every stage: "
-        f"{result['lost']} lost, {result['alerts_twice']} twice"
+        f"{result['rate']:g} stories/s for {result['minutes']:g} minutes, two of every stage"
+        + (f", {result['keep']:g} s kept: " if result["keep"] else ": ")
+        + f"{result['lost']} lost, {result['alerts_twice']} twice"
     )
     lower.plot(minutes, [row["stories"] for row in samples], label="stories (embedder)")
     lower.plot(minutes, [row["vectors"] for row in samples], label="vectors (triage)")
@@ -336,9 +346,12 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=30.0)
     parser.add_argument("--rate", type=float, default=20.0, help="stories per second")
     parser.add_argument("--feeds", type=int, default=40)
+    parser.add_argument("--keep", type=float, default=0.0, metavar="SECONDS")
     parser.add_argument("--out", type=Path, default=Path("build/soak"))
     options = parser.parse_args()
-    result = asyncio.run(soak(options.minutes, options.rate, options.feeds, options.out))
+    result = asyncio.run(
+        soak(options.minutes, options.rate, options.feeds, options.out, options.keep)
+    )
     (options.out / "soak.json").write_text(json.dumps(result, indent=1) + "\n", "utf-8")
     plot(result, options.out / "soak.png")
     print(json.dumps({k: v for k, v in result.items() if k != "samples"}, indent=1))

@@ -302,11 +302,16 @@ def keys_page() -> str:
         "Every key begins with the prefix in braces, `{ww}:` unless `store.prefix` says otherwise, "
         "so that on a cluster all of them share a slot. A key goes by its time to live, is kept "
         "small by its owner (trimmed), or is one of a handful that stay. A test finds any key that "
-        "is not in this table.\n"
+        "is not in this table.\n\n"
+        "Once an hour triage lets go of what is older than `store.keep_receipts` among dead "
+        "letters and alerts for channels that are no longer configured, and logs "
+        "`retention_over` with how many.\n"
     )
     goes = {"ttl": "time to live", "trimmed": "trimmed by its owner", "fixed": "stays"}
-    lines += ["| key | kind | owner | goes |", "|---|---|---|---|"]
-    lines += [f"| `{r.pattern}` | {r.kind} | {r.owner} | {goes[r.goes]} |" for r in keys.TABLE]
+    lines += ["| key | kind | owner | goes | how large |", "|---|---|---|---|---|"]
+    lines += [
+        f"| `{r.pattern}` | {r.kind} | {r.owner} | {goes[r.goes]} | {r.bound} |" for r in keys.TABLE
+    ]
     return "\n".join(lines) + "\n"
 
 

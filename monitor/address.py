@@ -40,6 +40,7 @@ _NEVER = tuple(
     )
 )
 _DNS_THREADS = 32
+_NAMES_KEPT = 10_000
 
 
 def is_public(address: IPAddress) -> bool:
@@ -84,6 +85,7 @@ class AddressGuard:
             except ValueError:
                 self._names.add(entry.lower().rstrip("."))
         self._ports = frozenset(allow_ports)
+        self._found_inside: set[str] = set()  # names that led into an allowed network
         self._executor: ThreadPoolExecutor | None = None
 
     def check_url(self, url: str) -> tuple[str, str, int]:
@@ -113,8 +115,11 @@ class AddressGuard:
         return any("." + ".".join(labels[at:]) in self._names for at in range(1, len(labels)))
 
     def is_internal(self, host: str) -> bool:
-        """Whether `host` is reached only because the settings allow it (by name or address)."""
-        if self.allows_name(host):
+        """Whether `host` is reached only because the settings allow it.
+
+        By its name, by its address, or by the addresses its name led to when last dialled.
+        """
+        if self.allows_name(host) or host in self._found_inside:
             return True
         try:
             return self._allowed(ipaddress.ip_address(host.strip("[]")))
@@ -134,9 +139,11 @@ class AddressGuard:
             FetchError: `blocked_address` or `blocked_url` (port).
         """
         by_name = self.allows_name(host)
+        inside = False
         for text in addresses:
             address = ipaddress.ip_address(text)
             if by_name or self._allowed(address):
+                inside = True
                 continue
             if not is_public(address):
                 raise FetchError(
@@ -149,6 +156,13 @@ class AddressGuard:
                     FetchReason.BLOCKED_URL,
                     f"port {port} is not among polling.allow_ports",
                 )
+        self._remember(host.rstrip(".").lower(), inside)
+
+    def _remember(self, name: str, inside: bool) -> None:
+        if not inside:
+            self._found_inside.discard(name)
+        elif len(self._found_inside) < _NAMES_KEPT:  # redirects could lead to any number of names
+            self._found_inside.add(name)
 
     async def resolve(self, host: str, port: int) -> list[Target]:
         """Return the addresses of `host` that may be dialled, all judged.

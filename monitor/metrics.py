@@ -8,7 +8,7 @@ dashboard in deploy/monitoring are tested against it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from prometheus_client import (
     CollectorRegistry,
@@ -70,7 +70,7 @@ QUEUE_LAG = _gauge("queue_lag", "Messages in a queue that no worker has taken ye
 QUEUE_PENDING = _gauge("queue_pending", "Messages a worker has taken and not acked.", "queue")
 QUEUE_OLDEST = _gauge("queue_oldest_seconds", "Age of the oldest message in a queue.", "queue")
 QUEUE_RECLAIMED = _counter(
-    "queue_reclaimed", "Messages taken over from a worker that died.", "queue"
+    "queue_reclaimed", "Messages taken up again after a worker died or failed.", "queue"
 )
 DEAD_LETTERS = _counter("dead_letters", "Items set aside as dead letters.", "queue", "reason")
 DEAD_LETTERS_WAITING = _gauge("dead_letters_waiting", "Dead letters waiting for a decision.")
@@ -118,8 +118,10 @@ END_TO_END = _histogram(
 )
 
 # --- running
-CONFIG_OK = _gauge("config_ok", "1 when the configuration on disk is the one in force.")
-CONFIG_LOADED_AT = _gauge("config_loaded_timestamp_seconds", "When it was last taken over.")
+CONFIG_OK = _gauge("config_ok", "0 while the configuration on disk has a mistake.")
+CONFIG_LOADED_AT = _gauge(
+    "config_loaded_timestamp_seconds", "When a configuration was last taken over."
+)
 RELOADS = _counter("config_reloads", "Reloads of the configuration, by outcome.", "outcome")
 TOPICS = _gauge("topics", "Topics in force.")
 WORKER_UP = _gauge("worker_up", "1 while a worker of this process runs.", "worker")
@@ -145,8 +147,21 @@ for _alert in AlertReason:
 for _held in SuppressionReason:
     SUPPRESSIONS.labels(reason=_held)
 for _queue in QUEUES:
+    QUEUE_RECLAIMED.labels(queue=_queue)
     for _dead in DeadLetterReason:
         DEAD_LETTERS.labels(queue=_queue, reason=_dead)
+DEAD_LETTERS.labels(queue="notifier", reason=DeadLetterReason.UNDELIVERABLE)
+LEASE_HELD.labels(lease="triage")
+
+
+def show(gauge: Gauge, figures: Mapping[str, float]) -> None:
+    """Make `figures`, by the value of the gauge's one label, all that `gauge` shows.
+
+    What is gone (a channel taken out of the configuration) must not keep its last figure.
+    """
+    gauge.clear()
+    for label, figure in figures.items():
+        gauge.labels(label).set(figure)
 
 
 def exposition() -> tuple[bytes, str]:

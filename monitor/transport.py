@@ -10,9 +10,11 @@ the socket (requests, responses, addresses, headers) is httpx; HTTP/1.1 itself i
 from __future__ import annotations
 
 import asyncio
+import math
 import ssl
 from collections.abc import AsyncIterator
 from functools import cache
+from itertools import zip_longest
 from typing import Any
 
 import h11
@@ -39,8 +41,9 @@ class GuardedTransport(httpx.AsyncBaseTransport):
     """httpx transport over guarded connections.
 
     Raises `FetchError` with `blocked_address`, `blocked_url`, `dns_failed`, `tls_failed`,
-    `connect_failed` or `protocol_error`; the timeouts of httpx are honoured for connecting and for
-    each read, but only the caller's own `asyncio.timeout` bounds the whole.
+    `connect_failed` or `protocol_error`. The timeouts of httpx are honoured for connecting, which
+    the addresses of a name share (so that one that never answers leaves time for the next), and for
+    each read; only the caller's own `asyncio.timeout` bounds the whole.
     """
 
     def __init__(self, guard: AddressGuard, context: ssl.SSLContext | None = None) -> None:
@@ -65,10 +68,12 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         context = None
         if scheme == "https":
             context = self._context or default_ssl_context()
-        last = ""
-        for target in targets[:_DIALS]:
+        last, loop = "", asyncio.get_running_loop()
+        end = loop.time() + (timeouts.get("connect") or math.inf)
+        tried = _in_turn(targets)[:_DIALS]
+        for at, target in enumerate(tried):
             try:
-                async with asyncio.timeout(timeouts.get("connect")):
+                async with asyncio.timeout((end - loop.time()) / (len(tried) - at)):
                     reader, writer = await asyncio.open_connection(
                         target.address,
                         port,
@@ -85,6 +90,13 @@ class GuardedTransport(httpx.AsyncBaseTransport):
             except OSError as error:
                 last = error.strerror or str(error)
         raise FetchError(FetchReason.CONNECT_FAILED, f"cannot connect to {host}:{port}: {last}")
+
+
+def _in_turn(targets: list[Target]) -> list[Target]:
+    """Have IPv6 and IPv4 alternate (RFC 8305 section 4): often one of them leads nowhere."""
+    first = [target for target in targets if target.family == targets[0].family]
+    other = [target for target in targets if target.family != targets[0].family]
+    return [target for pair in zip_longest(first, other) for target in pair if target is not None]
 
 
 class _Connection:

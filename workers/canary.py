@@ -7,6 +7,7 @@ One process does it at a time (a lease). What happened is in `watch:canary`, for
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 
 from redis.exceptions import RedisError
 
@@ -35,21 +36,34 @@ class Canary:
         self._runtime = runtime
         self._patience = patience
         self._lease = Lease(runtime.store, runtime.keys("lease", "canary"), seconds=_STANDBY * 3)
+        self._lapses = 0.0  # when our lease does, unless renewed
 
     async def run(self) -> None:
         """Send one, wait for it, rest, send the next."""
         every = 0.0
         while not await self._runtime.wait_or_stop(every):
             every = _STANDBY
-            try:
-                if await self._lease.take() and await self._due():
-                    await self.walk()
-            except (RedisError, OSError) as error:
-                log.warning("store_unreachable", worker=self.name, error=str(error))
+            await self.turn()
         try:
             await self._lease.drop()
         except (RedisError, OSError):
             return  # it lapses by itself
+
+    async def turn(self) -> None:
+        """Send one if it is time and this process is to do it; show figures only if it is."""
+        clock = self._runtime.clock
+        try:
+            if await self._lease.take():
+                self._lapses = clock.now() + self._lease.seconds
+                _show(await last_canary(self._runtime.store, self._runtime.keys))
+                if await self._due():
+                    await self.walk()
+            else:
+                _show({})
+        except (RedisError, OSError) as error:
+            log.warning("store_unreachable", worker=self.name, error=str(error))
+            if clock.now() >= self._lapses:
+                _show({})  # someone else may send them by now
 
     async def walk(self) -> bool:
         """Send one canary and wait for it; return whether it came through in time."""
@@ -79,12 +93,9 @@ class Canary:
 
     async def _arrived(self, sent: float) -> None:
         seconds = self._runtime.clock.now() - sent
-        metrics.CANARY_OK.set(1)
-        metrics.CANARY_SECONDS.set(seconds)
-        await self._runtime.store.hset(
-            self._runtime.keys("watch", "canary"),
-            mapping={"sent": repr(sent), "ok": 1, "lost": 0, "seconds": f"{seconds:.2f}"},
-        )
+        row = {"sent": repr(sent), "ok": "1", "lost": "0", "seconds": f"{seconds:.2f}"}
+        _show(row)
+        await self._runtime.store.hset(self._runtime.keys("watch", "canary"), mapping=row)
         log.debug("canary_arrived", seconds=round(seconds, 2))
 
     async def _lost(self, canary_id: str, entry: bytes, sent: float) -> None:
@@ -106,6 +117,12 @@ class Canary:
         if await store.exists(keys("notification", canary.notification_id(canary_id))):
             return "notifier"
         return "triage"
+
+
+def _show(row: Mapping[str, str]) -> None:
+    """Set the gauges to what is known of the last canary; to 0, as in every standby, without it."""
+    metrics.CANARY_OK.set(int(row.get("ok", 0)))
+    metrics.CANARY_SECONDS.set(float(row.get("seconds", 0)))
 
 
 async def last_canary(store: Redis, keys: Keys) -> dict[str, str]:

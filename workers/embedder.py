@@ -19,13 +19,15 @@ from monitor import metrics, traces
 from monitor.codec import pack_embedded, unpack_story
 from monitor.embed import Embedder as TextEmbedder
 from monitor.embed import embed_stories, open_embedder
+from monitor.errors import ModelError
 from monitor.logs import get_logger
 from monitor.model import EmbeddedStory, Story
 from monitor.queue.streams import Item, StreamQueue
 from monitor.store.atomic import apply
 from monitor.store.client import connect_blocking
 from monitor.store.texts import ModelInfo, TextVectors
-from workers.runtime import Runtime
+from workers.heartbeat import leave_fault
+from workers.runtime import Runtime, end
 from workers.stage import Stage
 
 log = get_logger(__name__)
@@ -54,7 +56,7 @@ class Embedder:
             runtime, self._queue, unpack_story, self._embed, self._batch_size, sole=sole
         )
         self._texts = TextVectors(runtime.store, runtime.keys)
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="model")
+        self._thread: ThreadPoolExecutor | None = None  # a fresh one for every run
         self._model: TextEmbedder | None = None
 
     async def run(self) -> None:
@@ -63,20 +65,32 @@ class Embedder:
         Raises:
             ModelError: the model is missing or altered.
         """
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="model")
         try:
-            self._model = await self._in_thread(self._load)
+            self._model = await self._open_model()
             metrics.MODEL_READY.set(1)
+            metrics.MODEL.info({"name": self._info.name, "fingerprint": self._info.fingerprint})
             log.info("embedder_ready", model=self._info.name, fingerprint=self._info.fingerprint)
             side = asyncio.create_task(self._answer_wanted())
             try:
                 await self._stage.run()
             finally:
-                side.cancel()
-                with suppress(asyncio.CancelledError):
-                    await side
+                await end([side])
         finally:
             self._thread.shutdown(wait=True)
             await self._blocking.aclose()
+
+    async def _open_model(self) -> TextEmbedder:
+        """Load the model; without it the process ends, so the reason is left in the store."""
+        store, keys, fault = self._runtime.store, self._runtime.keys, ""
+        try:
+            return await self._in_thread(self._load)
+        except ModelError as error:
+            fault = str(error)
+            raise
+        finally:
+            with suppress(RedisError, OSError):
+                await leave_fault(store, keys, self.name, fault)
 
     def _load(self) -> TextEmbedder:
         return open_embedder(self._runtime.config.embedding)
@@ -110,6 +124,7 @@ class Embedder:
         now = self._runtime.clock.now()
         for story in stories:
             traces.record("embed", story.trace, now - seconds, now, story=story.id)
+            log.debug("embedded", story=story.id, trace=story.trace)
 
     def _encode(self, stories: Sequence[Story]) -> list[EmbeddedStory]:
         assert self._model is not None

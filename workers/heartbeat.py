@@ -1,6 +1,8 @@
 """Says every few seconds that a process is there, and how it is: for status and the watchdog.
 
 `worker:{stage}:{id}` is a hash that lapses by itself when the process does; `workers` lists them.
+`fault:{stage}` is the word of a process that had to end at once: it may be started over and over,
+and is seldom there when someone looks.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from importlib.metadata import PackageNotFoundError, version
 from redis.exceptions import RedisError
 
 from monitor import metrics
-from monitor.logs import get_logger
+from monitor.logs import get_logger, redact
 from monitor.store.client import Redis
 from monitor.store.keys import Keys
 from workers.runtime import Runtime
@@ -24,6 +26,7 @@ log = get_logger(__name__)
 EVERY = 5.0
 LAPSES = 30.0
 _FORGOTTEN = 3600.0
+_FAULT_LAPSES = 600.0  # longer than a container waits to be started again (Kubernetes: 300 s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +119,20 @@ async def beats(store: Redis, keys: Keys) -> list[Beat]:
         pipe.hgetall(keys("worker", name))
     rows = await pipe.execute() if names else []
     return [_read(name, row) for name, row in zip(names, rows, strict=True) if row]
+
+
+async def leave_fault(store: Redis, keys: Keys, stage: str, fault: str) -> None:
+    """Leave word of why a process of `stage` cannot work; "" takes back what was left."""
+    name = keys("fault", stage)
+    if fault:
+        await store.set(name, redact(fault), px=int(_FAULT_LAPSES * 1000))
+    else:
+        await store.delete(name)
+
+
+async def fault_of(store: Redis, keys: Keys, stage: str) -> str:
+    """Return the word that the last process of `stage` that could not work left, or ""."""
+    return (await store.get(keys("fault", stage)) or b"").decode()
 
 
 def _read(name: str, raw: Mapping[bytes, bytes]) -> Beat:

@@ -222,10 +222,13 @@ class Notifier:
                     await self._outbox.put([_nothing_new(channel, fired, now)])
 
     async def _measure(self, now: float) -> None:
-        for name, line in self._lines.items():
-            metrics.OUTBOX_WAITING.labels(channel=name).set(await self._outbox.waiting(name))
-            due = (await self._outbox.first_due([name])).get(name, now)
-            metrics.OUTBOX_OLDEST.labels(channel=name).set(max(0.0, now - due))
+        names = list(self._lines)
+        due = await self._outbox.first_due(names)
+        counted = {name: await self._outbox.waiting(name) for name in names}
+        metrics.show(metrics.OUTBOX_WAITING, counted)
+        ages = {name: max(0.0, now - due.get(name, now)) for name in names}
+        metrics.show(metrics.OUTBOX_OLDEST, ages)
+        for line in self._lines.values():
             if line.task is not None and line.task.done() and not line.task.cancelled():
                 line.task.exception()
         for name in await self._outbox.channels() - set(self._lines) - self._unknown:

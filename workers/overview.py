@@ -9,17 +9,28 @@ from typing import Any
 
 from monitor.config.schema import Config
 from monitor.model import FeedState
+from monitor.ops.findings import Kind
+from monitor.ops.notices import Open, still_open
 from monitor.pipeline.canary import CHANNEL as CANARY
 from monitor.store.analysis import AnalysisStore
 from monitor.store.client import Redis
 from monitor.store.feeds import FeedStore
 from monitor.store.keys import Keys
 from monitor.store.outbox import OutboxStore
+from workers.canary import last_canary
 from workers.heartbeat import Beat, beats
 from workers.watchdog import feed_health
 
 SHOWN = 8
 _STAGES = ("poller", "embedder", "triage", "notifier")
+# The watchdog speaks of these; here they are looked at afresh.
+_SEEN_ANYWAY = (
+    Kind.STAGE_MISSING,
+    Kind.CHANNEL_FAILING,
+    Kind.DEAD_LETTERS,
+    Kind.FEED_FAILING,
+    Kind.CONFIG_REFUSED,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +58,18 @@ class Overview:
     dead: Counter[str] = field(default_factory=Counter)
     recent: list[dict[str, Any]] = field(default_factory=list)
     config_problems: list[str] = field(default_factory=list)
+    needs_restart: list[str] = field(default_factory=list)
     waiting_for_sources: int = 0
+    notices: list[str] = field(default_factory=list)
+    canary: dict[str, str] = field(default_factory=dict)
 
     @property
     def troubles(self) -> list[str]:
         """What an operator should look at."""
         found = [f"no {stage} is running" for stage in _STAGES if not self.stages.get(stage)]
         found += [f"configuration: {problem}" for problem in self.config_problems]
+        if self.needs_restart:
+            found.append(f"restart to have in force: {', '.join(self.needs_restart)}")
         found += [
             f"channel {channel.name}: {channel.trouble}"
             for channel in self.channels
@@ -69,6 +85,7 @@ class Overview:
         if len(self.bad_feeds) > SHOWN:
             more = len(self.bad_feeds) - SHOWN
             found.append(f"{more} more feeds fail; see `wirewatch feeds list --failing`")
+        found += self.notices
         return found
 
     def to_dict(self) -> dict[str, Any]:
@@ -91,7 +108,10 @@ class Overview:
             "dead_letters": dict(self.dead),
             "waiting_for_sources": self.waiting_for_sources,
             "recent": self.recent,
+            "canary": self.canary,
+            "notices": self.notices,
             "config_problems": self.config_problems,
+            "needs_restart": self.needs_restart,
             "troubles": self.troubles,
         }
 
@@ -115,8 +135,18 @@ async def overview(client: Redis, keys: Keys, config: Config, now: float) -> Ove
     view.waiting_for_sources = len(await archive.pending())
     for letter in (await client.hvals(keys("dead"))) or ():
         view.dead[str(json.loads(letter).get("reason", "unknown"))] += 1
-    rows = await client.hget(keys("config"), "problems")
-    view.config_problems = json.loads(rows) if rows else []
+    rows, restart = await client.hmget(keys("config"), ["problems", "needs_restart"])
+    found = [str(problem) for problem in json.loads(rows or b"[]")]
+    view.config_problems = [problem for problem in found if ": warning: " not in problem]
+    view.needs_restart = [str(name) for name in json.loads(restart or b"[]")]
+    known = await client.hgetall(keys("watch", "open"))
+    troubles = {key.decode(): Open(**json.loads(text)) for key, text in known.items()}
+    view.notices = [
+        trouble.text
+        for key, trouble in sorted(still_open(troubles).items())
+        if key.partition(":")[0] not in _SEEN_ANYWAY
+    ]
+    view.canary = await last_canary(client, keys)
     await _channels(view, OutboxStore(client, keys), config)
     return view
 

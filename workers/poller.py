@@ -20,9 +20,10 @@ from monitor.feeds.pool import ParserPool
 from monitor.logs import get_logger, trace
 from monitor.model import FeedState
 from monitor.pipeline.articles import Articles
-from monitor.pipeline.ingest import Intake, place_of
+from monitor.pipeline.ingest import Intake, longest
 from monitor.pipeline.push import PATH as PUSH_PATH
 from monitor.pipeline.push import Push
+from monitor.pipeline.turns import Turns, place_of
 from monitor.reasons import FetchReason
 from monitor.store.feeds import FeedStore
 from monitor.store.websub import WebSubStore
@@ -31,7 +32,7 @@ from workers.runtime import Runtime
 log = get_logger(__name__)
 
 TICK = 0.1
-LEASE_MARGIN = 30.0  # for the pages and articles that one poll may fetch besides
+LEASE_MARGIN = 15.0  # for what a poll waits for: a parser, the store
 FAREWELL = 6.0  # seconds that polls in flight have to finish when stopping
 _QUIET = frozenset({FetchReason.OK, FetchReason.NOT_MODIFIED, FetchReason.UNCHANGED})
 
@@ -56,15 +57,14 @@ class Poller:
         self._fetcher = Fetcher(settings, self._runtime.clock)
         self._parsers = ParserPool(settings)
         self._readers = ParserPool(settings, job="article", size=1)  # starts when first needed
+        turns = Turns(self._fetcher, self._store, self._runtime.clock, settings)
         self._intake = Intake(
             self._fetcher,
             self._parsers,
             self._store,
             self._runtime.clock,
             settings,
-            articles=Articles(
-                self._fetcher, self._readers, self._runtime.clock, settings.host_spacing
-            ),
+            articles=Articles(turns, self._readers, self._runtime.clock),
             keep_seen=config.store.keep_seen,
         )
         self._push = Push(
@@ -116,7 +116,7 @@ class Poller:
         claim = await self._store.claim_due(
             now,
             room,
-            LEASE_MARGIN + settings.timeout + 2 * settings.parse_timeout,
+            LEASE_MARGIN + longest(settings),
             spacing=settings.host_spacing,
             max_backlog=settings.max_backlog,
         )
@@ -166,7 +166,7 @@ class Poller:
     async def _sync(self) -> None:
         guard = self._fetcher.guard
         sources = list(self._sources.values())
-        places = {source.id: place_of(source, guard) for source in sources}
+        places = {source.id: place_of(source.url, guard) for source in sources}
         added, removed = await self._store.sync(sources, places, self._runtime.clock.now())
         log.info("feeds_in_force", feeds=len(sources), added=added, removed=removed)
 
@@ -214,14 +214,18 @@ def report(source: FeedSource, decision: PollDecision) -> None:
     for story in decision.stories:
         if not (story.baseline or story.stale):
             metrics.SEEN_AFTER.observe(max(0.0, story.seen_at - story.published))
+    with trace(decision.trace):
+        _say(source, decision)
+
+
+def _say(source: FeedSource, decision: PollDecision) -> None:
     for notice in decision.notices:
         log.warning("feed_notice", feed=source.id, notice=notice)
     entries = {str(reason): count for reason, count in decision.counts.items()}
     if decision.reason in _QUIET:
         log.debug("polled", feed=source.id, reason=decision.reason, **entries)
         if decision.stories:
-            with trace(decision.stories[0].trace):  # all stories of a poll have the same
-                log.info("stories_found", feed=source.id, stories=len(decision.stories), **entries)
+            log.info("stories_found", feed=source.id, stories=len(decision.stories), **entries)
     else:
         log.warning(
             "poll_failed",

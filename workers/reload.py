@@ -1,7 +1,8 @@
 """Live configuration: a change on disk is read, judged, and taken over, or refused by name.
 
 Every process watches the files itself, so all of them follow the same change; SIGHUP makes a
-process look at once. What is broken never replaces what works (`monitor.config.reload`).
+process look at once. What is broken never replaces what works, and what a process stands on is not
+exchanged under it (`monitor.config.reload`).
 """
 
 from __future__ import annotations
@@ -58,32 +59,47 @@ class ConfigWatch:
                 await self._take_over()
 
     async def _take_over(self) -> None:
-        config, problems = await asyncio.to_thread(read_beside, self._folder, self._runtime.config)
+        old = self._runtime.config
+        config, problems, held = await asyncio.to_thread(read_beside, self._folder, old)
         errors = [problem for problem in problems if problem.severity == "error"]
         for problem in errors:
             log.error(
                 "config_refused", at=f"{problem.file}:{problem.line}", problem=problem.message
             )
+        if held:
+            log.warning("config_needs_restart", settings=held)
         metrics.RELOADS.labels(outcome="refused" if errors else "accepted").inc()
-        if not errors or config != self._runtime.config:
+        taken_over = not errors or config != old
+        if taken_over:
             logs.register_settings(config)
-            if config.ops != self._runtime.config.ops:
-                logs.configure(config.ops.log_format, config.ops.log_level)
+            ops, before = config.ops, old.ops
+            if (ops.log_format, ops.log_level) != (before.log_format, before.log_level):
+                logs.configure(ops.log_format, ops.log_level)
             await self._runtime.reload(config)
             log.info("config_reloaded", feeds=len(config.feeds), topics=len(config.topics))
-        await self.publish(problems)
+        await self.publish(problems, held, taken_over=taken_over)
 
-    async def publish(self, problems: Sequence[Problem]) -> None:
-        """Let `wirewatch status` and the metrics say how the configuration on disk stands."""
+    async def publish(
+        self, problems: Sequence[Problem], held: Sequence[str] = (), *, taken_over: bool = True
+    ) -> None:
+        """Let `wirewatch status` and the metrics say how the configuration on disk stands.
+
+        Args:
+            problems: of the configuration on disk.
+            held: settings that wait for a restart.
+            taken_over: what is in force has just been read, as it is at a start.
+        """
         errors = [problem for problem in problems if problem.severity == "error"]
         metrics.CONFIG_OK.set(0 if errors else 1)
         metrics.TOPICS.set(len(self._runtime.config.topics))
-        metrics.CONFIG_LOADED_AT.set(self._runtime.clock.now())
+        if taken_over:
+            metrics.CONFIG_LOADED_AT.set(self._runtime.clock.now())
         try:
             await self._runtime.store.hset(
                 self._runtime.keys("config"),
                 mapping={
                     "problems": json.dumps([str(problem) for problem in problems]),
+                    "needs_restart": json.dumps(held),
                     "at": repr(self._runtime.clock.now()),
                     "feeds": len(self._runtime.config.feeds),
                     "topics": len(self._runtime.config.topics),

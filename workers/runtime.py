@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -73,3 +73,16 @@ class Runtime:
         except TimeoutError:
             return False
         return True
+
+
+async def end(tasks: Collection[asyncio.Task[None]]) -> None:
+    """Cancel tasks and wait until they have ended.
+
+    A cancel that arrives while a store client connects can be lost inside the client, so it is
+    repeated.
+    """
+    while running := {task for task in tasks if not task.done()}:
+        for task in running:
+            task.cancel()
+        await asyncio.wait(running, timeout=0.5)
+    await asyncio.gather(*tasks, return_exceptions=True)

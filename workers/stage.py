@@ -15,7 +15,7 @@ from redis.exceptions import RedisError
 
 from monitor.errors import LeaseLost
 from monitor.logs import get_logger
-from monitor.queue.streams import MAX_DELIVERIES, Item, StreamQueue
+from monitor.queue.streams import MAX_DELIVERIES, Item, StreamQueue, whose
 from monitor.reasons import DeadLetterReason
 from workers.runtime import Runtime
 
@@ -109,7 +109,13 @@ class Stage(Generic[T]):
             await self._recover()
             raise
         except Exception as error:
-            log.warning("batch_failed", stage=self._queue.name, size=len(items), error=repr(error))
+            log.warning(
+                "batch_failed",
+                stage=self._queue.name,
+                size=len(items),
+                error=repr(error),
+                **whose(items),
+            )
             await self._recover()
             if len(items) == 1:
                 await self._queue.bury(items[0], DeadLetterReason.POISON, repr(error))

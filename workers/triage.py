@@ -17,6 +17,7 @@ from redis.exceptions import RedisError
 
 from monitor import metrics
 from monitor.alerts.decide import lapse
+from monitor.alerts.route import TERMINAL
 from monitor.alerts.told import Told
 from monitor.codec import pack_story, unpack_embedded
 from monitor.config.schema import Config
@@ -27,6 +28,7 @@ from monitor.logs import get_logger
 from monitor.match import SecondLook
 from monitor.model import EmbeddedStory
 from monitor.pipeline.analyse import Analysis, ToldKey
+from monitor.pipeline.canary import CHANNEL as CANARY
 from monitor.pipeline.canary import is_canary, onward
 from monitor.pipeline.settle import Settlement, count
 from monitor.queue.streams import Item, StreamQueue
@@ -35,7 +37,8 @@ from monitor.store.atomic import Command
 from monitor.store.client import connect_blocking
 from monitor.store.lease import Lease
 from monitor.store.outbox import OutboxStore
-from workers.runtime import Runtime
+from monitor.store.retention import Retention
+from workers.runtime import Runtime, end
 from workers.stage import Stage
 from workers.topicset import TopicSet
 
@@ -44,6 +47,7 @@ log = get_logger(__name__)
 BATCH, LINGER = 256, 0.1
 STANDBY_LOOKS = 1.0
 PENDING_EVERY = 15.0
+SWEEP_EVERY = 3600.0
 
 
 class Triage:
@@ -64,6 +68,8 @@ class Triage:
         )
         self._outbox = OutboxStore(store, keys, settings.keep_receipts)
         self._settlement = Settlement(self._archive, self._outbox)
+        self._retention = Retention(store, keys, settings.keep_receipts)
+        self._swept = -SWEEP_EVERY
         self._lease = Lease(store, keys("lease", "triage"))
         self._topics = TopicSet(runtime, self._archive)
         self._blocking = connect_blocking(runtime.store_url)
@@ -112,9 +118,7 @@ class Triage:
             await stage.run()
         finally:
             metrics.LEASE_HELD.labels(lease="triage").set(0)
-            for side in sides:
-                side.cancel()
-            await asyncio.gather(*sides, return_exceptions=True)
+            await end(sides)
             self._analysis = None
             with suppress(RedisError, OSError):
                 await self._lease.drop()
@@ -172,6 +176,7 @@ class Triage:
                     await self._renew()
                 await self._let_lapse()
                 await self._forget()
+                await self._sweep()
             except (RedisError, OSError, WirewatchError) as error:
                 log.warning("housekeeping_put_off", worker=self.name, error=str(error))
 
@@ -180,6 +185,14 @@ class Triage:
             if self._analysis is not None:
                 window = self._runtime.config.events.window
                 self._analysis.index.forget(self._runtime.clock.now() - window)
+
+    async def _sweep(self) -> None:
+        """Let go of what lies in the store for nobody."""
+        now = self._runtime.clock.now()
+        if now - self._swept >= SWEEP_EVERY:
+            self._swept = now
+            channels = {TERMINAL, CANARY, *self._runtime.config.channels}
+            await self._retention.sweep(now, channels)
 
     async def _renew(self) -> None:
         model = await self._topics.model()

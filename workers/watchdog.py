@@ -16,17 +16,19 @@ from typing import Any
 from redis.exceptions import RedisError, ResponseError
 
 from monitor import metrics
+from monitor.alerts.route import TERMINAL
 from monitor.logs import get_logger, redact
 from monitor.model import FeedState, Notification
 from monitor.ops import findings as judge
 from monitor.ops.findings import Finding, Kind, QueueLook
 from monitor.ops.notices import Notice, Open, plan
 from monitor.ops.profile import Profile, observe
+from monitor.pipeline.canary import CHANNEL as CANARY
 from monitor.store.feeds import FeedStore
 from monitor.store.lease import Lease
 from monitor.store.outbox import OutboxStore
 from workers.canary import last_canary
-from workers.heartbeat import beats
+from workers.heartbeat import beats, fault_of
 from workers.runtime import Runtime
 
 log = get_logger(__name__)
@@ -48,24 +50,36 @@ class Watchdog:
         self._lease = Lease(runtime.store, runtime.keys("lease", "watchdog"), seconds=EVERY * 3)
         self._feeds_at = 0.0
         self._feed_findings: list[Finding] = []
-        self._leading = False
+        self._lapses = 0.0  # when our lease does, unless renewed
 
     async def run(self) -> None:
         """Look, speak if need be, rest."""
         every = 0.0
         while not await self._runtime.wait_or_stop(every):
             every = EVERY
-            try:
-                if await self._lease.take():
-                    self._leading = True
-                    await self.look()
-                elif self._leading:
-                    self._leading = False
-                    _clear_gauges()
-            except (RedisError, OSError) as error:
-                log.warning("store_unreachable", worker=self.name, error=str(error))
+            await self.turn()
         with suppress(RedisError, OSError):
             await self._lease.drop()
+
+    async def turn(self) -> None:
+        """Look, if this process is the one that watches; if it no longer is, show no figures."""
+        clock = self._runtime.clock
+        try:
+            if await self._lease.take():
+                self._lapses = clock.now() + self._lease.seconds
+                await self.look()
+            else:
+                self._stand_by()
+        except (RedisError, OSError) as error:
+            log.warning("store_unreachable", worker=self.name, error=str(error))
+            if clock.now() >= self._lapses:
+                self._stand_by()  # someone else may watch by now
+
+    def _stand_by(self) -> None:
+        """Leave the gauges to whoever watches now: an old figure is worse than none."""
+        if self._lapses:
+            self._lapses = self._feeds_at = 0.0
+            _clear_gauges()
 
     async def look(self) -> list[Notice]:
         """Measure, judge, and send the notices that are due; return them."""
@@ -104,8 +118,11 @@ class Watchdog:
             metrics.WORKERS_SEEN.labels(worker=stage).set(live[stage])
         server_now = float((await store.time())[0])
         queues = [await self._queue(name, server_now) for name in metrics.QUEUES]
-        found = judge.stuck_stages(queues, live, metrics.STAGES)
-        model = judge.missing_model(live["embedder"], ready, queues[0].depth)
+        why = await fault_of(store, keys, "embedder")
+        model = judge.missing_model(live["embedder"], ready, queues[0].depth, why)
+        # One that cannot start for want of its model is not missing: starting it would not help.
+        expected = [stage for stage in metrics.STAGES if not (model and stage == "embedder")]
+        found = judge.stuck_stages(queues, live, expected)
         first = await store.zrange(keys("due"), 0, 0, withscores=True)
         due = await store.zcount(keys("due"), "-inf", now)
         metrics.FEEDS_DUE.set(due)
@@ -140,7 +157,7 @@ class Watchdog:
         for start in range(0, len(ids), _CHUNK):
             for state in await feeds.load_states(ids[start : start + _CHUNK]):
                 health[feed_health(state)] += 1
-                trouble = judge.silent_feed(state, now) or judge.failing_feed(state, now)
+                trouble = judge.silent_feed(state, now) or judge.failing_feed(state)
                 found += [trouble] if trouble else []
             await self._lease.take()
         health["silent"] = sum(finding.kind is Kind.FEED_SILENT for finding in found)
@@ -177,16 +194,17 @@ class Watchdog:
     async def _channels(self, now: float) -> list[Finding]:
         outbox = OutboxStore(self._runtime.store, self._runtime.keys)
         names = list(self._runtime.config.channels)
-        first = await outbox.first_due(names)
+        shown = list(dict.fromkeys([TERMINAL, *names, CANARY]))  # as the notifier shows them
+        first = await outbox.first_due(shown)
+        waiting = {name: await outbox.waiting(name) for name in shown}
+        ages = {name: max(0.0, now - first.get(name, now)) for name in shown}
+        metrics.show(metrics.OUTBOX_WAITING, waiting)
+        metrics.show(metrics.OUTBOX_OLDEST, ages)
         found: list[Finding] = []
         for name in names:
-            waiting = await outbox.waiting(name)
-            oldest = min(first.get(name, now), now)
-            metrics.OUTBOX_WAITING.labels(channel=name).set(waiting)
-            metrics.OUTBOX_OLDEST.labels(channel=name).set(now - oldest)
+            late = now - ages[name] if name in first else 0.0
             state = await outbox.state(name)
-            late = oldest if name in first else 0.0
-            bad = judge.failing_channel(name, state, waiting, late, now)
+            bad = judge.failing_channel(name, state, waiting[name], late, now)
             found += [bad] if bad else []
         return found
 
@@ -280,7 +298,9 @@ def feed_health(state: FeedState) -> str:
 
 
 def _clear_gauges() -> None:
-    """Leave the gauges to whoever watches now: an old figure is worse than none."""
+    """Show nothing of what one process measures for all; those without labels go back to 0."""
+    metrics.DEAD_LETTERS_WAITING.set(0)
+    metrics.FEEDS_DUE.set(0)
     for gauge in (
         metrics.QUEUE_DEPTH,
         metrics.QUEUE_LAG,

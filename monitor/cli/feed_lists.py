@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,15 +12,18 @@ from urllib.parse import urljoin
 
 import yaml
 
-from monitor.clock import SystemClock
+from monitor.clock import Clock, SystemClock
 from monitor.config.names import slug
 from monitor.config.opml import Outline
 from monitor.config.schema import FeedSource, PollingSettings
 from monitor.errors import FetchError
-from monitor.feeds.fetch import Fetcher
+from monitor.feeds.fetch import FEED_TYPES, Fetched, Fetcher
+from monitor.feeds.outcome import classify_status
 from monitor.feeds.pool import ParserPool
 from monitor.feeds.site import USUAL_PATHS, news_sitemaps
 from monitor.identity import url_key
+from monitor.pipeline.turns import REFUSALS, place_of
+from monitor.reasons import FetchReason
 
 _CANDIDATES = 25
 _AT_ONCE = 4
@@ -40,9 +44,9 @@ def write_feeds(
         addresses.add(address)
         feed_id = _free(slug(outline.name) or slug(address) or "feed", ids)
         ids.add(feed_id)
-        row: dict[str, Any] = {"id": feed_id, "url": outline.url}
+        row: dict[str, Any] = {"id": feed_id, "url": _literally(outline.url)}
         if outline.name:
-            row["name"] = outline.name
+            row["name"] = _literally(outline.name)
         if outline.tags:
             row["tags"] = list(outline.tags)
         rows.append(row)
@@ -53,6 +57,11 @@ def write_feeds(
     return len(rows), len(outlines) - len(rows)
 
 
+def _literally(text: str) -> str:
+    """Return `text` as a setting that means just this: no variable of ours goes into it."""
+    return text.replace("${", "$${")
+
+
 def _free(wish: str, taken: set[str]) -> str:
     wish = wish[:70]
     if wish not in taken:
@@ -60,49 +69,90 @@ def _free(wish: str, taken: set[str]) -> str:
     return next(name for n in range(2, 10**6) if (name := f"{wish}-{n}") not in taken)
 
 
-async def discover_feeds(url: str, settings: PollingSettings) -> tuple[list[dict[str, Any]], str]:
+async def discover_feeds(
+    url: str, settings: PollingSettings, clock: Clock | None = None
+) -> tuple[list[dict[str, Any]], str]:
     """Return the feeds of a site, each fetched and read, and why there are none, if so.
 
     Looks at the page itself (it may be a feed), at the feeds it names, at the news sitemaps in
-    robots.txt and, only where that gives nothing, at the usual places.
+    robots.txt and, only where that gives nothing, at the usual places until one has a feed.
     """
-    fetcher = Fetcher(settings, SystemClock())
+    clock = clock or SystemClock()
+    fetcher = Fetcher(settings, clock)
     parsers = ParserPool(settings.model_copy(update={"parser_processes": 2}))
+    visitor = _Visitor(fetcher, clock, settings.host_spacing)
     try:
         try:
-            page = await fetcher.fetch(url, accept="text/html, */*;q=0.5")
+            page = await visitor.fetch(url, "text/html, */*;q=0.5")
         except FetchError as error:
             return [], f"{error.reason}: {error}"
-        if (itself := await _read(fetcher, parsers, url)) is not None:
+        if (itself := await _read(parsers, page)) is not None:
             return [itself], ""
         links = await parsers.links(page.body, page.url)
-        links += await _from_robots(fetcher, page.url)
-        found = await _read_all(fetcher, parsers, links)
-        if not found:
-            guesses = [urljoin(page.url, path) for path in USUAL_PATHS]
-            found = await _read_all(fetcher, parsers, guesses)
-        return found, "" if found else f"{page.url} names no feed, and the usual places have none"
+        links += await _from_robots(visitor, page.url)
+        found = await _read_all(visitor, parsers, links)
+        for path in () if found else USUAL_PATHS:
+            if (row := await _visit(visitor, parsers, urljoin(page.url, path))) is not None:
+                return [row], ""
+        nothing = f"{page.url} names no feed, and the usual places have none"
+        return found, "" if found else visitor.refusal or nothing
     finally:
         await parsers.aclose()
         await fetcher.aclose()
 
 
-async def _from_robots(fetcher: Fetcher, url: str) -> list[str]:
+class _Visitor:
+    """Fetches with a poll's manners: one request at a time to a host, spaced, none after a refusal.
+
+    `refusal` is what the last host that refused us said.
+    """
+
+    def __init__(self, fetcher: Fetcher, clock: Clock, spacing: float) -> None:
+        self._fetcher = fetcher
+        self._clock = clock
+        self._spacing = spacing
+        self._turns: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._asked: set[str] = set()
+        self._closed: set[str] = set()
+        self.refusal = ""
+
+    async def fetch(self, url: str, accept: str = FEED_TYPES) -> Fetched:
+        host = self._host(url)
+        async with self._turns[host]:
+            if host in self._closed:
+                raise FetchError(FetchReason.RATE_LIMITED, "it refused us a moment ago")
+            if host in self._asked:
+                await self._clock.sleep(self._spacing)
+            self._asked.add(host)
+            answer = await self._fetcher.fetch(url, accept=accept)
+            self._asked.add(self._host(answer.url))
+            reason, message = classify_status(answer)
+            if reason in REFUSALS:
+                self.refusal = f"{reason}: {message}"
+                self._closed.add(host)
+                raise FetchError(reason, message)
+        return answer
+
+    def _host(self, url: str) -> str:
+        return place_of(url, self._fetcher.guard).host
+
+
+async def _from_robots(visitor: _Visitor, url: str) -> list[str]:
     try:
-        robots = await fetcher.fetch(urljoin(url, "/robots.txt"), accept="text/plain, */*;q=0.1")
+        robots = await visitor.fetch(urljoin(url, "/robots.txt"), "text/plain, */*;q=0.1")
     except FetchError:
         return []
     return news_sitemaps(robots.body.decode("utf-8", "replace")) if robots.status == 200 else []
 
 
 async def _read_all(
-    fetcher: Fetcher, parsers: ParserPool, links: Sequence[str]
+    visitor: _Visitor, parsers: ParserPool, links: Sequence[str]
 ) -> list[dict[str, Any]]:
     gate = asyncio.Semaphore(_AT_ONCE)
 
     async def one(link: str) -> dict[str, Any] | None:
         async with gate:
-            return await _read(fetcher, parsers, link)
+            return await _visit(visitor, parsers, link)
 
     unique = list(dict.fromkeys(links))[:_CANDIDATES]
     found = await asyncio.gather(*(one(link) for link in unique))
@@ -110,11 +160,17 @@ async def _read_all(
     return list(by_address.values())
 
 
-async def _read(fetcher: Fetcher, parsers: ParserPool, url: str) -> dict[str, Any] | None:
+async def _visit(visitor: _Visitor, parsers: ParserPool, url: str) -> dict[str, Any] | None:
     try:
-        answer = await fetcher.fetch(url)
-        if answer.status != 200:
-            return None
+        return await _read(parsers, await visitor.fetch(url))
+    except FetchError:
+        return None
+
+
+async def _read(parsers: ParserPool, answer: Fetched) -> dict[str, Any] | None:
+    if answer.status != 200:
+        return None
+    try:
         content_type = answer.headers.get("content-type", "")
         parsed = await parsers.parse(answer.body, answer.url, content_type)
     except FetchError:

@@ -30,7 +30,8 @@ def status(config_dir: Path, as_json: bool) -> None:
     logs.configure(level="warning")
     reading = examine(config_dir)
     view = run_async(_gather(reading.config))
-    view.config_problems = [str(problem) for problem in reading.errors]
+    here = [str(problem) for problem in reading.errors]
+    view.config_problems = list(dict.fromkeys([*view.config_problems, *here]))
     if as_json:
         click.echo(json.dumps(view.to_dict(), indent=2, ensure_ascii=False))
     else:
@@ -80,6 +81,8 @@ def _show(view: Overview) -> None:
         state = channel.trouble or f"well, last sent {ago(channel.last_sent, view.at)}"
         rows.add_row(f"channel {channel.name}", f"{channel.waiting} waiting; {state}")
     rows.add_row("dead letters", str(sum(view.dead.values())))
+    if view.canary:
+        rows.add_row("canary", _canary(view))
     out.print(rows)
     if view.recent:
         out.print(Text("\nlast told", style="bold"))
@@ -90,3 +93,13 @@ def _show(view: Overview) -> None:
     out.print(Text("\nneeds a look" if view.troubles else "\nall is well", style="bold"))
     for trouble in view.troubles:
         out.print(Text(f"  {trouble}", style="yellow"))
+
+
+def _canary(view: Overview) -> str:
+    """Say how the last test story fared."""
+    from monitor.cli.words import ago
+
+    when = ago(float(view.canary.get("sent", 0)), view.at)
+    if view.canary.get("ok") == "1":
+        return f"came through in {float(view.canary.get('seconds', 0)):.1f} s, {when}"
+    return f"sent {when}, did not come through; it waits for the {view.canary.get('where')}"

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from email.utils import parseaddr
 from functools import cache
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import SecretStr
@@ -30,11 +30,8 @@ from monitor.config.schema import (
     TimeInterval,
     Topic,
 )
+from monitor.config.store_address import read_address
 from monitor.config.yamlfile import Loc
-
-_STORE_SCHEMES = ("redis", "rediss", "unix", "valkey", "valkeys", "valkey+unix", "redis+sentinel",
-                  "rediss+sentinel", "redis+cluster", "rediss+cluster", "valkey+sentinel",
-                  "valkeys+sentinel", "valkey+cluster", "valkeys+cluster")  # fmt: skip
 
 
 def url_fault(url: str) -> str:
@@ -157,12 +154,19 @@ def check_digest(plan: DigestPlan) -> Iterator[Finding]:
 
 def check_store(store: StoreSettings) -> Iterator[Finding]:
     """Yield what is wrong with the store's address."""
-    if store.url is not None:
-        scheme = store.url.get_secret_value().partition("://")[0]
-        if scheme not in _STORE_SCHEMES:
-            yield Finding(
-                ("url",), "the store's address must start with redis://, valkey:// or the like"
-            )
+    if store.url is None:
+        return
+    try:
+        address = read_address(store.url.get_secret_value())
+    except ValueError as error:
+        yield Finding(("url",), str(error))
+        return
+    if address.kind == "cluster" and address.name != store.prefix:
+        yield Finding(
+            ("url",),
+            f'on a cluster, the address ends with the prefix of our keys; write "/{store.prefix}" '
+            "after the hosts",
+        )
 
 
 def literal_secret(key: str, value: str) -> bool:
@@ -176,10 +180,11 @@ def literal_secret(key: str, value: str) -> bool:
 
 def password_in(url: str) -> str:
     """Return the password written inside an address, or ""."""
-    if "@" not in url:
+    if "@" not in url and "sentinel_password=" not in url:
         return ""
     try:
-        return urlsplit(url).password or ""
+        parts = urlsplit(url)
+        return parts.password or dict(parse_qsl(parts.query)).get("sentinel_password", "")
     except ValueError:
         return ""
 

@@ -39,20 +39,28 @@ def read_feeds(reading: Reading, file: YamlFile) -> None:
 
 
 def read_opml_feeds(reading: Reading, file: YamlFile, raw: bytes) -> None:
-    """Take over the feeds of an OPML list; its folders become tags. Variables work here too."""
+    """Take over the feeds of an OPML list; its folders become tags.
+
+    No variables are put in: such lists come from others, who would be sent their values.
+    """
     outlines, faults = read_opml(raw)
     for line, message in faults:
         file.say(line, message, "warning" if outlines else "error")
     for outline in outlines:
         place = Place(file, None, outline.line)
         before = errors_in(file)
-        url = file.expanded(outline.url, outline.line)
-        feed_id = _free_feed_id(reading, outline.name, url)
+        if "${" in outline.url:
+            file.say(
+                outline.line,
+                "variables are not put into OPML lists; move this feed to a feeds: file",
+                "warning",
+            )
+        feed_id = _free_feed_id(reading, outline.name, outline.url)
         reading.claim("feed", feed_id, place)
         try:
             feed = FeedSource(
                 id=feed_id,
-                url=url,
+                url=outline.url,
                 name=outline.name,
                 tags=outline.tags,
                 language=outline.language,
@@ -70,7 +78,6 @@ def read_opml_feeds(reading: Reading, file: YamlFile, raw: bytes) -> None:
         if errors_in(file) == before:
             reading.feeds.append(feed)
             _remember(reading, feed)
-    reading.secrets.update(file.values)
 
 
 def read_topics(reading: Reading, file: YamlFile) -> None:

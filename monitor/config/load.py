@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from monitor import redact
-from monitor.config.checks import password_in
+from monitor.config.checks import check_store, password_in
 from monitor.config.expand import expand
 from monitor.config.items import read_feeds, read_opml_feeds, read_topics
 from monitor.config.names import nearest
@@ -158,6 +158,9 @@ def _assemble(reading: Reading, folder: Path) -> None:
         store = StoreSettings.model_validate({**_store(reading).model_dump(), "url": url})
         reading.sections["store"] = store
         reading.secrets.update((url, password_in(url)))
+        for finding in check_store(store):
+            about.say(1, f"REDIS_URL: {finding.message}")
+            reading.fatal = True
     ops = reading.sections.get("ops")
     ops = ops if isinstance(ops, OpsSettings) else OpsSettings()
     reading.sections["ops"], faults = with_surroundings(ops, reading.env)

@@ -34,11 +34,20 @@ def check_references(reading: Reading) -> None:
         if place.node is not None:
             for finding in _route(reading, branch, channels, feeds, tags):
                 note(place.file, place.node, finding)
+    _notices(reading, channels)
+
+
+def _notices(reading: Reading, channels: set[str]) -> None:
+    """Note who cannot be told of trouble with the service, and that nobody is."""
     ops = reading.places.get(("section", "ops"))
+    to = getattr(reading.sections.get("ops"), "notices_to", ())
     if ops is not None and ops.node is not None:
-        to = getattr(reading.sections.get("ops"), "notices_to", ())
         for finding in _unknown(to, channels, ("notices_to",), "channel"):
             note(ops.file, ops.node, finding)
+    if not to and reading.channels and not reading.fatal:
+        place = ops or reading.places["channel", next(iter(reading.channels))]
+        text = "the watchdog's notices go to the log only; name channels in ops.notices_to"
+        place.file.say(place.line, text, "warning")
 
 
 def _route(

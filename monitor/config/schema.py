@@ -44,7 +44,8 @@ Duration = Annotated[
 Words = Annotated[
     tuple[str, ...], BeforeValidator(_as_list, json_schema_input_type=str | list[str])
 ]
-Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,79}$")]
+SLUG = r"^[a-z0-9][a-z0-9._-]{0,79}$"
+Slug = Annotated[str, Field(pattern=SLUG)]
 
 
 class Settings(BaseModel):
@@ -353,8 +354,13 @@ class OpsSettings(Settings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="The least that is logged."
     )
-    notices_to: Words = Field((), description="Channels for the watchdog's notices.")
-    notice_every: Duration = Field(3600.0, description="The same notice, at most this often.")
+    notices_to: Words = Field(
+        (), description="Channels for the watchdog's notices. Default: the log only."
+    )
+    notice_every: Duration = Field(
+        3600.0,
+        description="The same notice, at most this often; on feeds and topics, any of one kind.",
+    )
     canary_every: Duration = Field(300.0, description="How often a synthetic story is sent round.")
 
 

@@ -6,6 +6,7 @@ in those is fatal. A bad channel, interval or branch of the routes stops nothing
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, get_args
@@ -24,6 +25,7 @@ from monitor.config.findings import Finding, keys_of, note
 from monitor.config.names import did_you_mean, slug
 from monitor.config.reading import Part, Place, Reading, build, data_of, errors_in
 from monitor.config.schema import (
+    SLUG,
     AppriseChannel,
     EmailChannel,
     EmbeddingSettings,
@@ -183,8 +185,12 @@ def _named(
     for name, key_node, node in pairs(parent):
         line = line_of(key_node)
         short = slug(name)
-        if name != short and not set(name) <= set("abcdefghijklmnopqrstuvwxyz0123456789._-"):
-            file.say(line, f'the name "{name}" must be lower-case without blanks; write "{short}"')
+        if not re.fullmatch(SLUG, name):
+            file.say(
+                line,
+                f'"{name[:40]}" cannot be a name; it must be lower-case without blanks, at most '
+                f'80 letters, digits and . _ -; write "{short}"',
+            )
         elif reading.claim(kind, name, Place(file, node, line)):
             found.append((name, node))
     return found

@@ -156,14 +156,6 @@ class YamlFile:
                 self.say(line_of(node), fault)
         return known.text
 
-    def expanded(self, text: str, line: int) -> str:
-        """Put variables into a text that is not YAML, such as an address in an OPML list."""
-        found = expand(text, self.env)
-        self.values.update(found.values)
-        for fault in found.faults:
-            self.say(line, fault)
-        return found.text
-
     def variables(self, node: yaml.Node) -> tuple[str, ...]:
         """Return the names of the variables a value was made with."""
         found = self._expanded.get(id(node))

@@ -1,4 +1,4 @@
-"""One parser process: `python -m monitor.feeds.child JOB MEMORY SECONDS`.
+"""One parser process: `python -m monitor.feeds.child JOB MEMORY`.
 
 JOB is "feed" (feeds, and the links of a site's page) or "article" (the text of an article's page,
 and whether a robots.txt lets us read it).
@@ -7,7 +7,7 @@ It reads documents from standard input and writes what it found to standard outp
 under limits it cannot lift. It writes no files and opens no sockets, and it dies with its parent.
 
 Frames: a 4-byte length, a JSON header, then (requests only) the body, whose length the header
-tells.
+tells. A request that takes more processor time than its header allows ends the process (SIGPROF).
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ Work = Callable[[bytes, Request], dict[str, object]]
 
 def main() -> None:
     """Serve until standard input ends."""
-    job, memory, patience = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
+    job, memory = sys.argv[1], int(sys.argv[2])
     _die_with_parent()
     work = _work(job)
     _lock_down(memory)
@@ -56,9 +56,10 @@ def main() -> None:
     sink.write(READY)
     sink.flush()
     while request := _read(source):
-        _limit_cpu(patience)
+        signal.setitimer(signal.ITIMER_PROF, float(request["seconds"]))
         reply = _serve(work, source, request)
         data = json.dumps(reply, ensure_ascii=False).encode("utf-8", "replace")
+        signal.setitimer(signal.ITIMER_PROF, 0)
         sink.write(len(data).to_bytes(4, "big") + data)
         sink.flush()
         if reply.get("reason") == FetchReason.PARSE_MEMORY:
@@ -147,13 +148,6 @@ def _lock_down(memory: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_NOFILE, (16, 16))
-
-
-def _limit_cpu(patience: float) -> None:
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    used = usage.ru_utime + usage.ru_stime
-    hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
-    resource.setrlimit(resource.RLIMIT_CPU, (int(used + patience) + 2, hard))
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from monitor.config.schema import FeedSource, PollingSettings
 from monitor.feeds.document import ParsedFeed
 from monitor.feeds.entries import DAY, Sorted, sort_entries
+from monitor.feeds.headers import Hints
 from monitor.feeds.outcome import Outcome
 from monitor.feeds.schedule import beat, next_due, warm_up
 from monitor.feeds.seen import Seen, SeenEntry
@@ -41,7 +42,7 @@ class PollDecision:
 
     `stories` are handed over, oldest first. `seen` and `dropped` change the memory of entries.
     `hold` is how long the publisher wants its whole site left alone (seconds; 0: not at all).
-    `notices` are sentences for operators: a feed ended, a feed moved.
+    `notices` are sentences for operators: a feed ended, a feed moved. `trace` names the poll.
     """
 
     state: FeedState
@@ -54,6 +55,7 @@ class PollDecision:
     notices: tuple[str, ...] = ()
     message: str = ""
     wire_bytes: int = 0
+    trace: str = ""
 
 
 def source_key(source: FeedSource) -> str:
@@ -110,6 +112,7 @@ def decide(
         "status": outcome.status,
         "latency": round(outcome.latency, 4),
         "started": before.started or now,
+        "ended": False,  # an ended feed is polled only where somebody woke it
     }
     if not outcome.good:
         changes |= _failed(source, before, outcome, notices)
@@ -135,12 +138,6 @@ def decide(
             )
             after = _learned(described, found, now)
     due, interval = next_due(source, after, outcome.reason, outcome.hints, now, settings)
-    hold = 0.0
-    if outcome.reason in _HOLDING and due > now:
-        asked = outcome.hints.retry_after
-        if asked is None and outcome.reason == FetchReason.RATE_LIMITED:
-            asked = outcome.hints.fresh_for
-        hold = min(asked or 0.0, settings.max_retry_after)
     after = replace(after, next_due=round(due, 3), interval=round(interval, 1))
     return PollDecision(
         state=after,
@@ -149,11 +146,22 @@ def decide(
         seen=found.updates,
         dropped=tuple(found.drops),
         counts=found.counts,
-        hold=hold,
+        hold=hold_for(outcome.reason, outcome.hints, settings),
         notices=tuple(notices),
         message=outcome.message,
         wire_bytes=outcome.wire_bytes,
+        trace=outcome.trace,
     )
+
+
+def hold_for(reason: FetchReason, hints: Hints, settings: PollingSettings) -> float:
+    """Return how long an answer wants its whole site left alone, seconds."""
+    if reason not in _HOLDING:
+        return 0.0
+    asked = hints.retry_after
+    if asked is None and reason == FetchReason.RATE_LIMITED:
+        asked = hints.fresh_for
+    return min(asked or 0.0, settings.max_retry_after)
 
 
 def readdressed(source: FeedSource, state: FeedState) -> FeedState:

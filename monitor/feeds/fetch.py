@@ -24,10 +24,15 @@ FEED_TYPES = (
     "application/rss+xml, application/atom+xml, application/feed+json, application/rdf+xml, "
     "application/xml;q=0.9, text/xml;q=0.9, application/json;q=0.8, */*;q=0.5"
 )
-_ERROR_BODY = 65_536
+DOCUMENTS = frozenset({200, 203, 226})  # statuses whose body is what was asked for
+_OTHER_BODY = 65_536
+_OTHER_SECONDS = 1.0
 _INFLATE_STEP = 262_144
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _PERMANENT = frozenset({301, 308})
+_CONNECTING = (
+    0.75  # of a fetch's time; a host none of whose addresses answers has a reason of its own
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +40,9 @@ class Fetched:
     """One final answer, whatever its status.
 
     `url` is where it came from after redirects. `moved` is where a chain of purely permanent
-    redirects led, or "". `body` is decoded. `wire_bytes` is what crossed the network.
+    redirects led, or "". `headers` hold one character for each byte (Latin-1), so that what is
+    sent back is what came. `body` is decoded; of anything but a document it is what there was to
+    be had, perhaps nothing. `wire_bytes` is what crossed the network.
     """
 
     status: int
@@ -88,9 +95,10 @@ class Fetcher:
         self._transport = GuardedTransport(self.guard)
         # The transport is used without httpx's client: no cookie jar, no redirects but ours.
         self._headers = {
-            "User-Agent": user_agent(settings.contact),
-            "Accept-Encoding": "gzip",
+            b"User-Agent": user_agent(settings.contact).encode(),
+            b"Accept-Encoding": b"gzip",
         }
+        self._extensions = {"timeout": {"connect": _CONNECTING * settings.timeout}}
 
     async def aclose(self) -> None:
         """Let go of what the fetcher holds."""
@@ -113,7 +121,7 @@ class Fetcher:
             url: http(s) address; userinfo in it becomes Basic authentication.
             accept: value of the Accept header.
             headers: extra request headers, credentials among them; sent to the origin of `url`
-                only, never to where it redirects.
+                only, never to where it redirects; beyond ASCII as UTF-8.
             etag: validator to send back, byte for byte as it was received.
             last_modified: likewise.
             validated_key: digest of the address that gave the validators; they go to no other.
@@ -150,10 +158,16 @@ class Fetcher:
         started = self._clock.now()
         try:
             async with asyncio.timeout(self._settings.timeout):
-                request = httpx.Request("POST", url, data=dict(form), headers=self._headers)
+                request = httpx.Request(
+                    "POST",
+                    url,
+                    data=dict(form),
+                    headers=self._headers,
+                    extensions=self._extensions,
+                )
                 response = await self._transport.handle_async_request(request)
                 try:
-                    body, wire = await self._read(response, _ERROR_BODY)
+                    body, wire = await self._read(response, _OTHER_BODY)
                 finally:
                     await response.aclose()
         except TimeoutError:
@@ -182,17 +196,20 @@ class Fetcher:
         validated_key = validated_key or digest(str(here))
         permanent = True
         for hop in range(self._settings.max_redirects + 1):
-            request_headers = self._headers | {"Accept": accept}
+            request_headers = self._headers | {b"Accept": accept.encode()}
             if accept == FEED_TYPES:
-                request_headers["A-IM"] = "feed"
+                request_headers[b"A-IM"] = b"feed"
             if _origin(here) == home:
-                request_headers.update(private)
+                for name, value in private.items():
+                    request_headers[name.encode()] = value.encode()
             conditional = bool(etag or last_modified) and digest(str(here)) == validated_key
             if conditional and etag:
-                request_headers["If-None-Match"] = etag
+                request_headers[b"If-None-Match"] = _as_it_came(etag)
             if conditional and last_modified:
-                request_headers["If-Modified-Since"] = last_modified
-            request = httpx.Request("GET", here, headers=request_headers)
+                request_headers[b"If-Modified-Since"] = _as_it_came(last_modified)
+            request = httpx.Request(
+                "GET", here, headers=request_headers, extensions=self._extensions
+            )
             response = await self._transport.handle_async_request(request)
             try:
                 location = response.headers.get("location", "")
@@ -218,31 +235,50 @@ class Fetcher:
         )
 
     async def _read(self, response: httpx.Response, max_body: int) -> tuple[bytes, int]:
-        wire_cap = self._settings.max_wire_bytes
-        if response.is_error:
-            wire_cap, max_body = min(wire_cap, _ERROR_BODY), min(max_body, _ERROR_BODY)
+        """Return the body, and how many bytes crossed the network.
+
+        Only a document must come whole. Of every other answer status and headers are what counts:
+        of its body there is what could be had.
+        """
+        whole, wire_cap = response.status_code in DOCUMENTS, self._settings.max_wire_bytes
+        if not whole:
+            wire_cap, max_body = min(wire_cap, _OTHER_BODY), min(max_body, _OTHER_BODY)
         declared = response.headers.get("content-length", "")
-        if declared.isdigit() and int(declared) > wire_cap and not response.is_error:
+        if whole and declared.isdigit() and int(declared) > wire_cap:
             raise FetchError(
                 FetchReason.TOO_LARGE, f"the server announces {declared} bytes; limit {wire_cap}"
             )
-        sink = _Sink(response.headers.get("content-encoding", ""), max_body)
-        wire = 0
-        assert isinstance(response.stream, httpx.AsyncByteStream)
-        async for chunk in response.stream:
-            wire += len(chunk)
-            if wire > wire_cap or sink.full:
-                if response.is_error:
-                    break
-                raise FetchError(FetchReason.TOO_LARGE, f"more than {wire_cap} bytes on the wire")
-            sink.feed(chunk, truncate=response.is_error)
-        return sink.finish(truncated=response.is_error), wire
+        response.headers.encoding = "latin-1"  # one character a byte
+        sink, wire = _Sink(max_body), 0
+        try:
+            sink.expect(response.headers.get("content-encoding", ""))
+            assert isinstance(response.stream, httpx.AsyncByteStream)
+            async with asyncio.timeout(None if whole else _OTHER_SECONDS):
+                async for chunk in response.stream:
+                    wire += len(chunk)
+                    if wire > wire_cap:
+                        raise FetchError(
+                            FetchReason.TOO_LARGE, f"more than {wire_cap} bytes on the wire"
+                        )
+                    sink.feed(chunk)
+            sink.finish()
+        except (FetchError, TimeoutError):
+            if whole:
+                raise
+        return bytes(sink.body), wire
 
 
 class _Sink:
     """Collects a body, inflating gzip (RFC 1952) under a cap that a bomb cannot pass."""
 
-    def __init__(self, encoding: str, cap: int) -> None:
+    def __init__(self, cap: int) -> None:
+        self._cap = cap
+        self._inflate: zlib._Decompress | None = None
+        self._sniffed = False
+        self.body = bytearray()
+
+    def expect(self, encoding: str) -> None:
+        """Prepare for a Content-Encoding; one that we did not ask for is refused."""
         names = [name.strip().lower() for name in encoding.split(",") if name.strip()]
         names = [name for name in names if name != "identity"]
         if names not in ([], ["gzip"], ["x-gzip"]):
@@ -250,26 +286,22 @@ class _Sink:
                 FetchReason.BAD_ENCODING,
                 f"the server used Content-Encoding {encoding!r}, although only gzip was offered",
             )
-        self._cap = cap
-        self._out = bytearray()
-        self._inflate = zlib.decompressobj(wbits=31) if names else None
-        self._sniffed = bool(names)
-        self._in_gzip = bool(names)
-        self.full = False
+        if names:
+            self._sniffed, self._inflate = True, zlib.decompressobj(wbits=31)
 
-    def feed(self, chunk: bytes, *, truncate: bool = False) -> None:
+    def feed(self, chunk: bytes) -> None:
         if not self._sniffed and chunk:
             # A stored .gz (sitemaps often are) comes without Content-Encoding.
             self._sniffed = True
             if chunk[:2] == b"\x1f\x8b":
-                self._inflate, self._in_gzip = zlib.decompressobj(wbits=31), True
+                self._inflate = zlib.decompressobj(wbits=31)
         if self._inflate is None:
-            self._add(chunk, truncate)
+            self._add(chunk)
             return
         data = chunk
         try:
-            while data and not self.full:
-                self._add(self._inflate.decompress(data, _INFLATE_STEP), truncate)
+            while data:
+                self._add(self._inflate.decompress(data, _INFLATE_STEP))
                 data = self._inflate.unconsumed_tail
                 if self._inflate.eof:
                     data = self._inflate.unused_data
@@ -279,21 +311,22 @@ class _Sink:
         except zlib.error as error:
             raise FetchError(FetchReason.BAD_ENCODING, f"broken gzip: {error}") from None
 
-    def _add(self, data: bytes, truncate: bool) -> None:
-        room = self._cap - len(self._out)
+    def _add(self, data: bytes) -> None:
+        room = self._cap - len(self.body)
+        self.body += data[:room]
         if len(data) > room:
-            if not truncate:
-                raise FetchError(
-                    FetchReason.TOO_LARGE, f"more than {self._cap} bytes after decompression"
-                )
-            self.full = True
-            data = data[:room]
-        self._out += data
+            raise FetchError(
+                FetchReason.TOO_LARGE, f"more than {self._cap} bytes after decompression"
+            )
 
-    def finish(self, *, truncated: bool) -> bytes:
-        if self._inflate is not None and not truncated and not self._inflate.eof and self._out:
+    def finish(self) -> None:
+        if self._inflate is not None and not self._inflate.eof and self.body:
             raise FetchError(FetchReason.BAD_ENCODING, "the gzip stream ends in the middle")
-        return bytes(self._out)
+
+
+def _as_it_came(validator: str) -> bytes:
+    """Return a validator's bytes (one that no header can have held comes to match nothing)."""
+    return validator.encode("latin-1", "replace")
 
 
 def _origin(url: httpx.URL) -> tuple[str, str, int | None]:

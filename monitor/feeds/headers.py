@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -68,7 +69,13 @@ def _retry_after(value: str, now: float) -> float | None:
 
 
 def link_relations(value: str) -> dict[str, str]:
-    """Return rel -> address from a Link header (RFC 8288); the first of each relation wins."""
+    """Return rel -> address from a Link header (RFC 8288); the first of each relation wins.
+
+    Args:
+        value: the header, one character for each byte; addresses beyond ASCII are UTF-8.
+    """
+    with contextlib.suppress(UnicodeError):
+        value = value.encode("latin-1").decode()
     relations: dict[str, str] = {}
     for address, parameters in _LINK.findall(value):
         if rel := _REL.search(parameters):

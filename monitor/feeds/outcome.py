@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from monitor.feeds.document import ParsedFeed
-from monitor.feeds.fetch import Fetched
+from monitor.feeds.fetch import DOCUMENTS, Fetched
 from monitor.feeds.headers import Hints
+from monitor.feeds.parse import looks_like_wall
 from monitor.reasons import FetchReason
 
 GOOD = frozenset({FetchReason.OK, FetchReason.NOT_MODIFIED, FetchReason.UNCHANGED})
@@ -45,9 +46,10 @@ def classify_status(fetched: Fetched) -> tuple[FetchReason, str]:
     """Return the reason an HTTP status stands for, and a sentence for people.
 
     200 and 226 (RFC 3229) give `ok`: whether there is a feed in the body is for the parser to say.
+    Bot walls come with any status of failure; but whoever names a time to come back is believed.
     """
     status = fetched.status
-    if status in (200, 203, 226):
+    if status in DOCUMENTS:
         return FetchReason.OK, ""
     if status == 304:
         if not fetched.conditional:
@@ -55,6 +57,8 @@ def classify_status(fetched: Fetched) -> tuple[FetchReason, str]:
         return FetchReason.NOT_MODIFIED, ""
     if fetched.headers.get("cf-mitigated", "").lower() == "challenge":
         return FetchReason.BOT_WALL, "the site answers with a bot check (cf-mitigated: challenge)"
+    if status >= 400 and "retry-after" not in fetched.headers and looks_like_wall(fetched.body):
+        return FetchReason.BOT_WALL, f"the site answers with a bot check ({status})"
     if status == 410:
         return FetchReason.GONE, "the publisher says the feed is gone for good (410)"
     if status == 429:

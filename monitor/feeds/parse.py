@@ -15,13 +15,32 @@ _ROOT = re.compile(
 )
 _STRAY = re.compile(rb"<([A-Za-z]\w{0,20}:)item\b")
 _LOOK = 8_192
-_WALL = re.compile(
-    rb"cf-mitigated|challenge-platform|cf-chl-|just a moment\.\.\.|"
-    rb"attention required! \| cloudflare|"
-    rb"captcha|_incapsula_resource|px-captcha|datadome|are you a robot|verify you are human|"
-    rb"access denied",
-    re.IGNORECASE,
+# Only what a challenge alone holds: the scripts of such services, and the captchas of forms and
+# log-ins, are on ordinary pages, too.
+_WALL_MARKS = (
+    b"_cf_chl_opt",
+    b"cf-chl-",
+    b"attention required! | cloudflare",
+    b"used cloudflare to restrict access",
+    b"captcha-delivery.com",
+    b"px-captcha",
+    b"gokuprops",
+    b"incapsula incident id",
+    b"errors.edgesuite.net",
+    b"sucuri website firewall",
+    b"<title>access denied</title>",
 )
+_WALL_WORDS = (
+    b"just a moment...",
+    b"captcha",
+    b"are you a robot",
+    b"you are human",
+    b"you are a human",
+    b"human verification",
+    b"access to this page has been denied",
+)
+_TITLE = re.compile(rb"<title[^>]{0,99}>([^<]{0,200})")
+_SMALL_PAGE = 4_096
 
 
 def _salvage(body: bytes, prefix: bytes, url: str, content_type: str) -> Document | None:
@@ -36,8 +55,14 @@ def _salvage(body: bytes, prefix: bytes, url: str, content_type: str) -> Documen
 
 
 def looks_like_wall(body: bytes) -> bool:
-    """Whether an HTML answer is a bot wall rather than a page."""
-    return _WALL.search(body[:32_768]) is not None
+    """Whether an HTML answer is a bot wall rather than a page.
+
+    Its words count in the title, and anywhere on a page so small that there is nothing else on it.
+    """
+    page = body[:32_768].lower()
+    title = _TITLE.search(page)
+    said = page if len(body) < _SMALL_PAGE else title[1] if title else b""
+    return any(mark in page for mark in _WALL_MARKS) or any(word in said for word in _WALL_WORDS)
 
 
 def parse(
@@ -76,11 +101,13 @@ def parse(
             raise ParseError(FetchReason.BOT_WALL, "the site answers with a bot check")
         raise ParseError(
             FetchReason.NOT_A_FEED,
-            "the answer is a web page, not a feed; `wirewatch feeds discover` finds a site's feeds",
+            "the answer is a web page, not a feed; `wirewatch feeds discover SITE` finds a site's "
+            "feeds",
         )
     if name == b"opml":
         raise ParseError(
-            FetchReason.NOT_A_FEED, "this is a list of feeds (OPML); use `wirewatch feeds import`"
+            FetchReason.NOT_A_FEED,
+            "this is a list of feeds (OPML); use `wirewatch feeds import FILE`",
         )
     if not name and not wide and b"<" not in head:
         raise ParseError(FetchReason.NOT_A_FEED, "the answer is neither XML nor JSON")

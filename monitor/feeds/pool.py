@@ -22,7 +22,16 @@ log = get_logger(__name__)
 _MAX_REPLY = 256 * 1024 * 1024
 _START_SECONDS = 30.0
 _PIPE_BYTES = 1 << 20
+_MOMENT = 0.1  # of `parse_timeout`; the heaviest real documents take a sixtieth
+_OVERSPENT = -signal.SIGPROF
 _NOTHING = b'<rss version="2.0"><channel><title>-</title></channel></rss>'
+
+
+_Lane = asyncio.LifoQueue["_Child | None"]
+
+
+class _TooSlow(Exception):
+    """A document took more processor time than it was given."""
 
 
 class ParserPool:
@@ -30,13 +39,19 @@ class ParserPool:
 
     Every process is bounded in CPU time, wall time (`parse_timeout`) and memory (`parse_memory`
     above its idle size), opens nothing, and dies with this process, even a killed one.
+
+    A document that is not read within a moment (a tenth of `parse_timeout`, in processor time) is
+    put aside, and read from its start by one process more, which slow documents share and wait for
+    as long as one of them may take. So any number of them hold up the others by a moment each.
     """
 
     def __init__(self, settings: PollingSettings, *, job: str = "feed", size: int = 0) -> None:
         self._settings = settings
         self._job = job
         self._size = size or settings.parser_processes or os.cpu_count() or 1
-        self._idle: asyncio.LifoQueue[_Child | None] = asyncio.LifoQueue()
+        self._idle: _Lane = asyncio.LifoQueue()
+        self._slow: _Lane = asyncio.LifoQueue()
+        self._slow.put_nowait(None)
         for _ in range(self._size):
             self._idle.put_nowait(None)
         self._children: set[_Child] = set()
@@ -90,7 +105,31 @@ class ParserPool:
         return reply.get("allowed") is True
 
     async def _ask(self, body: bytes, header: dict[str, Any]) -> dict[str, Any]:
+        """Have a document read: for a moment by any process, then by the one for slow documents."""
+        patience = self._settings.parse_timeout
+        moment = _MOMENT * patience
         child = await self._idle.get()
+        with contextlib.suppress(_TooSlow):
+            return await self._read(self._idle, child, body, header, moment)
+        try:
+            async with asyncio.timeout(patience):
+                child = await self._slow.get()
+        except TimeoutError:
+            raise ParseError(
+                FetchReason.PARSE_TIMEOUT, "slow to parse, and others as slow were before it"
+            ) from None
+        try:
+            return await self._read(self._slow, child, body, header, patience - moment)
+        except _TooSlow:
+            raise ParseError(
+                FetchReason.PARSE_TIMEOUT, "the document used up the parser's processor time"
+            ) from None
+
+    async def _read(
+        self, lane: _Lane, child: _Child | None, body: bytes, header: dict[str, Any], seconds: float
+    ) -> dict[str, Any]:
+        """Have one process of a lane read a document in `seconds` of processor time."""
+        header = header | {"seconds": seconds}
         try:
             fresh = child is None or not child.alive
             if child is None or fresh:
@@ -100,7 +139,7 @@ class ParserPool:
                     try:
                         reply = await child.ask(body, header)
                     except (EOFError, OSError):
-                        if fresh:
+                        if fresh or await child.end() == _OVERSPENT:
                             raise
                         # It may have been dead before this document came: once more, on a new one.
                         child = await self._start(child)
@@ -113,7 +152,12 @@ class ParserPool:
                     f"not parsed within {self._settings.parse_timeout:g} s",
                 ) from None
             except (EOFError, OSError, ValueError):
-                raise ParseError(*await child.epitaph()) from None
+                if (code := await child.end()) == _OVERSPENT:
+                    raise _TooSlow from None
+                how = f"signal {-code}" if code is not None and code < 0 else f"exit status {code}"
+                raise ParseError(
+                    FetchReason.PARSE_CRASHED, f"the document crashed its parser ({how})"
+                ) from None
         except BaseException:
             # Whatever went wrong, this process may hold half an answer: it is not used again.
             if child is not None:
@@ -121,7 +165,7 @@ class ParserPool:
             child = None
             raise
         finally:
-            self._idle.put_nowait(child)
+            lane.put_nowait(child)
         if "reason" in reply:
             reason = FetchReason(str(reply["reason"]))
             raise ParseError(reason, str(reply["message"]))
@@ -158,7 +202,6 @@ class ParserPool:
             "monitor.feeds.child",
             self._job,
             str(self._settings.parse_memory),
-            str(self._settings.parse_timeout),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
@@ -222,16 +265,12 @@ class _Child:
             raise ValueError("not an object")
         return reply
 
-    async def epitaph(self) -> tuple[FetchReason, str]:
-        """Say how the process ended."""
+    async def end(self) -> int | None:
+        """Return the exit status of a process that has fallen silent."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(2):
                 await self._process.wait()
-        code = self._process.returncode
-        if code is not None and -code in (signal.SIGXCPU, signal.SIGKILL):
-            return FetchReason.PARSE_TIMEOUT, "the document used up the parser's processor time"
-        how = f"signal {-code}" if code is not None and code < 0 else f"exit status {code}"
-        return FetchReason.PARSE_CRASHED, f"the document crashed its parser ({how})"
+        return self._process.returncode
 
     async def kill(self) -> None:
         with contextlib.suppress(ProcessLookupError):

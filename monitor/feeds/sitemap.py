@@ -27,7 +27,7 @@ def parse(body: bytes, url: str) -> Document:
         raise ParseError(FetchReason.PARSE_FAILED, f"not valid XML: {error}") from None
     if root is None:
         raise ParseError(FetchReason.PARSE_FAILED, "not valid XML")
-    if _name(root) == "sitemapindex":
+    if _split(root)[1] == "sitemapindex":
         parts = [_text(node) for node in root.iter("{*}loc")][:5]
         raise ParseError(
             FetchReason.NOT_A_FEED,
@@ -37,22 +37,25 @@ def parse(body: bytes, url: str) -> Document:
     items: list[Item] = []
     plain = 0
     for entry in root.iter("{*}url"):
-        fields = {_name(node): _text(node) for node in entry.iter() if node is not entry}
-        if not fields.get("title"):
+        # A page's images and videos have addresses, titles and dates of their own.
+        page = _texts(entry)
+        news = next((node for node in entry if _split(node)[1] == "news"), None)
+        told = {} if news is None else _texts(news)
+        if not told.get("title"):
             plain += 1
             continue
-        document.title = document.title or fields.get("name", "")
-        document.language = document.language or fields.get("language", "")
+        document.title = document.title or told.get("name", "")
+        document.language = document.language or told.get("language", "")
         items.append(
             make_item(
                 guid="",
-                title=(fields["title"], ""),
-                link=fields.get("loc", ""),
+                title=(told["title"], ""),
+                link=page.get("loc", ""),
                 texts=[],
-                published=rfc3339(fields.get("publication_date", "")),
-                updated=rfc3339(fields.get("lastmod", "")),
+                published=rfc3339(told.get("publication_date", "")),
+                updated=rfc3339(page.get("lastmod", "")),
                 author="",
-                language=fields.get("language", ""),
+                language=told.get("language", ""),
                 base=url,
                 atom=False,
                 wanted=EVERYTHING,
@@ -70,8 +73,18 @@ def parse(body: bytes, url: str) -> Document:
     return document
 
 
-def _name(node: etree._Element) -> str:
-    return etree.QName(node).localname if isinstance(node.tag, str) else ""
+def _texts(element: etree._Element) -> dict[str, str]:
+    """Return name -> text of all below an element that is of its own vocabulary."""
+    own = _split(element)[0]
+    below = ((*_split(node), _text(node)) for node in element.iterdescendants())
+    return {name: text for vocabulary, name, text in below if vocabulary == own}
+
+
+def _split(node: etree._Element) -> tuple[str, str]:
+    """Return a tag as (namespace, or a prefix that nothing declares; name)."""
+    tag = node.tag if isinstance(node.tag, str) else ""
+    at = max(tag.rfind("}"), tag.rfind(":")) + 1
+    return tag[:at], tag[at:]
 
 
 def _text(node: etree._Element) -> str:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 LEASE = 10 * 86400  # what we ask for, seconds
 RENEW_BEFORE = 86400.0
 RETRY_AFTER = 6 * 3600.0  # a hub that refused or never verified is asked again after this
+ASK_EVERY = 600.0  # however short a lease a hub grants
 _ALGORITHMS = frozenset({"sha1", "sha256", "sha384", "sha512"})
 
 
@@ -20,7 +21,8 @@ _ALGORITHMS = frozenset({"sha1", "sha256", "sha384", "sha512"})
 class Subscription:
     """What is known of one feed's subscription. Empty `token`: none was ever made.
 
-    `lease_until` is 0 until the hub has verified us. `asked_at` is the last request to the hub.
+    `asked_at` is the last request to the hub, `verified_at` when it last granted one. `lease_until`
+    is 0 until then.
     """
 
     feed_id: str
@@ -30,6 +32,7 @@ class Subscription:
     secret: str = ""
     lease_until: float = 0.0
     asked_at: float = 0.0
+    verified_at: float = 0.0
 
     def active(self, now: float) -> bool:
         """Whether the hub has verified us and the lease runs."""
@@ -42,9 +45,13 @@ def wants_asking(known: Subscription, hub: str, topic: str, now: float) -> bool:
         return False
     if (known.hub, known.topic) != (hub, topic):
         return True
-    if known.lease_until - now > RENEW_BEFORE:
+    left, waited = known.lease_until - now, now - known.asked_at
+    if left > RENEW_BEFORE:
         return False
-    return now - known.asked_at > RETRY_AFTER
+    if known.verified_at < known.asked_at:
+        return waited > RETRY_AFTER
+    # Granted what we asked for last: a short lease is renewed halfway.
+    return left <= (known.lease_until - known.verified_at) / 2 and waited > ASK_EVERY
 
 
 def request_form(subscription: Subscription, callback: str) -> dict[str, str]:

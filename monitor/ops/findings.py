@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from monitor.feeds.schedule import hour_of_week, items_per_day
 from monitor.model import FeedState
-from monitor.ops.profile import Profile, known_hours, usual
+from monitor.ops.profile import Profile, known_hours, usual, whole_since
 
 
 class Kind(StrEnum):
@@ -61,9 +61,10 @@ def silent_feed(state: FeedState, now: float) -> Finding | None:
     """Say when a feed that usually publishes has brought nothing new for much longer than usual.
 
     Judged by the feed's own rhythm: ten items should have come by now, allowing for nights and
-    weekends, and none did although it was fetched well.
+    weekends, and none did although it was fetched well. What came since the last good fetch is not
+    known, so silence lasts until then: the hours in which we did not run are not the feed's.
     """
-    silence = now - state.last_item
+    silence = state.last_success - state.last_item
     if (
         state.ended
         or state.failures
@@ -76,7 +77,7 @@ def silent_feed(state: FeedState, now: float) -> Finding | None:
     # A cheap bound first: no hour is worth summing if even ten times the mean would not do.
     if items_per_day(state, now) * (silence / 86400.0) * 10 < _SILENT_EXPECTED:
         return None
-    since, until = state.last_item, min(now, state.last_item + _SILENT_LONGEST)
+    since, until = state.last_item, min(state.last_success, state.last_item + _SILENT_LONGEST)
     if _missed(state, since, until) < _SILENT_EXPECTED:
         return None
     rate = items_per_day(state, since)
@@ -104,11 +105,14 @@ def _missed(state: FeedState, since: float, until: float) -> float:
     return missed
 
 
-def failing_feed(state: FeedState, now: float) -> Finding | None:
-    """Say when a feed that used to work has not been read for six hours and three tries."""
+def failing_feed(state: FeedState) -> Finding | None:
+    """Say when a feed that used to work has not been read for six hours and three tries.
+
+    Counted up to the last try: of the time since then nothing is known.
+    """
     if state.ended or state.failures < 3 or not state.last_success:
         return None
-    down = now - state.last_success
+    down = state.last_poll - state.last_success
     if down < _FAILING_SINCE:
         return None
     return Finding(
@@ -146,7 +150,8 @@ def odd_topic(topic: str, profile: Profile, last_match: float, now: float) -> Fi
     """Say when a topic is unusually quiet, or fires far more than it usually does.
 
     A hush may be a gate that no longer fits or a feed that went away; a burst may be news, or a
-    topic that is too broad. Either is worth a look. Needs a week of evidence.
+    topic that is too broad. Either is worth a look. Needs a week of evidence, and is judged by
+    hours that were looked at whole.
     """
     if known_hours(profile) < _TOPIC_LEARNT:
         return None
@@ -154,7 +159,8 @@ def odd_topic(topic: str, profile: Profile, last_match: float, now: float) -> Fi
     expected_now = usual(profile, this_hour) + usual(profile, this_hour - 1)
     count = profile.open_count if profile.open_hour == this_hour else 0
     if (
-        count >= _BURST_LEAST
+        this_hour >= whole_since(profile)
+        and count >= _BURST_LEAST
         and count > _BURST_TIMES * expected_now
         and _poisson_at_least(count, expected_now) < _BURST_CHANCE
     ):
@@ -163,10 +169,10 @@ def odd_topic(topic: str, profile: Profile, last_match: float, now: float) -> Fi
             Kind.TOPIC_BURST,
             topic,
             f"topic {topic} fired {count} times within the hour, usually {usually:.1f}; "
-            "big news, or too broad: `wirewatch explain` shows why each story matched",
+            "big news, or too broad: `wirewatch explain STORY` shows why one of them matched",
         )
     missed, hour = 0.0, this_hour - 1
-    first = max(int(last_match // 3600) + 1, this_hour - _HUSH_LONGEST)
+    first = max(int(last_match // 3600) + 1, this_hour - _HUSH_LONGEST, whole_since(profile))
     while hour >= first:
         missed += usual(profile, hour)
         hour -= 1
@@ -237,15 +243,18 @@ def stuck_stages(
     return found
 
 
-def missing_model(embedders: int, ready: int, waiting: int) -> Finding | None:
-    """Say when embedders run but none has its model."""
-    if not embedders or ready:
+def missing_model(embedders: int, ready: int, waiting: int, why: str = "") -> Finding | None:
+    """Say when no embedder has its model, be it that they run without or cannot start for it.
+
+    `why` is the word that an embedder left when it could not load its model, or "".
+    """
+    if ready or not (embedders or why):
         return None
     return Finding(
         Kind.MODEL_MISSING,
         "model",
-        f"no embedder has its model loaded; {waiting} stories wait. Its log says why "
-        "(embedding.model in wirewatch.yaml)",
+        f"no embedder has its model loaded; {waiting} stories wait. "
+        + (why or "Its log says why (embedding.model in wirewatch.yaml)"),
     )
 
 
@@ -273,7 +282,7 @@ def failing_channel(
         name,
         f"channel {name} is {'behind' if status == 'ok' else status.partition(':')[0]}"
         f"{f' ({why})' if why else ''}; {waiting} notifications wait. "
-        f"They are kept; `wirewatch test-alert {name}` tries it",
+        f"They are kept; `wirewatch test-alert --channel {name}` tries it",
     )
 
 
@@ -285,7 +294,7 @@ def dead_letters(waiting: int, before: int) -> Finding | None:
         Kind.DEAD_LETTERS,
         "dead",
         f"{waiting - before} more could not be processed and were set aside ({waiting} in all); "
-        "`wirewatch dead` lists them with their reasons",
+        "`wirewatch dead list` names them with their reasons",
     )
 
 

@@ -1,5 +1,8 @@
 """Which findings to speak of now: each trouble once, again only after a while, and when it ends.
 
+Feeds and topics are many and fail one after another: what is found of them while a notice of the
+kind is still fresh waits, and is said together in the next one.
+
 Pure: (what is open, what was found, now) → (what is open then, what to say).
 """
 
@@ -21,6 +24,9 @@ _PATIENCE = {
     Kind.FEEDS_OVERDUE: 60.0,
     Kind.CONFIG_REFUSED: 10.0,
 }
+# Of these there may be hundreds, and none is as urgent as a stage, a channel or the store.
+_GATHERED = (Kind.FEED_SILENT, Kind.FEED_FAILING, Kind.TOPIC_HUSH, Kind.TOPIC_BURST)
+_NO_END = (Kind.TOPIC_BURST, Kind.DEAD_LETTERS)
 _LINES = 10
 _FORGET = 86400.0
 
@@ -45,13 +51,15 @@ _HEADINGS = {
 class Open:
     """A trouble that is known: since when, when it was last spoken of, when it was last seen.
 
-    `told` is 0 until it was spoken of; `ended` is 0 while it lasts.
+    `told` is 0 until it was spoken of; `ended` is 0 while it lasts, `end_told` until its end was
+    spoken of.
     """
 
     since: float
     told: float = 0.0
     ended: float = 0.0
     text: str = ""
+    end_told: float = 0.0
 
     def to_json(self) -> str:
         """Return it as text."""
@@ -75,9 +83,10 @@ def plan(
 
     A trouble is spoken of once it has lasted its patience, and again only every `every` seconds.
     The end of one that was spoken of is said as well. One that comes and goes stays rate-limited:
-    it is remembered for a day.
+    it is remembered for a day. Of feeds and topics, a kind is spoken of only every `every` seconds.
     """
     current = {finding.key: finding for finding in found}
+    fresh, fresh_ends = _fresh(known, now - every)
     after: dict[str, Open] = {}
     speak: dict[Kind, list[Finding]] = defaultdict(list)
     ended: dict[Kind, list[str]] = defaultdict(list)
@@ -86,31 +95,44 @@ def plan(
         if before is None or (before.ended and not before.told):
             state = Open(now, text=finding.text)
         elif before.ended:
-            state = Open(now, before.told, text=finding.text)
+            state = Open(now, before.told, text=finding.text, end_told=before.end_told)
         else:
             state = replace(before, text=finding.text)
         lasted = now - state.since >= _PATIENCE.get(finding.kind, 0.0)
-        if lasted and (not state.told or now - state.told >= every):
+        due = not state.told or now - state.told >= every
+        if lasted and due and finding.kind not in fresh:
             speak[finding.kind].append(finding)
             state = replace(state, told=now)
         after[key] = state
     for key, before in known.items():
         if key in current:
             continue
-        if not before.ended:
-            if before.told >= before.since:
-                kind, _, subject = key.partition(":")
-                ended[Kind(kind)].append(subject)
-            after[key] = replace(before, ended=now)
-        elif now - max(before.ended, before.told) < max(_FORGET, every):
-            after[key] = before
+        state = before if before.ended else replace(before, ended=now)
+        kind, _, subject = key.partition(":")
+        unsaid = state.told >= state.since > state.end_told and Kind(kind) not in _NO_END
+        if unsaid and Kind(kind) not in fresh_ends:
+            ended[Kind(kind)].append(subject)
+            state = replace(state, end_told=now)
+        if now - max(state.ended, state.told) < max(_FORGET, every):
+            after[key] = state
     notices = [_notice(kind, findings) for kind, findings in speak.items()]
     notices += [
         Notice(kind, f"Well again ({_HEADINGS[kind].lower()}): {_some(names)}", tuple(names), True)
         for kind, names in ended.items()
-        if kind not in (Kind.TOPIC_BURST, Kind.DEAD_LETTERS)
     ]
     return after, notices
+
+
+def _fresh(known: Mapping[str, Open], since: float) -> tuple[set[Kind], set[Kind]]:
+    """Return the kinds that were spoken of after `since`, and must wait; and whose ends were."""
+    told: set[Kind] = set()
+    ends: set[Kind] = set()
+    for key, state in known.items():
+        kind = Kind(key.partition(":")[0])
+        if kind in _GATHERED:
+            told |= {kind} if state.told > since else set()
+            ends |= {kind} if state.end_told > since else set()
+    return told, ends
 
 
 def still_open(known: Mapping[str, Open]) -> dict[str, Open]:

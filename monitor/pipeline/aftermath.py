@@ -278,7 +278,7 @@ _REMEDY = {
     DeliveryReason.AUTH_REVOKED: "Renew its token or password, then reload.",
     DeliveryReason.CHANNEL_GONE: "Invite the bot, unarchive the channel or mend its address.",
     DeliveryReason.RECIPIENT_REFUSED: "Mend its recipients.",
-    DeliveryReason.MISCONFIGURED: "Mend its settings; wirewatch test-alert tries them.",
+    DeliveryReason.MISCONFIGURED: "Mend its settings; `wirewatch test-alert` tries them.",
 }
 
 

@@ -91,7 +91,8 @@ class ChannelSender:
             return 1.0
         unknown = next((item for item in due if item.began), None)
         if unknown is not None:
-            return await self._settle_unknown(unknown)
+            with trace(unknown.notification.trace):
+                return await self._settle_unknown(unknown)
         ready = await self._ready(due, now)
         if await self._fold(ready, now):
             return 0.0
@@ -122,9 +123,11 @@ class ChannelSender:
             ceiling = sent.get(topic, gate.Ceiling())
             decision = gate.decide(config, notification, silences, ceiling, now)
             if isinstance(decision, gate.Drop):
-                await self._drop(notification, decision, now)
+                with trace(notification.trace):
+                    await self._drop(notification, decision, now)
             elif isinstance(decision, gate.Hold):
-                await self._hold(notification, decision)
+                with trace(notification.trace):
+                    await self._hold(notification, decision)
             else:
                 ready.append(item)
                 if topic in limited and notification.kind == "alert":

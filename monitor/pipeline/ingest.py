@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
-from monitor import metrics, traces
+from monitor import logs, metrics, traces
 from monitor.clock import Clock
 from monitor.config.schema import FeedSource, PollingSettings
 from monitor.errors import FetchError
@@ -17,18 +17,16 @@ from monitor.feeds.entries import texts_wanted
 from monitor.feeds.fetch import Fetched, Fetcher, basic_auth, split_credentials
 from monitor.feeds.headers import link_relations, parse_hints
 from monitor.feeds.outcome import Outcome, classify_status
-from monitor.feeds.parse import looks_like_wall
 from monitor.feeds.pool import ParserPool
 from monitor.feeds.seen import SeenEntry
-from monitor.identity import digest, entry_key, site, url_key
+from monitor.identity import digest, entry_key, url_key
 from monitor.logs import get_logger
 from monitor.model import Entry, FeedState
+from monitor.pipeline.articles import SECONDS as ARTICLE_SECONDS
 from monitor.pipeline.articles import Articles
+from monitor.pipeline.turns import Turns, place_of
 from monitor.reasons import FetchReason
 from monitor.store.feeds import FeedStore, Place
-
-if TYPE_CHECKING:
-    from monitor.address import AddressGuard
 
 log = get_logger(__name__)
 
@@ -42,13 +40,9 @@ def _overlaps(entries: Iterable[Entry], seen: Mapping[str, SeenEntry]) -> bool:
     )
 
 
-def place_of(source: FeedSource, guard: AddressGuard) -> Place:
-    """Return the host to space requests to, and the site that a Retry-After holds."""
-    try:
-        _, host, _ = guard.check_url(source.url)
-    except FetchError:
-        return Place(host=source.id, site="")
-    return Place(host=host, site="" if guard.is_internal(host) else site(host))
+def longest(settings: PollingSettings) -> float:
+    """Return the seconds that one poll may take, waits for a parser and for the store aside."""
+    return settings.timeout + settings.parse_timeout + ARTICLE_SECONDS
 
 
 class Intake:
@@ -73,7 +67,7 @@ class Intake:
         self._parsers = parsers
         self._store = store
         self._clock = clock
-        self._places: dict[str, Place] = {}
+        self._turns = Turns(fetcher, store, clock, settings) if store else None
         self.settings = settings
         self._keep_seen = keep_seen
 
@@ -88,69 +82,83 @@ class Intake:
             state = (await self._store.load_states([source.id]))[0]
         loaded, state = state, readdressed(source, state)
         asked = await self._ask(source, state)
+        with logs.trace(asked.outcome.trace):
+            return await self._take_in(source, loaded, state, asked)
+
+    async def _take_in(
+        self, source: FeedSource, loaded: FeedState, state: FeedState, asked: _Asked
+    ) -> PollDecision | None:
+        """Read, decide and commit; `loaded` is the state as the store has it."""
+        assert self._store is not None
+        guard = self._fetcher.guard
+        url = poll_url(source, state)
+        place = place_of(url, guard)
         outcome, seen = asked.outcome, dict[str, SeenEntry]()
         if asked.document is not None:
             seen = await self._store.load_seen(source.id)
             wanted = texts_wanted(state, seen, self._clock.now())
             outcome = await self._read(source, asked, wanted)
             if outcome.parsed is not None and state.baselined:
-                parsed = await self._close_gap(source, outcome.parsed, seen, wanted)
+                parsed = await self._close_gap(source, asked, outcome.parsed, seen, wanted, place)
                 outcome = replace(outcome, parsed=parsed)
         now = self._clock.now()
         decision = decide(
             source, state, seen, outcome, now, self.settings, keep_seen=self._keep_seen
         )
         if source.full_text and self._articles and decision.stories:
-            decision = replace(decision, stories=await self._articles.read(decision.stories))
+            stories = await self._articles.read(decision.stories, place)
+            decision = replace(decision, stories=stories)
+        url_after = poll_url(source, decision.state)
+        answered = asked.answered if decision.hold else ""
         committed = await self._store.commit(
             decision,
             state.version,
-            self._place(source),
-            now=now,
+            place,
+            now=self._clock.now(),
             spacing=self.settings.host_spacing,
             before=loaded if loaded.version else None,
+            answered=place_of(answered, guard) if answered else None,
+            home=place_of(url_after, guard) if url_after != url else None,
         )
         return decision if committed else None
-
-    def _place(self, source: FeedSource) -> Place:
-        if source.url not in self._places:
-            self._places[source.url] = place_of(source, self._fetcher.guard)
-        return self._places[source.url]
 
     async def _close_gap(
         self,
         source: FeedSource,
+        asked: _Asked,
         parsed: ParsedFeed,
         seen: dict[str, SeenEntry],
         wanted: Wanted,
+        place: Place,
     ) -> ParsedFeed:
         """Follow a paged feed (RFC 5005) back until something known turns up, a few pages at most.
 
         Pages are asked for only where the document holds nothing we know: then entries may have
-        come and gone between two polls.
+        come and gone between two polls. They get what time the document left.
         """
+        assert self._turns is not None
         entries, following = list(parsed.entries), parsed.next_url
-        visited = {source.url}
-        for _ in range(_PAGES):
-            if not following or following in visited or _overlaps(entries, seen):
-                break
-            visited.add(following)
-            await self._clock.sleep(self.settings.host_spacing)
-            try:
-                fetched = await self._fetcher.fetch(
-                    following, headers=self._for_same_origin(source, following)
-                )
-                if classify_status(fetched)[0] != FetchReason.OK:
-                    break
-                content_type = fetched.headers.get("content-type", "")
-                page = await self._parsers.parse(
-                    fetched.body, fetched.url, content_type, source.kind, wanted
-                )
-            except FetchError as error:
-                log.info("page_failed", feed=source.id, reason=error.reason)
-                break
-            entries += page.entries
-            following = page.next_url
+        visited = {source.url, asked.answered}
+        try:
+            async with asyncio.timeout_at(asked.until):
+                for _ in range(_PAGES):
+                    if not following or following in visited or _overlaps(entries, seen):
+                        break
+                    visited.add(following)
+                    headers = self._for_same_origin(source, following)
+                    fetched = await self._turns.fetch(following, place, headers=headers)
+                    if classify_status(fetched)[0] != FetchReason.OK:
+                        break
+                    content_type = fetched.headers.get("content-type", "")
+                    page = await self._parsers.parse(
+                        fetched.body, fetched.url, content_type, source.kind, wanted
+                    )
+                    entries += page.entries
+                    following = page.next_url
+        except FetchError as error:
+            log.info("page_failed", feed=source.id, reason=error.reason)
+        except TimeoutError:
+            log.info("page_failed", feed=source.id, reason=FetchReason.TIMEOUT)
         return replace(parsed, entries=tuple(entries[:MAX_ENTRIES]))
 
     def _for_same_origin(self, source: FeedSource, url: str) -> dict[str, str]:
@@ -173,8 +181,10 @@ class Intake:
     async def _ask(self, source: FeedSource, state: FeedState) -> _Asked:
         """Fetch one feed; its document is there to be read if it is another than before."""
         began = self._clock.now()
-        trace = digest(source.id, str(state.version), str(began), size=6)
-        document = None
+        trace = digest(source.id, str(state.version), str(began))
+        patience = self.settings.timeout + self.settings.parse_timeout
+        until = asyncio.get_running_loop().time() + patience
+        document, answered = None, ""
         try:
             fetched = await self._fetcher.fetch(
                 poll_url(source, state),
@@ -183,6 +193,7 @@ class Intake:
                 last_modified=state.last_modified,
                 validated_key=state.validated_key,
             )
+            answered = fetched.url
             outcome = _answer(fetched, self._clock.now())
             if outcome.reason == FetchReason.OK:
                 if outcome.body_hash == state.body_hash:
@@ -195,7 +206,7 @@ class Intake:
             outcome = _our_fault(source, error)
         if document is None:
             self._trace(source, trace, began, outcome)
-        return _Asked(replace(outcome, trace=trace), document, began)
+        return _Asked(replace(outcome, trace=trace), document, began, until, answered)
 
     async def _read(self, source: FeedSource, asked: _Asked, wanted: Wanted) -> Outcome:
         """Parse the document that a poll brought."""
@@ -226,11 +237,17 @@ class Intake:
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """What a fetch brought: `document` is there if it is to be parsed; `began` is when we asked."""
+    """What a fetch brought: `document` is there if it is to be parsed; `began` is when we asked.
+
+    `until` is when the document and its pages must be done (the event loop's time); `answered` is
+    the address that answered.
+    """
 
     outcome: Outcome
     document: Fetched | None
     began: float
+    until: float
+    answered: str
 
 
 def _our_fault(source: FeedSource, error: Exception) -> Outcome:
@@ -254,8 +271,6 @@ def body_digest(body: bytes) -> str:
 
 def _answer(fetched: Fetched, now: float) -> Outcome:
     reason, message = classify_status(fetched)
-    if reason == FetchReason.UNAUTHORISED and looks_like_wall(fetched.body):
-        reason, message = FetchReason.BOT_WALL, f"a bot check answers ({fetched.status})"
     headers = fetched.headers
     return Outcome(
         reason=reason,

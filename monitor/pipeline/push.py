@@ -88,14 +88,15 @@ class Push:
         mode, topic = request.query.get("hub.mode", ""), request.query.get("hub.topic", "")
         if mode == "denied":
             log.warning("websub_denied", feed=known.feed_id)
-            await self._subscriptions.save(replace(known, lease_until=0.0))
+            await self._subscriptions.save(replace(known, lease_until=0.0, verified_at=0.0))
             return Response(200, "")
         if mode != "subscribe" or topic != known.topic:
             return Response(404, "not what was asked for")
         said = request.query.get("hub.lease_seconds", "")
-        lease = min(float(said), 90 * 86400.0) if said.isdigit() else float(LEASE)
-        until = self._clock.now() + lease
-        await self._subscriptions.save(replace(known, lease_until=until))
+        lease = min(float(said), 90 * 86400.0) if said.isdecimal() else float(LEASE)
+        now = self._clock.now()
+        granted = replace(known, lease_until=now + lease, verified_at=now)
+        await self._subscriptions.save(granted)
         log.info("websub_active", feed=known.feed_id, lease_seconds=lease)
         return Response(200, request.query.get("hub.challenge", ""))
 

@@ -11,12 +11,15 @@ from monitor.alerts.route import notifications_for
 from monitor.alerts.told import Told
 from monitor.config.schema import Config
 from monitor.events.index import EventIndex
+from monitor.logs import get_logger
 from monitor.model import Alert, Notification
 from monitor.pipeline.analyse import Concluded, Outcome, ToldKey
 from monitor.pipeline.record import decision_record
 from monitor.store.analysis import AnalysisStore
 from monitor.store.atomic import Command
 from monitor.store.outbox import OutboxStore
+
+log = get_logger(__name__)
 
 
 class Settlement:
@@ -78,13 +81,15 @@ class Settlement:
 
 
 def count(outcomes: Iterable[Outcome], now: float) -> None:
-    """Add a settled batch to the metrics."""
+    """Add a settled batch to the metrics, the traces and the log."""
     for outcome in outcomes:
         story = outcome.item.story
         metrics.ANALYSED.inc()
         fired = sum(match.fired for match in outcome.matches)
         alerted = len(outcome.alerts)
         traces.record("triage", story.trace, now, now, story=story.id, fired=fired, alerts=alerted)
+        say = log.info if alerted else log.debug
+        say("decided", story=story.id, fired=fired, alerts=alerted, trace=story.trace)
         if outcome.assignment.copy_of:
             metrics.COPIES.labels(kind=outcome.assignment.copy_kind).inc()
         if outcome.assignment.new_event:

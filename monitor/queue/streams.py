@@ -19,6 +19,7 @@ from typing import Any
 
 from redis.exceptions import ResponseError
 
+from monitor import metrics
 from monitor.logs import get_logger
 from monitor.queue.dead import bury_commands
 from monitor.reasons import DeadLetterReason
@@ -30,6 +31,7 @@ log = get_logger(__name__)
 
 LEASE_SECONDS = 20.0
 MAX_DELIVERIES = 5
+_FEW = 8  # a log line names no more stories than these
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,22 @@ class Item:
     id: bytes
     fields: dict[bytes, bytes]
     deliveries: int = 1
+
+    @property
+    def trace(self) -> str:
+        """The trace id of the story in it, or "" where none can be read."""
+        try:
+            return str(json.loads(self.fields[b"story"])["trace"])
+        except (KeyError, TypeError, ValueError):
+            return ""
+
+
+def whose(items: Sequence[Item]) -> dict[str, Any]:
+    """Return what a log line says of the stories in `items`: their trace ids, if they are few."""
+    found = list(dict.fromkeys(trace for item in items if (trace := item.trace)))
+    if len(found) == 1:
+        return {"trace": found[0]}
+    return {"traces": found} if 0 < len(found) <= _FEW else {}
 
 
 class StreamQueue:
@@ -134,6 +152,7 @@ class StreamQueue:
             taken += [Item(item_id, fields) for item_id, fields in rows if fields]
             if cursor in (b"0-0", "0-0"):
                 break
+        metrics.QUEUE_RECLAIMED.labels(queue=self.name).inc(len(taken))
         return await self._with_deliveries(taken)
 
     async def _with_deliveries(self, items: list[Item]) -> list[Item]:
@@ -184,7 +203,14 @@ class StreamQueue:
         }
         commands = bury_commands(self._keys, f"{self.name}:{item.id.decode()}", json.dumps(record))
         await apply(self._client, commands + self.done_commands([item]))
-        log.error("dead_letter", stage=self.name, item=item.id.decode(), reason=reason.value)
+        metrics.DEAD_LETTERS.labels(queue=self.name, reason=reason).inc()
+        log.error(
+            "dead_letter",
+            stage=self.name,
+            item=item.id.decode(),
+            reason=reason.value,
+            **whose([item]),
+        )
 
     async def sweep_consumers(self, idle_seconds: float = 3600.0) -> None:
         """Forget consumers that hold nothing and have been silent for `idle_seconds`."""

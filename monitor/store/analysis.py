@@ -36,15 +36,17 @@ class AnalysisStore:
         self._keys = keys
         self._keep = int(max(keep, window))
         self._window = window
+        self._bucket = min(3600.0, max(1.0, window / 4))  # seconds: buckets go whole
 
     # --- the rolling window
 
     def window_commands(
         self, story_id: str, seen_at: float, record: bytes, model: str
     ) -> list[Command]:
-        """Store one story's window record, in the bucket of its model and hour."""
-        bucket = self._keys("window", _short(model), _hour(seen_at))
-        lifetime = int(self._window * WINDOW_SLACK) + 7200
+        """Store one story's window record, in the bucket of its model and hour (or less)."""
+        start = _second(seen_at // self._bucket * self._bucket)
+        bucket = self._keys("window", _short(model), start)
+        lifetime = int(self._window * WINDOW_SLACK + 2 * self._bucket)
         return [["HSET", bucket, story_id, record], ["EXPIRE", bucket, lifetime]]
 
     async def window(self, model: str) -> AsyncIterator[list[bytes]]:
@@ -188,8 +190,8 @@ class AnalysisStore:
         return {name.decode(): int(value) for name, value in rows.items()}
 
 
-def _hour(at: float) -> str:
-    return time.strftime("%Y%m%d%H", time.gmtime(at))
+def _second(at: float) -> str:
+    return time.strftime("%Y%m%d%H%M%S", time.gmtime(at))
 
 
 def _day(at: float) -> str:

@@ -20,4 +20,5 @@ def flatten(commands: list[Command]) -> list[Any]:
 async def apply(client: Redis, commands: list[Command]) -> None:
     """Run `commands` as one atomic step, without a lease (`monitor.store.lease` has one)."""
     if commands:
-        await run_script(client, "apply", [], flatten(commands))
+        # Any key of theirs tells a cluster's node whether it is the right one, before it begins.
+        await run_script(client, "apply", [commands[0][1]], ["", *flatten(commands)])

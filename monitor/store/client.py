@@ -10,17 +10,18 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeAlias
-from urllib.parse import unquote
 
 import redis.asyncio as aioredis
 from redis import DriverInfo
 from redis.asyncio.retry import Retry
-from redis.asyncio.sentinel import Sentinel
 from redis.backoff import ExponentialWithJitterBackoff, NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
+from monitor.config.store_address import read_address
 from monitor.errors import StoreError
+from monitor.store.moving import open_moving
 
 # redis-py types every reply as "bytes or str", since it cannot know how a client was made. Ours
 # reply in bytes; what is read is checked where it is decoded, so replies are `Any` here.
@@ -31,58 +32,27 @@ BLOCK_SECONDS = 2.0
 _DRIVER = DriverInfo()  # else every connection looks up its version in files anew
 
 
-def _normal(url: str) -> str:
-    """Redis-py knows redis://, rediss:// and unix://; valkey:// spellings mean the same."""
-    for ours, theirs in (
-        ("valkeys://", "rediss://"),
-        ("valkey+unix://", "unix://"),
-        ("valkey://", "redis://"),
-    ):
-        if url.startswith(ours):
-            return theirs + url.removeprefix(ours)
-    return url
-
-
 def _open(url: str, **options: Any) -> Redis:
-    scheme = url.partition("://")[0]
-    if scheme.endswith("+cluster"):
-        raise StoreError(
-            "a cluster is reached like a single server: all our keys are in one slot, so give "
-            "the address of the node that holds it (CLUSTER KEYSLOT), or of a proxy before it"
-        )
-    if scheme.endswith("sentinel"):
-        return _through_sentinel(url, options)
-    return aioredis.Redis.from_url(_normal(url), protocol=2, driver_info=_DRIVER, **options)
-
-
-def _through_sentinel(url: str, options: dict[str, Any]) -> Redis:
-    """`redis+sentinel://user:password@host:26379,host:26379/NAME/0`: asks who is primary now."""
-    scheme, _, rest = url.partition("://")
-    login, _, places = rest.partition("/")[0].rpartition("@")
-    name, _, database = rest.partition("/")[2].partition("/")
-    if scheme.startswith(("rediss", "valkeys")):
-        options["ssl"] = True
-    user, _, password = login.partition(":")
-    hosts = [place.rpartition(":") for place in places.split(",")]
-    sentinel = Sentinel(  # type: ignore[no-untyped-call]
-        [(host or port, int(port) if host else 26379) for host, _, port in hosts],
-        sentinel_kwargs={"socket_timeout": 2.0, "socket_connect_timeout": 2.0},
-    )
-    return sentinel.master_for(
-        name,
-        db=int(database or 0),
-        username=unquote(user) or None,
-        password=unquote(password) or None,
-        protocol=2,
-        driver_info=_DRIVER,
-        **options,
-    )
+    try:
+        address = read_address(url)
+        options |= {"protocol": 2, "driver_info": _DRIVER}
+        if address.nodes:
+            client = open_moving(address, **options)
+        else:
+            client = aioredis.Redis.from_url(address.url, **options)
+        client.connection_pool.make_connection()  # opens nothing; an unknown option shows now
+    except (ValueError, TypeError, RedisError) as error:
+        raise StoreError(f"the store's address cannot be used: {error}; check REDIS_URL") from None
+    return client
 
 
 def connect(url: str) -> Redis:
     """Return a client for short commands; it retries a lost connection three times.
 
     Replies are bytes; the protocol version is pinned, since replies nest differently in RESP3.
+
+    Raises:
+        StoreError: the address cannot be understood (`monitor.config.store_address`).
     """
     return _open(
         url,
@@ -95,7 +65,11 @@ def connect(url: str) -> Redis:
 
 
 def connect_blocking(url: str) -> Redis:
-    """Return a client for blocking reads of up to `BLOCK_SECONDS`; it never retries by itself."""
+    """Return a client for blocking reads of up to `BLOCK_SECONDS`; it never retries by itself.
+
+    Raises:
+        StoreError: as `connect` does.
+    """
     return _open(
         url,
         socket_timeout=BLOCK_SECONDS + 5.0,

@@ -87,6 +87,12 @@ def _read(letter_id: str, text: bytes) -> DeadLetter:
         str(record.get("stage") or letter_id.partition(":")[0]),
         reason,
         str(record.get("detail", "")),
-        float(record.get("at") or 0.0),
+        float(record.get("at") or _stream_time(letter_id)),
         record,
     )
+
+
+def _stream_time(letter_id: str) -> float:
+    """Return when the message of a stream was put in, Unix seconds: its id begins with that."""
+    milliseconds = letter_id.partition(":")[2].partition("-")[0]
+    return int(milliseconds) / 1000.0 if milliseconds.isdigit() else 0.0

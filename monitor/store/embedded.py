@@ -33,6 +33,7 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.parse import quote
 
+from monitor import metrics
 from monitor.errors import DataFolderHeld, StoreError
 from monitor.logs import get_logger
 from monitor.store.aof import repair
@@ -155,6 +156,7 @@ class EmbeddedStore:
             log.error("store_died", folder=str(self.folder), exit=code, restarting=True)
             await asyncio.to_thread(self._launch)
             self.restarts += 1
+            metrics.STORE_RESTARTS.inc()
             log.warning("store_restarted", folder=str(self.folder), restarts=self.restarts)
 
     # --- the folder

@@ -19,6 +19,10 @@ class Verdict:
     at: float
 
 
+KEEP_VERDICTS = 5_000  # of one topic
+KEEP_SECONDS = 365 * 86400  # from a topic's last verdict on
+
+
 class FeedbackStore:
     """One hash for each topic, `feedback:{topic}`: story id → verdict."""
 
@@ -29,7 +33,12 @@ class FeedbackStore:
     async def add(self, topic: str, verdict: Verdict) -> None:
         """Store a verdict in place of an earlier one on the same story."""
         record = json.dumps({"good": verdict.good, "by": verdict.by, "at": verdict.at})
-        await self._client.hset(self._keys("feedback", topic), verdict.story, record)
+        name = self._keys("feedback", topic)
+        await self._client.hset(name, verdict.story, record)
+        await self._client.expire(name, KEEP_SECONDS)
+        if await self._client.hlen(name) > KEEP_VERDICTS:
+            oldest = (await self.all(topic))[:-KEEP_VERDICTS]
+            await self._client.hdel(name, *(old.story for old in oldest))
 
     async def all(self, topic: str) -> list[Verdict]:
         """Return the verdicts on a topic, oldest first."""

@@ -8,6 +8,7 @@ when its lease runs out.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
@@ -100,11 +101,11 @@ class FeedStore:
             limit: how many this poller can take on.
             lease_seconds: how long before an unfinished feed falls due again.
             spacing: least seconds between requests to one host.
-            max_backlog: claim nothing while so many stories wait.
+            max_backlog: claim nothing while so many stories wait, for the embedder and for triage.
         """
         reply = await self._run(
             "feed_claim",
-            ["due", "stream:stories"],
+            ["due", "stream:stories", "stream:vectors"],
             [self._prefix, f"{now:.3f}", limit, lease_seconds, spacing, max_backlog],
         )
         if int(reply[0]) >= 0:
@@ -141,18 +142,31 @@ class FeedStore:
         now: float,
         spacing: float,
         before: FeedState | None = None,
+        answered: Place | None = None,
+        home: Place | None = None,
     ) -> bool:
         """Apply one poll in one atomic step; False if another poller committed first.
 
-        `before` is the state as it was loaded: then only what differs is written.
-
         Nothing is trimmed from the stories stream: its readers do that, when they have read.
+
+        Args:
+            decision: what the poll changes.
+            expected_version: of the state that the decision was made from.
+            place: where the feed was claimed; its host is free again.
+            now: end of the poll, Unix seconds.
+            spacing: least seconds until the next request to that host.
+            before: the state as it was loaded: then only what differs is written.
+            answered: where the answer came from, if from elsewhere: its site is held.
+            home: where the feed lives from now on, if elsewhere.
         """
         state = decision.state
         described = _encode(state, before)
+        if home is not None:
+            described += ["host", home.host, "site", home.site]
+        held = answered or place
         # One argument for all of them: a first poll brings hundreds.
         seen = "\n".join(f"{key} {record.encode()}" for key, record in decision.seen.items())
-        hold = decision.hold if place.site else 0.0
+        hold = decision.hold if held.site else 0.0
         args: list[str | bytes | int | float] = [
             state.feed_id,
             expected_version,
@@ -176,9 +190,31 @@ class FeedStore:
             self._keys("due"),
             self._keys("stream", "stories"),
             self._keys("host", place.host),
-            self._keys("host", place.site or place.host, "hold"),
+            self._hold_key(held),
         ]
         return bool(await run_script(self._client, "feed_commit", names, args))
+
+    async def take_turn(self, place: Place, now: float, lease_seconds: float) -> float:
+        """Take a host's turn for a request besides the feeds themselves: a page, an article.
+
+        Returns:
+            0.0: it is ours until `free_host`, or until the lease ends. More: the seconds after
+            which to try again; infinity where the site wants to be left alone.
+        """
+        names = [self._keys("host", place.host), self._hold_key(place)]
+        wait = int(await run_script(self._client, "feed_turn", names, [now, lease_seconds]))
+        return wait / 1000 if wait >= 0 else math.inf
+
+    async def free_host(self, place: Place, now: float, spacing: float) -> None:
+        """Give a host's turn back: it may be asked again `spacing` seconds from `now`."""
+        value, ttl = f"f {now + spacing:.3f}", int(spacing * 1000) + 60_000
+        await self._client.set(self._keys("host", place.host), value, px=ttl)
+
+    async def hold_site(self, place: Place, now: float, seconds: float) -> None:
+        """Leave a whole site alone, as it asked; an internal host holds no site."""
+        if place.site and seconds > 0:
+            until, ttl = f"{now + seconds:.3f}", int(seconds * 1000) + 1000
+            await self._client.set(self._hold_key(place), until, px=ttl)
 
     async def poll_now(self, ids: Iterable[str], now: float) -> None:
         """Make feeds due at once (a hub said so, or a person)."""
@@ -190,6 +226,9 @@ class FeedStore:
     async def due_count(self, now: float) -> int:
         """Return how many feeds are due."""
         return int(await self._client.zcount(self._keys("due"), "-inf", now))
+
+    def _hold_key(self, place: Place) -> str:
+        return self._keys("host", place.site or place.host, "hold")
 
     async def _run(self, script: str, names: list[str], args: Sequence[object]) -> Any:
         keys = [self._keys(*name.split(":")) for name in names]

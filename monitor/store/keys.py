@@ -17,23 +17,26 @@ class KeyRule:
     kind: str
     owner: str
     goes: str  # "ttl", "trimmed" (bounded by its owner) or "fixed" (a handful, for ever)
+    bound: str = ""  # how large it can get, where it does not go by itself
 
 
 TABLE: tuple[KeyRule, ...] = (
     # polling
-    KeyRule("due", "zset", "poller", "fixed"),
-    KeyRule("feed:*:state", "hash", "poller", "trimmed"),
-    KeyRule("feed:*:seen", "hash", "poller", "trimmed"),
+    KeyRule("due", "zset", "poller", "fixed", "a member a feed"),
+    KeyRule("feed:*:state", "hash", "poller", "trimmed", "goes a while after its feed"),
+    KeyRule("feed:*:seen", "hash", "poller", "trimmed", "entries of `store.keep_seen`"),
     KeyRule("host:*", "string", "poller", "ttl"),
     KeyRule("line:*", "zset", "poller", "ttl"),
-    KeyRule("websub:*", "hash", "poller", "trimmed"),
+    KeyRule("websub:*", "hash", "poller", "ttl"),
     # queues
-    KeyRule("stream:stories", "stream", "poller", "trimmed"),
-    KeyRule("stream:vectors", "stream", "embedder", "trimmed"),
-    KeyRule("dead", "hash", "queue", "trimmed"),
+    KeyRule("stream:stories", "stream", "poller", "trimmed", "`polling.max_backlog`, both streams"),
+    KeyRule(
+        "stream:vectors", "stream", "embedder", "trimmed", "`polling.max_backlog`, both streams"
+    ),
+    KeyRule("dead", "hash", "queue", "trimmed", "letters of `store.keep_receipts`"),
     # embedding
-    KeyRule("model", "hash", "embedder", "fixed"),
-    KeyRule("wanted", "hash", "triage", "trimmed"),
+    KeyRule("model", "hash", "embedder", "fixed", "a few fields"),
+    KeyRule("wanted", "hash", "triage", "trimmed", "topics' texts, until embedded"),
     KeyRule("textvec:*", "hash", "embedder", "ttl"),
     # analysis
     KeyRule("window:*", "hash", "triage", "ttl"),
@@ -42,26 +45,27 @@ TABLE: tuple[KeyRule, ...] = (
     KeyRule("url:*", "string", "triage", "ttl"),
     KeyRule("event:*", "hash", "triage", "ttl"),
     KeyRule("told:*", "hash", "triage", "ttl"),
-    KeyRule("pending", "hash", "triage", "trimmed"),
-    KeyRule("feedback:*", "hash", "triage", "fixed"),
+    KeyRule("pending", "hash", "triage", "trimmed", "a field an alert, for `wait_at_most`"),
+    KeyRule("feedback:*", "hash", "triage", "ttl"),
     # delivery
-    KeyRule("outbox", "set", "notifier", "trimmed"),
-    KeyRule("outbox:*", "zset", "notifier", "trimmed"),
-    KeyRule("notification:*", "hash", "notifier", "trimmed"),
+    KeyRule("outbox", "set", "notifier", "trimmed", "a member a channel"),
+    KeyRule("outbox:*", "zset", "notifier", "trimmed", "what waits; see `notification:*`"),
+    KeyRule("notification:*", "hash", "notifier", "trimmed", "until told; see below"),
     KeyRule("receipt:*", "hash", "notifier", "ttl"),
     KeyRule("thread:*", "hash", "notifier", "ttl"),
-    KeyRule("recent:*", "list", "notifier", "trimmed"),
+    KeyRule("recent:*", "list", "notifier", "trimmed", "200 rows a channel"),
     KeyRule("ceiling:*", "string", "notifier", "ttl"),
     KeyRule("silence:*", "hash", "notifier", "ttl"),
-    KeyRule("channel:*", "hash", "notifier", "fixed"),
+    KeyRule("channel:*", "hash", "notifier", "fixed", "a few fields, goes with its channel"),
     KeyRule("digest:*", "string", "notifier", "ttl"),
     # running
     KeyRule("lease:*", "string", "workers", "ttl"),
-    KeyRule("workers", "zset", "workers", "trimmed"),
+    KeyRule("workers", "zset", "workers", "trimmed", "a member a live process"),
     KeyRule("worker:*", "hash", "workers", "ttl"),
-    KeyRule("config", "hash", "workers", "fixed"),
-    KeyRule("count", "hash", "workers", "fixed"),
-    KeyRule("watch:*", "hash", "watchdog", "trimmed"),
+    KeyRule("fault:*", "string", "workers", "ttl"),
+    KeyRule("config", "hash", "workers", "fixed", "a few fields"),
+    KeyRule("count", "hash", "workers", "fixed", "a field a topic, channel and reason"),
+    KeyRule("watch:*", "hash", "watchdog", "trimmed", "a field a topic and a trouble"),
 )
 
 

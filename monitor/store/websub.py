@@ -26,6 +26,7 @@ class WebSubStore:
             secret=text.get("secret", ""),
             lease_until=float(text.get("lease_until", 0)),
             asked_at=float(text.get("asked_at", 0)),
+            verified_at=float(text.get("verified_at", 0)),
         )
 
     async def save(self, subscription: Subscription) -> None:
@@ -38,6 +39,7 @@ class WebSubStore:
             "secret": subscription.secret,
             "lease_until": str(subscription.lease_until),
             "asked_at": str(subscription.asked_at),
+            "verified_at": str(subscription.verified_at),
         }
         async with self._client.pipeline(transaction=True) as pipe:
             pipe.hset(key, mapping=fields)

@@ -62,6 +62,24 @@ def test_every_file_of_the_folder_counts(tmp_path: Path) -> None:
     assert [topic.name for topic in config.topics] == ["Floods", "Forest fires", "Dam breaks"]
 
 
+def test_a_feed_readers_list_gets_no_variables(tmp_path: Path) -> None:
+    """What stands in an OPML list stays as it is, and whoever counted on more is told."""
+    write(
+        tmp_path,
+        topics_yaml="- Floods\n",
+        feeds__list_opml=(
+            '<opml version="2.0"><body>\n'
+            '<outline text="Bay ${KEY}" xmlUrl="https://bay.example/feed?k=${KEY}"/></body></opml>'
+        ),
+    )
+    (feed,) = load_config(tmp_path, {"KEY": "canary"}).feeds
+    assert (feed.url, feed.name) == ("https://bay.example/feed?k=${KEY}", "Bay ${KEY}")
+    assert said(tmp_path, {"KEY": "canary"}) == [
+        "feeds/list.opml:2: warning: variables are not put into OPML lists; move this feed to a "
+        "feeds: file"
+    ]
+
+
 def test_a_name_in_any_script_gets_a_stable_id(tmp_path: Path) -> None:
     """A topic named in Cyrillic has an id that is the same on every reading."""
     write(tmp_path, topics_yaml="topics: [Переговори про мир, 停战谈判]\n")
@@ -207,12 +225,24 @@ def test_a_feed_mistake_is_named_with_its_line(
         ("polling: fast\n", 1, 'one "key: value" a line'),
         ("pooling:\n  timeout: 5s\n", 1, 'did you mean "polling"?'),
         ("store:\n  url: localhost:6379\n", 2, "redis://"),
+        ("store:\n  url: redis://a:b/0\n", 2, "write host:port"),
+        ("store:\n  url: redis://:p@[a/0\n", 2, "malformed"),
+        ("store:\n  url: 'redis://:p@a\u2100b/0'\n", 2, "malformed"),
+        ("store:\n  url: redis+cluster://a,b/0\n", 2, 'write "/ww"'),
+        ("store:\n  url: redis+cluster://a/ww\n  prefix: x\n", 2, 'write "/x"'),
+        ("store:\n  url: redis+sentinel://a,b\n", 2, "NAME/0"),
+        ("store:\n  url: redis+sentinel://a/desk/none\n", 2, "NAME/0"),
+        ("store:\n  url: redis+sentinel://a/desk?ssl_ca_certs=ca.pem\n", 2, "with rediss"),
+        ("store:\n  url: redis+sentinel://a/desk?sentinel_password=x\n", 2, "plain sight"),
         ("channels:\n  desk: {type: slak}\n", 2, 'did you mean "slack"?'),
         ("channels:\n  desk: {token: x}\n", 2, "has no type"),
         ("channels:\n  desk:\n    type: slack\n    token: ${T}\n    channel: '#desk'\n", 5, "ID"),
         ("channels:\n  desk:\n    type: slack\n    token: ${APP}\n    channel: C1\n", 4, "xoxb-"),
         ("channels:\n  desk:\n    type: slack\n    channel: C1\n", 3, '"token" is missing'),
         ("channels:\n  Desk One: {type: terminal}\n", 2, 'write "desk-one"'),
+        ("channels:\n  -desk: {type: terminal}\n", 2, 'write "desk"'),
+        (f"channels:\n  {'long' * 30}: {{type: terminal}}\n", 2, "at most 80"),
+        (f"time_intervals:\n  {'long' * 30}: {{start: '22:00', end: '07:00'}}\n", 2, "at most 80"),
         ("channels:\n  m: {type: email, host: h, from: me, to: a@b.c}\n", 2, "e-mail address"),
         ("channels:\n  m: {type: email, host: h, from: a@b.c, to: [], port: 0}\n", 2, "nobody"),
         ("time_intervals:\n  n: {start: '22:00', end: '22:00'}\n", 2, "are the same"),
@@ -242,6 +272,30 @@ def test_a_settings_mistake_is_named_with_its_line(
     write(tmp_path, feeds_yaml=FEED, topics_yaml="- Floods\n", wirewatch_yaml=yaml)
     lines = said(tmp_path, {"T": "xoxb-1", "APP": "xapp-1"})
     assert any(one.startswith(f"wirewatch.yaml:{line}: ") and words in one for one in lines), lines
+
+
+@pytest.mark.parametrize(
+    ("yaml", "warned"),
+    [
+        ("channels:\n  desk: {type: terminal}\n", [2]),
+        ("channels: {desk: {type: terminal}}\nops:\n  log_level: debug\n", [3]),
+        ("channels: {desk: {type: terminal}}\nops: {notices_to: desk}\n", []),
+        ("channels: {desk: {type: terminal}}\nops: {log_level: loud}\n", []),
+        ("ops: {log_level: debug}\n", []),
+    ],
+)
+def test_that_nobody_hears_of_trouble_is_a_warning(
+    tmp_path: Path, yaml: str, warned: list[int]
+) -> None:
+    """Who has channels but sends no notices to any is told, and only told: it may be meant.
+
+    Not so where the terminal is all there is, or where a mistake is in the way.
+    """
+    write(tmp_path, feeds_yaml=FEED, topics_yaml="- Floods\n", wirewatch_yaml=yaml)
+    _, problems = read_config(tmp_path, {})
+    found = [one for one in problems if "notices go to the log only" in one.message]
+    assert [(one.line, one.severity) for one in found] == [(line, "warning") for line in warned]
+    assert all("ops.notices_to" in one.message for one in found)
 
 
 def test_every_mistake_is_found_in_one_go(tmp_path: Path) -> None:
@@ -366,6 +420,17 @@ def test_the_store_address_comes_from_the_environment(tmp_path: Path) -> None:
     write(tmp_path, wirewatch_yaml="store: {url: 'redis://file.example', prefix: x}\n")
     store = load_config(tmp_path, {"REDIS_URL": "redis://r.example:6379/0"}).store
     assert store.url is not None and store.url.get_secret_value() == "redis://file.example"
+
+
+def test_a_store_address_from_the_environment_is_checked(tmp_path: Path) -> None:
+    """A mistake in REDIS_URL is said as one in the file would be, and the service does not start;
+    of a cluster, the address has to agree with the prefix."""
+    write(tmp_path, wirewatch_yaml="store: {prefix: desk}\n")
+    env = {"REDIS_URL": "redis+cluster://one.example,two.example:7000/ww"}
+    assert any("REDIS_URL" in line and 'write "/desk"' in line for line in said(tmp_path, env))
+    with pytest.raises(ConfigError, match="REDIS_URL"):
+        load_tolerant(tmp_path, env)
+    assert load_config(tmp_path, {"REDIS_URL": env["REDIS_URL"].replace("ww", "desk")})
 
 
 def test_files_are_named_as_seen_from_the_folder(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from monitor.store.outbox import OutboxStore
 from tests.delivery.test_notifier import runtime_for
 from tests.delivery.test_slack_bot import slack_config
 from tests.support.alerts import FIRST, NOW, UPDATE, alert, note
+from tests.support.loglines import logged
 from tests.support.slack_rules import shown_text
 from tests.support.slack_standin import SlackStandin
 from workers.notifier import Notifier
@@ -102,6 +103,18 @@ async def test_silences_drop_and_say_so(desk: Any, slack: SlackStandin) -> None:
     assert slack.told() == ["b"]
     assert await world.count(SuppressionReason.MUTED) == 1
     assert "m1 by ana" in (await world.outbox.receipt("a-first@world")).note
+
+
+async def test_held_and_dropped_are_logged_with_the_trace(desk: Any, slack: SlackStandin) -> None:
+    """Whoever follows a story through the log sees that it ended here, and why."""
+    world = await desk("world", slack_config(slack, **NIGHT))
+    mute = Silence("m1", (Matcher.parse("event=e-b"),), NOW - 1, NOW + 3600, "ana", kind="mute")
+    await world.silences.add(mute, NOW)
+    await world.put(*(replace(note(alert(name), "world"), trace=f"{name}1") for name in "ab"))
+    with logged() as lines:
+        await world.run()
+    assert [(one["notification"], one["trace"]) for one in lines("held")] == [("a@world", "a1")]
+    assert [(one["notification"], one["trace"]) for one in lines("dropped")] == [("b@world", "b1")]
 
 
 async def test_an_update_waits_for_its_first_message(desk: Any, slack: SlackStandin) -> None:

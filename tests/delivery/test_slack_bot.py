@@ -11,6 +11,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from monitor.reasons import AlertReason, DeliveryReason
 from tests.support.alerts import FIRST, UPDATE, alert, config, note
+from tests.support.loglines import logged
 from tests.support.slack_rules import shown_text
 from tests.support.slack_standin import Fault, SlackStandin
 
@@ -98,6 +99,19 @@ async def test_an_unknown_outcome_is_looked_up_before_a_resend(
     found = await world.count(DeliveryReason.ALREADY_SENT)
     assert found == (1 if after else 0)
     assert await world.count(DeliveryReason.RESENT) == 0
+
+
+async def test_a_delivery_found_out_later_is_logged_with_its_trace(
+    desk: Any, slack: SlackStandin
+) -> None:
+    """The receipt of a send whose answer was lost closes the story's trace like any other."""
+    world = await desk("world", slack_config(slack))
+    slack.fail("chat.postMessage", Fault("drop", after=True))
+    await world.put(replace(note(FIRST, "world"), trace="aa01"))
+    with logged() as lines:
+        await world.run(60)
+    (line,) = lines("delivered")
+    assert (line["reason"], line["trace"]) == (DeliveryReason.ALREADY_SENT, "aa01")
 
 
 async def test_a_lost_reply_in_a_thread_is_found_there(desk: Any, slack: SlackStandin) -> None:

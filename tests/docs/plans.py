@@ -76,7 +76,7 @@ README = Plan(
     {
         "make demo": Step(says=r"(?s)first report.*held back.*That was the demonstration"),
         "make run": Step(works=LOOKED),
-        "wirewatch check": Step(says="All is well: 1 feed, 1 topic"),
+        "wirewatch check": Step(says="Usable, with 1 warning: 1 feed, 1 topic"),
         'wirewatch topics try "a headline"': Step(says=r"(?s)a headline.*undersea-cables"),
         "wirewatch test-alert": Step(says="world-desk +sent", after=_slack_has_a_test),
         "wirewatch status": Step(says="(?s)1 ok.*all is well"),
@@ -276,6 +276,9 @@ OPERATORS = Plan(
         ),
         "wirewatch dead drop ID": Step(
             before=_a_dead_letter, answer="y\n", says=": dropped", after=_it_is_gone_for_good
+        ),
+        "OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318 wirewatch run": Step(
+            works=r"(?s)traces_on.*feeds_in_force"
         ),
     },
 )

@@ -18,8 +18,8 @@ What is not as it is for a reader:
 - `embedding.model` is `hashing`, which loads in no time. `make demo`, and the console blocks of the
   same pages, which test_docs.py runs, have the packaged model.
 
-Programs that measure (`python -m benchmarks.…`) and `deploy/accept-compose.sh` need hours or an engine
-and are not run: test_docs.py sees to it that they exist and have the options named.
+Programs that measure (`python -m benchmarks.…`) and `deploy/accept-compose.sh` need hours or an
+engine and are not run: test_docs.py sees to it that they exist and have the options named.
 """
 
 from __future__ import annotations

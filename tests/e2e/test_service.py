@@ -101,13 +101,16 @@ async def explained(service: Service) -> None:
     assert told["topics"][0]["evidence"]
     code, text = await service.ask("explain", "https://wire.example/never-seen")
     assert code == 1 and "no such story" in text
+    while (await service.hash("watch", "canary")).get("ok") != "1":  # sent at the start
+        assert service.alive(), service.said()
+        await asyncio.sleep(0.1)
     code, text = await service.ask("status", "--json")
     view = json.loads(text)
     assert view["workers"] == {"poller": 1, "embedder": 1, "triage": 1, "notifier": 1}
     assert view["counts"]["alerts"] == 1
     assert {channel["name"] for channel in view["channels"]} == {"desk", "mail"}
     code, text = await service.ask("status")
-    assert "so far" in text and "Traceback" not in text
+    assert "so far" in text and "came through in" in text and "Traceback" not in text
 
 
 async def test_nothing_is_lost_when_the_service_is_killed_again_and_again(

@@ -7,16 +7,24 @@ from collections.abc import AsyncIterator
 
 import pytest
 from feedlab import Publisher
+from pollerlab import Running, Start
 
-from monitor.clock import ManualClock
-from monitor.config.schema import PollingSettings
+from monitor.clock import Clock, ManualClock
+from monitor.config.schema import Config, PollingSettings
 from monitor.feeds.fetch import Fetcher
+from monitor.feeds.pool import ParserPool
+from monitor.pipeline.articles import Articles
+from monitor.pipeline.ingest import Intake
+from monitor.pipeline.turns import Turns
+from monitor.store.client import Redis
+from monitor.store.feeds import FeedStore
+from monitor.store.keys import Keys
 
 
 @pytest.fixture
-async def publisher() -> AsyncIterator[Publisher]:
+async def publisher(clock: ManualClock) -> AsyncIterator[Publisher]:
     """A publisher on every loopback address (127.0.0.1, 127.0.0.2, …)."""
-    publisher = Publisher()
+    publisher = Publisher(now=clock.now)
     server = await asyncio.start_server(publisher.handle, "0.0.0.0", 0, limit=1 << 20)
     publisher.port = server.sockets[0].getsockname()[1]
     yield publisher
@@ -40,3 +48,30 @@ async def fetcher(settings: PollingSettings, clock: ManualClock) -> AsyncIterato
     fetcher = Fetcher(settings, clock)
     yield fetcher
     await fetcher.aclose()
+
+
+@pytest.fixture
+async def intake(
+    fetcher: Fetcher, store: Redis, keys: Keys, clock: ManualClock, settings: PollingSettings
+) -> AsyncIterator[Intake]:
+    """The intake pipeline with real parsers and a real store."""
+    pools = ParserPool(settings, size=1), ParserPool(settings, job="article", size=1)
+    feeds = FeedStore(store, keys)
+    articles = Articles(Turns(fetcher, feeds, clock, settings), pools[1], clock)
+    yield Intake(fetcher, pools[0], feeds, clock, settings, articles=articles)
+    for pool in pools:
+        await pool.aclose()
+
+
+@pytest.fixture
+async def start(store: Redis) -> AsyncIterator[Start]:
+    """Start pollers that are stopped with the test."""
+    running: list[Running] = []
+
+    def begin(config: Config, clock: Clock | None = None) -> Running:
+        running.append(Running(store, config, clock))
+        return running[-1]
+
+    yield begin
+    for one in running:
+        await one.stop()

@@ -6,9 +6,13 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 
+from monitor.address import AddressGuard
+from monitor.config.schema import FeedSource
+from monitor.feeds.decide import PollDecision
 from monitor.feeds.document import EVERYTHING, Wanted
 from monitor.identity import content_hash
 from monitor.model import Entry
+from monitor.pipeline.ingest import Intake
 
 Answer = Callable[["Asked", asyncio.StreamWriter], Awaitable[None]]
 
@@ -21,6 +25,12 @@ class Asked:
     headers: dict[str, str]
     body: bytes = b""
     method: str = "GET"
+    at: float = 0.0  # by the test's clock
+
+    @property
+    def host(self) -> str:
+        """The host that was asked, without its port."""
+        return self.headers["host"].split(":")[0]
 
 
 @dataclass
@@ -28,6 +38,7 @@ class Publisher:
     """A raw HTTP server: `pages` maps paths to bytes to send, or to a coroutine that sends them."""
 
     port: int = 0
+    now: Callable[[], float] = lambda: 0.0
     pages: dict[str, bytes | Answer] = field(default_factory=dict)
     asked: list[Asked] = field(default_factory=list)
 
@@ -52,7 +63,7 @@ class Publisher:
             headers = {k.lower(): v.strip() for k, v in (line.split(":", 1) for line in rest)}
             body = await reader.readexactly(int(headers.get("content-length", 0)))
             method, path, _ = first.split(" ", 2)
-            asked = Asked(path, headers, body, method)
+            asked = Asked(path, headers, body, method, self.now())
             self.asked.append(asked)
             page = self.pages.get(path, b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
             if isinstance(page, bytes):
@@ -64,6 +75,20 @@ class Publisher:
             pass
         finally:
             writer.close()
+
+
+class PublicLoopback(AddressGuard):
+    """A guard to which loopback addresses, where allowed, are public: their sites are held."""
+
+    def is_internal(self, host: str) -> bool:
+        return False
+
+
+async def polled(intake: Intake, source: FeedSource) -> PollDecision:
+    """Poll a feed; the commit must succeed."""
+    decision = await intake.poll(source)
+    assert decision is not None
+    return decision
 
 
 def parsed(entry: Entry, wanted: Wanted = EVERYTHING) -> Entry:

@@ -125,6 +125,23 @@ def test_internal_hosts_can_be_allowed(allow: tuple[str, ...], host: str, allowe
     assert AddressGuard(allow).is_internal(host) is allowed
 
 
+async def test_a_name_in_an_allowed_network_is_internal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Known once the name has been looked up, in any spelling, and no longer when it moves out."""
+    leads_to = "10.1.2.3"
+
+    def answers(host: Any, port: Any, **_: Any) -> list[Any]:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (leads_to, port))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", answers)
+    guard = AddressGuard(("10.0.0.0/8",))
+    assert not guard.is_internal("rsshub.intern")
+    await guard.resolve("RSSHub.intern.", 80)
+    assert guard.is_internal("rsshub.intern")
+    leads_to = "93.184.215.14"
+    await guard.resolve("rsshub.intern", 80)
+    assert not guard.is_internal("rsshub.intern")
+
+
 def test_ports_are_limited_but_not_for_allowed_hosts() -> None:
     """A public host is reached on web ports only; an allowed one on any."""
     with pytest.raises(FetchError) as caught:

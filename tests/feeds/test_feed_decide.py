@@ -322,11 +322,24 @@ def test_a_delta_answer_forgets_nothing() -> None:
     assert feed.poll(entry("a"), entry("b")).stories == ()
 
 
-def test_a_gone_feed_ends_and_says_so() -> None:
-    """410 stops polling, with a notice for people."""
-    decision = started(entry("a")).fail(FetchReason.GONE)
+@pytest.mark.parametrize("then", [FetchReason.UNCHANGED, FetchReason.TIMEOUT])
+def test_a_gone_feed_ends_and_says_so(then: FetchReason) -> None:
+    """410 stops polling, with a notice for people; polled again with another answer, it lives."""
+    feed = started(entry("a"))
+    decision = feed.fail(FetchReason.GONE)
     assert decision.state.ended
     assert "paper has ended" in decision.notices[0]
+    assert not feed.fail(then, NOW + DAY).state.ended
+
+
+def test_what_a_feed_publishes_sets_its_pace() -> None:
+    """A quiet month makes it slow, a burst quick at once; hours later it is slow again."""
+    feed = started(*(entry(str(n), published=NOW - n * 2 * DAY) for n in range(14)))
+    assert feed.state.interval == SETTINGS.max_interval
+    feed.poll(*(entry(f"burst{n}", published=NOW) for n in range(10)))
+    assert feed.state.interval < 1.2 * SETTINGS.min_interval
+    feed.fail(FetchReason.UNCHANGED, NOW + DAY / 4)
+    assert feed.state.interval == SETTINGS.max_interval
 
 
 def test_a_permanent_redirect_is_adopted_only_when_stable() -> None:

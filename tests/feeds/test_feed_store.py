@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 
 import pytest
 from feedlab import parsed
@@ -196,6 +197,52 @@ async def test_an_ended_feed_rests_until_its_address_changes(feeds: FeedStore) -
     other = item.model_copy(update={"url": "https://new.example/feed"})
     await feeds.sync([other], places(other), NOW)
     assert await claim(feeds, NOW + 60) == ["paper"]
+
+
+async def test_an_ended_feed_that_is_put_back_may_live_again(feeds: FeedStore) -> None:
+    """Taken out and put back it is asked again, and polled on if it answers."""
+    item = source("paper")
+    await feeds.sync([item], places(item), NOW)
+    await polled(feeds, item, Outcome(FetchReason.GONE, "gone"))
+    await feeds.sync([], {}, NOW)
+    await feeds.sync([item], places(item), NOW)
+    assert await claim(feeds, NOW + 1e6) == ["paper"]
+    await polled(feeds, item, read(), NOW + 1e6)
+    assert await claim(feeds, NOW + 2e6) == ["paper"]
+
+
+@pytest.mark.parametrize("reason", [FetchReason.UNCHANGED, FetchReason.TIMEOUT])
+async def test_a_push_during_a_poll_is_followed_by_another(
+    feeds: FeedStore, reason: FetchReason
+) -> None:
+    """What a hub tells of may have come after the publisher answered: the feed stays due."""
+    item = source("paper")
+    await feeds.sync([item], places(item), NOW)
+    assert await claim(feeds) == ["paper"]
+    await feeds.poll_now(["paper"], NOW + 61)
+    await polled(feeds, item, Outcome(reason), NOW + 62)
+    assert await claim(feeds, NOW + 64) == ["paper"]
+    await polled(feeds, item, Outcome(reason), NOW + 65)
+    assert await claim(feeds, NOW + 70) == []
+
+
+async def test_a_host_takes_turns_with_other_requests(feeds: FeedStore) -> None:
+    """While a page is fetched no feed of its host is, and the other way round; spaced, and held."""
+    item, place = source("paper"), Place("paper.example", "paper.example")
+    await feeds.sync([item], places(item), NOW)
+    assert await feeds.take_turn(place, NOW + 60, 30.0) == 0.0
+    assert 0.0 < await feeds.take_turn(place, NOW + 60, 30.0) <= 0.5
+    assert await claim(feeds, NOW + 60) == []
+    await feeds.free_host(place, NOW + 70, 1.0)
+    assert await feeds.take_turn(place, NOW + 70.6, 30.0) == pytest.approx(0.4, abs=0.002)
+    assert await claim(feeds, NOW + 71.1) == ["paper"]
+    assert await feeds.take_turn(place, NOW + 71.1, 30.0) > 0.0
+    assert await feeds.take_turn(place, NOW + 102, 30.0) == 0.0
+    await feeds.hold_site(place, NOW + 102, 600.0)
+    await feeds.free_host(place, NOW + 102, 1.0)
+    assert await feeds.take_turn(place, NOW + 700, 30.0) == math.inf
+    assert await claim(feeds, NOW + 700) == []
+    assert await feeds.take_turn(place, NOW + 703, 30.0) == 0.0
 
 
 async def test_a_backlog_pauses_polling(feeds: FeedStore, each_store: Redis, keys: Keys) -> None:

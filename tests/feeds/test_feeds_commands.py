@@ -5,16 +5,31 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+import time
 from collections.abc import Iterator
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 from feedlab import Publisher, rss
 
+from monitor.cli.feed_lists import discover_feeds
 from monitor.cli.feeds import feeds
+from monitor.clock import ManualClock
+from monitor.config.load import load_config
+from monitor.config.schema import PollingSettings
+from monitor.feeds.decide import PollDecision
+from monitor.model import FeedState
+from monitor.reasons import FetchReason
+from monitor.store.client import connect
+from monitor.store.feeds import FeedStore, Place
+from monitor.store.keys import Keys
 
 FEED = rss(("1", "Ferry sinks", "Thu, 01 Jan 2026 00:00:00 GMT"), ("2", "Port closed", ""))
+
+AT_ONCE = "polling: {host_spacing: 1ms}\n"
 
 
 def run(*arguments: str) -> Result:
@@ -90,6 +105,61 @@ def test_list_shows_every_feed(folder: Path) -> None:
     assert "never" in run("list", "--config", str(folder)).output
 
 
+def test_list_tells_how_each_feed_does(folder: Path, valkey_url: str, keys: Keys) -> None:
+    """Share of unchanged polls, items a day and errors are those of the store; some need help."""
+    now = time.time()
+    well = FeedState("paper", "", version=1, polls=8, unchanged=6, started=now - 86400.0)
+    rhythm = (5.0, *(0.0 for _ in range(167)))
+    states = (
+        replace(well, rhythm=rhythm, rhythm_at=now, last_success=now - 600.0, latency=0.25),
+        FeedState("wire", "", version=1, polls=2, failures=2, last_reason="timeout"),
+        FeedState("old", "", version=1, polls=3, ended=True, last_reason="gone"),
+    )
+
+    async def remember() -> None:
+        client = connect(valkey_url)
+        for state in states:
+            decision = PollDecision(state=state, reason=FetchReason.OK)
+            place = Place(state.feed_id, "")
+            assert await FeedStore(client, keys).commit(decision, 0, place, now=now, spacing=0.0)
+        await client.aclose()
+
+    asyncio.run(remember())
+    with (folder / "feeds.yaml").open("a") as file:
+        file.write("  - {id: old, url: 'https://old.example/rss'}\n")
+    store = f"store: {{url: '{valkey_url}', prefix: {keys.prefix}}}\n"
+    (folder / "wirewatch.yaml").write_text(store)
+    rows = json.loads(run("list", "--json", "--config", str(folder)).output)
+    assert [(row["id"], row["health"], row["unchanged_share"]) for row in rows] == [
+        ("paper", "ok", 0.75),
+        ("wire", "failing", 0.0),
+        ("old", "ended", 0.0),
+    ]
+    assert rows[0]["items_per_day"] == pytest.approx(5.0, abs=0.2)
+    assert rows[0]["latency_ms"] == 250
+    failing = json.loads(run("list", "--json", "--failing", "--config", str(folder)).output)
+    assert [row["id"] for row in failing] == ["wire", "old"]
+    shown = run("list", "--config", str(folder)).output
+    assert "75%" in shown
+    assert "10 min ago" in shown
+
+
+def test_an_imported_list_gets_none_of_our_secrets(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Variables in a stranger's list stay the words they are, in addresses and in names."""
+    monkeypatch.setenv("MY_SECRET", "canary-value")
+    opml = folder / "list.opml"
+    opml.write_text(
+        "<opml version='2.0'><body><outline text='Evil ${MY_SECRET} $${x}' "
+        "xmlUrl='https://evil.example/rss?t=${MY_SECRET}&amp;u=${UNSET}'/></body></opml>"
+    )
+    assert run("import", str(opml), "--config", str(folder)).exit_code == 0
+    evil = load_config(folder).feeds[-1]
+    assert evil.url == "https://evil.example/rss?t=${MY_SECRET}&u=${UNSET}"
+    assert evil.name == "Evil ${MY_SECRET} $${x}"
+
+
 def test_import_keeps_folders_as_tags_and_leaves_out_what_is_known(folder: Path) -> None:
     """The list becomes a feeds file; importing again imports nothing; export gives it back."""
     opml = folder / "my list.opml"
@@ -147,6 +217,7 @@ def test_discover_finds_what_a_site_names(site: Publisher, tmp_path: Path) -> No
         "<loc>https://paper.example/1</loc><news:news><news:title>Ferry</news:title>"
         "<news:publication_date>2026-01-01</news:publication_date></news:news></url></urlset>",
     )
+    (tmp_path / "wirewatch.yaml").write_text(AT_ONCE)
     options = ("--allow", "127.0.0.1", "--json", "--config", str(tmp_path))
     found = json.loads(run("discover", site.url("/"), *options).output)
     assert {row["url"].rsplit("/", 1)[1]: row["entries"] for row in found} == {
@@ -155,9 +226,38 @@ def test_discover_finds_what_a_site_names(site: Publisher, tmp_path: Path) -> No
     }
 
 
+async def test_discover_has_a_polls_manners(
+    publisher: Publisher, settings: PollingSettings, clock: ManualClock
+) -> None:
+    """One host is asked for one thing at a time, spaced, the page itself once, robots.txt too."""
+    spaced = settings.model_copy(update={"host_spacing": 2.0})
+    links = "".join(f"<a href='/rss/{n}'>RSS</a>" for n in range(5))
+    publisher.serve("/", f"<html><body>{links}</body></html>")
+    publisher.serve("/rss/3", FEED)
+    found, _ = await discover_feeds(publisher.url("/"), spaced, clock)
+    assert [row["url"] for row in found] == [publisher.url("/rss/3")]
+    asked = [request.path for request in publisher.asked]
+    assert asked == ["/", "/robots.txt", *(f"/rss/{n}" for n in range(5))]
+    times = [request.at for request in publisher.asked]
+    assert all(later - sooner >= 2.0 for sooner, later in pairwise(times))
+
+
+async def test_discover_stops_where_it_is_refused(
+    publisher: Publisher, settings: PollingSettings, clock: ManualClock
+) -> None:
+    """After a 429 the site is asked for nothing more, and that is why nothing was found."""
+    publisher.serve("/", "<html><body><a href='/rss/1'>RSS</a><a href='/rss/2'>RSS</a></body>")
+    publisher.serve("/rss/1", "", status="429 Slow")
+    found, problem = await discover_feeds(publisher.url("/"), settings, clock)
+    assert found == []
+    assert "429" in problem
+    assert [request.path for request in publisher.asked] == ["/", "/robots.txt", "/rss/1"]
+
+
 def test_discover_tries_the_usual_places_last(site: Publisher, tmp_path: Path) -> None:
     """A page that names nothing: /feed and its like; nothing at all: said so, exit code 1."""
     site.serve("/", "<html><body>Welcome</body></html>")
+    (tmp_path / "wirewatch.yaml").write_text(AT_ONCE)
     options = ("--allow", "127.0.0.1", "--config", str(tmp_path))
     nothing = run("discover", site.url("/"), *options)
     assert nothing.exit_code == 1

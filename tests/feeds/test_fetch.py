@@ -50,6 +50,43 @@ async def test_validators_go_back_byte_for_byte(publisher: Publisher, fetcher: F
     assert answer.conditional
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
+async def test_validators_beyond_ascii_go_back_as_they_came(
+    publisher: Publisher, fetcher: Fetcher, encoding: str
+) -> None:
+    """Also what no header should hold is returned byte for byte."""
+    etag, date = '"grüße"'.encode(encoding), "Do, 1. März".encode(encoding)
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nETag: %s\r\nLast-Modified: %s\r\n\r\n"
+    publisher.pages["/feed"] = head % (etag, date)
+    first = await fetcher.fetch(publisher.url())
+    await fetcher.fetch(
+        publisher.url(), etag=first.headers["etag"], last_modified=first.headers["last-modified"]
+    )
+    headers = publisher.asked[1].headers
+    assert headers["if-none-match"].encode("latin-1") == etag
+    assert headers["if-modified-since"].encode("latin-1") == date
+
+
+async def test_no_validator_can_break_a_feed(publisher: Publisher, fetcher: Fetcher) -> None:
+    """One that no header can hold matches nothing; the feed is fetched whole."""
+    publisher.serve("/feed", "hello")
+    assert (await fetcher.fetch(publisher.url(), etag='"☃"')).body == b"hello"
+
+
+async def test_our_own_headers_may_be_in_any_script(
+    publisher: Publisher, settings: PollingSettings
+) -> None:
+    """A feed's headers, and the contact, are sent as UTF-8."""
+    publisher.serve("/feed", "hello")
+    changes = {"contact": "https://zeitung.example/büro"}
+    fetcher = Fetcher(settings.model_copy(update=changes), ManualClock())
+    await fetcher.fetch(publisher.url(), headers={"X-Desk": "Київ"})
+    headers = publisher.asked[0].headers
+    assert headers["x-desk"].encode("latin-1").decode() == "Київ"
+    assert "büro" in headers["user-agent"].encode("latin-1").decode()
+    await fetcher.aclose()
+
+
 async def test_validators_belong_to_the_address_that_gave_them(
     publisher: Publisher, fetcher: Fetcher
 ) -> None:
@@ -245,6 +282,44 @@ async def test_an_error_page_is_cut_not_refused(publisher: Publisher, fetcher: F
     answer = await fetcher.fetch(publisher.url())
     assert answer.status == 429
     assert len(answer.body) <= 65_536
+
+
+@pytest.mark.parametrize("status", ["429 Slow", "503 Busy", "410 Gone", "403 No", "404 Not Found"])
+@pytest.mark.parametrize(
+    ("encoding", "body"),
+    [("br", b"\x0b\x02\x80"), ("gzip", b"no gzip"), ("gzip", gzip.compress(b"whole" * 999)[:-9])],
+    ids=["brotli", "no gzip", "half a gzip"],
+)
+async def test_a_failure_is_told_whatever_its_page_is(
+    publisher: Publisher, fetcher: Fetcher, status: str, encoding: str, body: bytes
+) -> None:
+    """An error page in an encoding not offered, or broken, hides neither status nor Retry-After."""
+    publisher.serve("/feed", body, status=status, Content_Encoding=encoding, Retry_After="7")
+    answer = await fetcher.fetch(publisher.url())
+    assert (str(answer.status), answer.headers["retry-after"]) == (status[:3], "7")
+
+
+async def test_nothing_new_is_told_in_any_encoding(publisher: Publisher, fetcher: Fetcher) -> None:
+    """A 304 has no body, whatever it says of its encoding."""
+    publisher.serve("/feed", "", status="304 Not Modified", Content_Encoding="br")
+    assert (await fetcher.fetch(publisher.url(), etag='"1"')).status == 304
+
+
+async def test_a_failure_is_told_before_its_page_ends(
+    publisher: Publisher, fetcher: Fetcher
+) -> None:
+    """An error page that breaks off, or never ends, hides no status either."""
+    head = b"HTTP/1.1 429 Slow\r\nRetry-After: 7\r\nContent-Length: 99\r\n\r\n"
+    publisher.pages["/cut"] = head + b"short"
+
+    async def trickle(_: Asked, writer: asyncio.StreamWriter) -> None:
+        writer.write(head + b"slow")
+        await asyncio.sleep(60)
+
+    publisher.pages["/slow"] = trickle
+    for path, body in (("/cut", b"short"), ("/slow", b"slow")):
+        answer = await fetcher.fetch(publisher.url(path))
+        assert (answer.status, answer.headers["retry-after"], answer.body) == (429, "7", body)
 
 
 @pytest.mark.parametrize("attack", ["bomb", "flood", "headers"])

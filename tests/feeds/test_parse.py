@@ -61,11 +61,32 @@ def test_every_format_gives_the_same_entry(text: str) -> None:
     item = only(parse(text.encode(), URL))
     assert item["title"] == "Talks & tea"
     assert item["link"] == "https://paper.example/a/1"
-    assert item["published"] or item["updated"] == NEW_YEAR
+    assert (item["published"] or item["updated"]) == NEW_YEAR
     if text in (ATOM, JSON):
         assert item["summary"] == "In short"
         assert item["content"] == "At length.\n\nAnd further."
         assert item["author"] == "A. Writer"
+
+
+def test_a_news_sitemap_names_the_page_not_its_pictures() -> None:
+    """Images and videos, before and after the news, keep their addresses, titles and dates."""
+    media = """<image:image><image:loc>https://cdn.example/1.jpg</image:loc>
+<image:title>A ferry</image:title></image:image><video:video><video:title>Clip</video:title>
+<video:publication_date>2020-02-02T00:00:00Z</video:publication_date></video:video>"""
+    text = SITEMAP.replace("<urlset", "<urlset xmlns:image='urn:image' xmlns:video='urn:video'", 1)
+    for place in ("<url>", "</news:news>"):
+        item = only(parse(text.replace(place, place + media).encode(), URL))
+        assert item["link"] == "https://paper.example/a/1"
+        assert item["title"] == "Talks & tea"
+        assert item["published"] == NEW_YEAR
+    pictures = text.replace("https://paper.example/about</loc>", "/about</loc>" + media)
+    assert only(parse(pictures.encode(), URL))["title"] == "Talks & tea"
+
+
+def test_a_news_sitemap_may_forget_to_declare_a_prefix() -> None:
+    """Prefixes that nothing declares are taken for what they look like."""
+    text = SITEMAP.replace('xmlns:news="http://www.google.com/schemas/sitemap-news/0.9"', "")
+    assert only(parse(text.encode(), URL))["title"] == "Talks & tea"
 
 
 def test_rss_of_every_version() -> None:
@@ -114,6 +135,43 @@ def test_what_is_no_feed_is_named(body: bytes, reason: FetchReason) -> None:
     with pytest.raises(ParseError) as caught:
         parse(body, URL)
     assert caught.value.reason == reason
+
+
+PAGE = "<html><head><title>The Paper</title>{}</head><body>" + "<p>News.</p>" * 900
+WALLS = (
+    "<title>Just a moment...</title><script>window._cf_chl_opt={}</script>",
+    "<title>Attention Required! | Cloudflare</title>",
+    "<TITLE>Access Denied</TITLE>",
+    "<iframe id='main-iframe'>Request unsuccessful. Incapsula incident ID: 1-2</iframe>",
+    "<script>var dd={'host':'geo.captcha-delivery.com'}</script>",
+    "<div id='px-captcha'></div>",
+    "<title>Human Verification</title><script>window.gokuProps = {}</script>",
+    "<p>Please verify that you are human.</p>",
+)
+ORDINARY = (
+    "<script src='/cdn-cgi/challenge-platform/scripts/jsd/main.js'></script>",
+    "<script src='https://www.google.com/recaptcha/api.js'></script>",
+    "<script src='/_Incapsula_Resource?SWJIYLWA=1'></script>",
+    "<script src='https://js.datadome.co/tags.js'></script>",
+    "<a href='/1'>Access denied: how the port was closed</a>",
+    "<a href='/2'>Are you a robot? Our test</a>",
+)
+
+
+@pytest.mark.parametrize("wall", WALLS)
+def test_a_wall_is_told_from_a_page(wall: str) -> None:
+    """What challenges are made of is one, on however large a page its marks stand."""
+    with pytest.raises(ParseError) as caught:
+        parse(f"<html>{wall}</html>".encode(), URL)
+    assert caught.value.reason == FetchReason.BOT_WALL
+
+
+@pytest.mark.parametrize("inside", ORDINARY)
+def test_a_page_is_told_from_a_wall(inside: str) -> None:
+    """A page with a form's captcha, a bot watch, or news of robots is a page: feeds are sought."""
+    with pytest.raises(ParseError, match="feeds discover") as caught:
+        parse(PAGE.replace("{}", inside).encode(), URL)
+    assert caught.value.reason == FetchReason.NOT_A_FEED
 
 
 @pytest.mark.parametrize(

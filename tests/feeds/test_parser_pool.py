@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -102,6 +103,64 @@ async def test_a_hostile_document_costs_itself_alone(name: str, pool: ParserPool
     for pid in set(pids) & set(pool.pids):
         assert peak_memory(pid) - idle < 64 * 1024 * 1024
     assert len((await pool.parse(GOOD, "http://b.example/")).entries) == 1
+
+
+async def test_hanging_documents_do_not_hold_up_the_others() -> None:
+    """One good document behind six that hang is read before most of them have come to an end."""
+    pool = ParserPool(PollingSettings(parser_processes=2, parse_timeout=4.0))
+    hang = HOSTILE["author regex"]
+    attacks = [asyncio.create_task(pool.parse(hang, f"http://{n}.example/")) for n in range(6)]
+    try:
+        await asyncio.sleep(0)
+        assert len((await pool.parse(GOOD, "http://b.example/")).entries) == 1
+        assert sum(attack.done() for attack in attacks) < 3
+    finally:
+        for attack in attacks:
+            attack.cancel()
+        await asyncio.gather(*attacks, return_exceptions=True)
+        await pool.aclose()
+
+
+async def test_hanging_documents_wait_for_each_other_only_so_long(pool: ParserPool) -> None:
+    """They share one parser; whose turn does not come in the time of one is given up."""
+    hang = HOSTILE["author regex"]
+    attacks = (pool.parse(hang, f"http://{n}.example/") for n in range(4))
+    errors = await asyncio.gather(*attacks, return_exceptions=True)
+    assert {error.reason for error in errors if isinstance(error, ParseError)} == {
+        FetchReason.PARSE_TIMEOUT
+    }
+    given_up = ["before it" in str(error) for error in errors]
+    assert any(given_up)
+    assert not all(given_up)
+
+
+async def test_a_slow_document_is_read_all_the_same(
+    pool: ParserPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What takes longer than the moment that is given first is read in the time that is left."""
+    monkeypatch.setattr("monitor.feeds.pool._MOMENT", 0.002)
+    rows = "".join(f"<item><guid>{n}</guid><title>Title {n}</title></item>" for n in range(300))
+    slow = f"<!DOCTYPE rss><rss version='2.0'><channel>{rows}</channel></rss>".encode()
+    await pool.warm()
+    before = set(pool.pids)
+    assert len((await pool.parse(slow, "http://a.example/")).entries) == 300
+    assert set(pool.pids) - before, "it was not put aside"
+
+
+def test_processor_time_ends_a_parser_that_nobody_watches() -> None:
+    """The limit on a document's processor time holds without anybody outside to keep it."""
+    body = HOSTILE["author regex"]
+    header = {"url": "http://a.example/", "content_type": "", "kind": "auto", "seconds": 0.2}
+    head = json.dumps(header | {"length": len(body)}).encode()
+    command = [sys.executable, "-m", "monitor.feeds.child", "feed", "64000000"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as child:
+        assert child.stdin is not None
+        child.stdin.write(len(head).to_bytes(4, "big") + head + body)
+        child.stdin.flush()
+        try:
+            assert child.wait(30) == -signal.SIGPROF
+        finally:
+            child.kill()
 
 
 async def test_a_crash_costs_one_document(pool: ParserPool) -> None:

@@ -10,86 +10,18 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
 from email.utils import formatdate
-from typing import Any
 
-import pytest
 from feedlab import Asked, Publisher, rss
+from pollerlab import Start, config, until
 
-from monitor.config.schema import Config, FeedSource, PollingSettings, StoreSettings
+from monitor.config.schema import FeedSource, PollingSettings
 from monitor.store.client import Redis
 from monitor.store.feeds import FeedStore
 from monitor.store.keys import Keys
-from workers.poller import Poller
-from workers.runtime import Runtime
+from tests.support.loglines import logged
 
 RECENT = formatdate(time.time() - 600, usegmt=True)
-
-
-def config(keys: Keys, settings: PollingSettings, *feeds: FeedSource) -> Config:
-    """Return a configuration of these feeds."""
-    return Config(store=StoreSettings(prefix=keys.prefix), polling=settings, feeds=feeds)
-
-
-async def until(condition: Callable[[], Awaitable[Any]], seconds: float = 20.0) -> Any:
-    """Wait for a condition to hold, and return what it gave."""
-    async with asyncio.timeout(seconds):
-        while not (result := await condition()):
-            await asyncio.sleep(0.02)
-        return result
-
-
-class Running:
-    """A poller at work, and what it hands over."""
-
-    def __init__(self, store: Redis, config: Config) -> None:
-        self.runtime = Runtime(config=config, store=store, store_url="")
-        self.store, self.keys = store, self.runtime.keys
-        self.feeds = FeedStore(store, self.keys)
-        self.poller = Poller(self.runtime)
-        self.task = asyncio.create_task(self.poller.run())
-
-    async def titles(self) -> list[str]:
-        """Return the titles of all stories handed over, in order."""
-        rows = await self.store.xrange(self.keys("stream", "stories"))
-        return [json.loads(fields[b"story"])["title"] for _, fields in rows]
-
-    async def polls(self, feed_id: str) -> int:
-        """Return how often a feed was polled."""
-        return (await self.feeds.load_states([feed_id]))[0].polls
-
-    async def again(self, feed_id: str) -> None:
-        """Poll a feed now, and wait until that is done."""
-        before = await self.polls(feed_id)
-        await self.feeds.poll_now([feed_id], 0.0)
-
-        async def polled() -> bool:
-            return await self.polls(feed_id) > before
-
-        await until(polled)
-
-    async def stop(self) -> None:
-        """Stop, and wait for the end."""
-        self.runtime.stopping.set()
-        await self.task
-
-
-@pytest.fixture
-async def start(store: Redis) -> AsyncIterator[Callable[[Config], Running]]:
-    """Start pollers that are stopped with the test."""
-    running: list[Running] = []
-
-    def begin(config: Config) -> Running:
-        running.append(Running(store, config))
-        return running[-1]
-
-    yield begin
-    for one in running:
-        await one.stop()
-
-
-Start = Callable[[Config], Running]
 
 
 async def test_a_new_item_becomes_a_story_once(
@@ -162,6 +94,20 @@ async def test_one_bad_feed_stops_no_other(
         "inside": "blocked_address",
     }
     assert await running.titles() == ["Ferry sinks"]
+
+
+async def test_a_failed_poll_is_logged_with_its_trace(
+    publisher: Publisher, keys: Keys, settings: PollingSettings, start: Start
+) -> None:
+    """The line of a poll that failed has an id, and another poll has another."""
+    with logged() as lines:
+        running = start(config(keys, settings, FeedSource(id="absent", url=publisher.url("/x"))))
+        await until(lambda: running.polls("absent"))
+        await running.again("absent")
+        await running.stop()
+    first, second = [line["trace"] for line in lines("poll_failed")]
+    assert first != second
+    assert len(first) == len(second) == 16, "samplers of traces go by 64 bits of their ids"
 
 
 async def test_two_pollers_share_the_work(

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
-from collections.abc import AsyncIterator
+from dataclasses import replace
 from email.utils import formatdate
 from urllib.parse import parse_qs
 
 import pytest
-from feedlab import Publisher, rss
+from feedlab import Publisher, polled, rss
 
 from monitor.clock import ManualClock
 from monitor.config.schema import FeedSource, PollingSettings
-from monitor.feeds.decide import PollDecision
 from monitor.feeds.fetch import Fetcher
-from monitor.feeds.pool import ParserPool
-from monitor.feeds.websub import LEASE, RENEW_BEFORE, RETRY_AFTER, signature_holds
+from monitor.feeds.websub import ASK_EVERY, LEASE, RENEW_BEFORE, RETRY_AFTER, signature_holds
 from monitor.model import FeedState
-from monitor.pipeline.articles import Articles
 from monitor.pipeline.ingest import Intake
 from monitor.pipeline.push import Push
 from monitor.store.client import Redis
@@ -107,6 +105,62 @@ async def test_a_silent_or_refusing_hub_is_asked_again_later(hub: Hub) -> None:
     assert len(hub.asked()) == 2
 
 
+async def test_a_short_lease_is_renewed_before_it_ends(hub: Hub) -> None:
+    """A hub that grants an hour is asked after half of it; if it then is silent, after hours."""
+    await hub.tend()
+    await hub.verify(hub_lease_seconds="3600")
+    hub.clock.advance(1700)
+    await hub.tend()
+    assert len(hub.asked()) == 1
+    hub.clock.advance(200)
+    await hub.tend()
+    assert len(hub.asked()) == 2
+    hub.clock.advance(RETRY_AFTER - 60)
+    await hub.tend()
+    assert len(hub.asked()) == 2
+    hub.clock.advance(120)
+    await hub.tend()
+    assert len(hub.asked()) == 3
+
+
+async def test_no_hub_is_asked_with_every_poll(hub: Hub) -> None:
+    """One that grants a second, or that denies what it granted, waits for its next request."""
+    await hub.tend()
+    await hub.verify(hub_lease_seconds="1")
+    hub.clock.advance(ASK_EVERY - 10)
+    await hub.tend()
+    assert len(hub.asked()) == 1
+    hub.clock.advance(20)
+    await hub.tend()
+    assert len(hub.asked()) == 2
+    await hub.verify()
+    await hub.verify(hub_mode="denied")
+    hub.clock.advance(RETRY_AFTER - 10)
+    await hub.tend()
+    assert len(hub.asked()) == 2
+    hub.clock.advance(20)
+    await hub.tend()
+    assert len(hub.asked()) == 3
+
+
+async def test_a_hub_is_asked_under_the_guard(
+    hub: Hub, settings: PollingSettings, clock: ManualClock
+) -> None:
+    """A feed cannot have us post to an internal machine, nor to one that never answers."""
+    strict = settings.model_copy(update={"allow_hosts": ("127.0.0.1",), "timeout": 0.2})
+    hub.push = Push(
+        Fetcher(strict, clock), hub.subscriptions, hub.feeds, clock, "https://a.example"
+    )
+    hub.state = replace(hub.state, hub=hub.publisher.url("/hub", "127.0.0.2"))
+    await hub.tend()
+    assert hub.asked() == []
+    hub.publisher.pages["/silent"] = lambda *_: asyncio.sleep(60)
+    hub.state = replace(hub.state, hub=hub.publisher.url("/silent"))
+    async with asyncio.timeout(20):
+        await hub.tend()
+    assert len(hub.asked()) == 1
+
+
 async def test_only_what_was_asked_for_is_confirmed(hub: Hub) -> None:
     """Another topic, an unsubscription, a wrong token, an unknown feed: 404."""
     await hub.tend()
@@ -147,25 +201,6 @@ async def test_no_public_address_no_subscription(
     await quiet.tend(PAPER, hub.state)
     await hub.push.tend(PAPER.model_copy(update={"websub": False}), hub.state)
     assert hub.asked() == []
-
-
-@pytest.fixture
-async def intake(
-    fetcher: Fetcher, store: Redis, keys: Keys, clock: ManualClock, settings: PollingSettings
-) -> AsyncIterator[Intake]:
-    """The intake pipeline with real parsers."""
-    pools = ParserPool(settings, size=1), ParserPool(settings, job="article", size=1)
-    articles = Articles(fetcher, pools[1], clock, settings.host_spacing)
-    yield Intake(fetcher, pools[0], FeedStore(store, keys), clock, settings, articles=articles)
-    for pool in pools:
-        await pool.aclose()
-
-
-async def polled(intake: Intake, source: FeedSource) -> PollDecision:
-    """Poll a feed; the commit must succeed."""
-    decision = await intake.poll(source)
-    assert decision is not None
-    return decision
 
 
 def page(numbers: range, following: str = "") -> str:

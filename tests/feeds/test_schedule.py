@@ -135,6 +135,13 @@ def test_jitter_only_delays(version: int, failures: int) -> None:
     assert 1.0 <= due(state) / interval(state) <= 1.1
 
 
+def test_jitter_spreads() -> None:
+    """Polls of one feed, and of feeds with one interval, do not march in step."""
+    waits = {round(due(replace(BLANK, version=version)), 3) for version in range(50)}
+    assert len(waits) > 40
+    assert max(waits) > 1.05 * min(waits)
+
+
 def test_hours_of_the_week_start_on_monday() -> None:
     """Monday 00 UTC is hour 0, Sunday 23 the last."""
     assert hour_of_week(datetime(2026, 3, 2, 0, 5, tzinfo=UTC).timestamp()) == 0
@@ -177,3 +184,5 @@ def test_link_headers_name_hub_and_self() -> None:
     """RFC 8288 with quotes, several relations and parameters."""
     value = '<https://h.example/>; rel="hub", <https://a.example/f>; title="x"; rel=self'
     assert link_relations(value) == {"hub": "https://h.example/", "self": "https://a.example/f"}
+    value = '<https://a.example/новини>; rel="self"'.encode().decode("latin-1")
+    assert link_relations(value) == {"self": "https://a.example/новини"}

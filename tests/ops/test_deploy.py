@@ -9,10 +9,12 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import kubernetes_validate
 import pytest
 import yaml
 
 from monitor import metrics
+from tests.docs.pages import blocks
 
 ROOT = Path(__file__).parents[2]
 MONITORING = ROOT / "deploy" / "monitoring"
@@ -70,6 +72,72 @@ def test_labels_in_queries_exist() -> None:
             assert used <= labels[base], (title, used)
 
 
+def _grouped(query: str) -> list[tuple[set[str], set[str]]]:
+    """Return (labels, the metrics they are taken from) of every `by (…)`."""
+    assert not re.search(r"\b(?:without|on|ignoring)\s*\(", query), "not understood here yet"
+    found = []
+    for group in re.finditer(r"\bby\s*\(([^)]*)\)\s*", query):
+        rest = query[group.end() :]
+        inner = _within(rest) if rest.startswith("(") else query
+        found.append((set(re.findall(r"\w+", group[1])), _metrics_in(inner)))
+    return found
+
+
+def _within(text: str) -> str:
+    """Return what stands in the bracket that `text` begins with."""
+    depth = 0
+    for place, letter in enumerate(text):
+        depth += {"(": 1, ")": -1}.get(letter, 0)
+        if depth == 0:
+            return text[: place + 1]
+    raise AssertionError(f"a bracket does not close: {text}")
+
+
+def _labels_of(series: str) -> set[str]:
+    """Return the labels a series has: its metric's, the histogram's, and those of the scrape."""
+    labels = {name: set(names) for name, _, names, _ in metrics.catalogue()}
+    scrape = yaml.safe_load((MONITORING / "prometheus.yml").read_text())["scrape_configs"][0]
+    added = {rule["target_label"] for rule in scrape["relabel_configs"]} | {"job", "instance"}
+    base = re.sub(r"_(bucket|sum|count)$", "", series)
+    return labels.get(base, set()) | added | ({"le"} if series.endswith("_bucket") else set())
+
+
+def _templates() -> list[tuple[str, str, str]]:
+    """Return (title, query, text) of every legend and annotation that is filled from labels."""
+    board = json.loads((MONITORING / "grafana/dashboards/wirewatch.json").read_text())
+    found = [
+        (panel["title"], target["expr"], re.sub(r"\{\{\s*(\w+)", r"$labels.\1", legend))
+        for panel in board["panels"]
+        for target in panel.get("targets", [])
+        if (legend := target.get("legendFormat"))
+    ]
+    rules = yaml.safe_load((MONITORING / "rules.yml").read_text())
+    return found + [
+        (rule["alert"], rule["expr"], " ".join(rule["annotations"].values()))
+        for group in rules["groups"]
+        for rule in group["rules"]
+    ]
+
+
+@pytest.mark.parametrize(("title", "query"), _queries())
+def test_every_query_groups_by_labels_that_exist(title: str, query: str) -> None:
+    """Grouped by a label that a metric does not have, all its series fall into one."""
+    for labels, named in _grouped(query):
+        for series in named:
+            assert labels <= _labels_of(series), (series, labels - _labels_of(series))
+
+
+@pytest.mark.parametrize(("title", "query", "text"), _templates())
+def test_every_legend_names_labels_that_are_left(title: str, query: str, text: str) -> None:
+    """A label that the grouping has dropped, or that never was, would be shown as nothing."""
+    used = set(re.findall(r"\$labels\.(\w+)", text))
+    grouped = _grouped(query)
+    kept = [labels for labels, _ in grouped] or [_labels_of(name) for name in _metrics_in(query)]
+    if not grouped and re.search(r"\b(?:sum|min|max|avg|count|absent)\s*\(", query):
+        kept = []
+    assert used <= set().union(*kept), used - set().union(*kept)
+
+
 @pytest.mark.parametrize(
     "what", [["check", "rules", "rules.yml"], ["check", "config", "prometheus.yml"]]
 )
@@ -111,6 +179,13 @@ def test_the_store_is_private_persistent_and_never_evicts() -> None:
         assert words in command
     assert store["image"] == "${REDIS_IMAGE:-valkey/valkey:9}"
     assert store["user"] == "999:999"
+    assert store["read_only"] is True
+    assert store["cap_drop"] == ["ALL"]
+    assert store["mem_limit"] == store["memswap_limit"]
+    assert store["restart"] == "unless-stopped"
+    assert int(store["stop_grace_period"].rstrip("s")) >= 30, "room to write the file"
+    assert "healthcheck" in store
+    assert {volume["target"] for volume in store["volumes"]} == {"/data"}
 
 
 def test_only_stages_that_talk_to_the_world_can() -> None:
@@ -137,6 +212,25 @@ def test_monitoring_is_opt_in() -> None:
     """Prometheus and Grafana start only with their profile."""
     for name in ("prometheus", "grafana"):
         assert COMPOSE["services"][name]["profiles"] == ["monitoring"]
+
+
+def test_the_image_and_the_guide_let_every_stage_send_traces() -> None:
+    """OpenTelemetry is in the image; the collector shown is where embedder and triage reach it."""
+    assert "'.[otel]'" in (ROOT / "deploy/Dockerfile").read_text()
+    shown = [
+        yaml.safe_load(block.text)
+        for block in blocks(ROOT / "docs/how-to/operators.md")
+        if block.language == "yaml"
+    ]
+    (collector,) = [one["services"]["collector"] for one in shown if "services" in one]
+    assert "inside" in collector["networks"]
+    assert set(collector["networks"]) <= set(COMPOSE["networks"])
+    (policy,) = [one for one in shown if one.get("kind") == "NetworkPolicy"]
+    kubernetes_validate.validate(policy, "1.34", strict=True)
+    network = yaml.safe_load_all((ROOT / "deploy/kubernetes/network.yaml").read_text())
+    (shut_in,) = [one for one in network if one["metadata"]["name"] == "inside-only"]
+    assert policy["spec"]["podSelector"] == shut_in["spec"]["podSelector"]
+    assert policy["spec"]["policyTypes"] == ["Egress"]
 
 
 def test_dockerfile_builds_with_the_classic_builder_too() -> None:

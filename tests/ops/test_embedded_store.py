@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import redis
 
+from monitor import metrics
 from monitor.errors import DataFolderHeld, StoreError
 from monitor.store.client import connect
 from monitor.store.embedded import EmbeddedStore, find_running
@@ -132,7 +133,8 @@ def test_after_kill_9_nothing_acknowledged_is_lost(tmp_path: Path, frozen: bool)
 
 
 async def test_a_valkey_that_dies_is_restarted(store: EmbeddedStore) -> None:
-    """Killed under its service, it is back at the same address with its data."""
+    """Killed under its service, it is back at the same address with its data, and counted."""
+    before = metrics.REGISTRY.get_sample_value("wirewatch_store_restarts_total") or 0.0
     client = _client(store)
     client.set("kept", "yes")
     pid = client.info("server")["process_id"]
@@ -143,6 +145,7 @@ async def test_a_valkey_that_dies_is_restarted(store: EmbeddedStore) -> None:
         while store.restarts == 0:
             await asyncio.sleep(0)
     assert _client(store).get("kept") == b"yes"
+    assert metrics.REGISTRY.get_sample_value("wirewatch_store_restarts_total") == before + 1
     stopping.set()
     await guard
 

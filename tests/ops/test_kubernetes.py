@@ -68,6 +68,33 @@ def test_drains_leave_one_of_each_stage() -> None:
         assert _of("PodDisruptionBudget")[stage]["spec"]["maxUnavailable"] == 1
 
 
+@pytest.mark.parametrize("stage", STAGES)
+def test_budgets_select_the_pods_they_are_meant_for(stage: str) -> None:
+    """A budget whose selector matches no pod protects nothing."""
+    labels = _of("Deployment")[stage]["spec"]["template"]["metadata"]["labels"]
+    wanted = _of("PodDisruptionBudget")[stage]["spec"]["selector"]["matchLabels"]
+    assert wanted["part"] == stage
+    assert wanted.items() <= labels.items()
+
+
+def test_what_grows_with_the_work_is_there_and_never_below_two() -> None:
+    """Both scalers aim at deployments that exist, and keep the two a budget needs."""
+    poller = _of("HorizontalPodAutoscaler")["poller"]["spec"]
+    embedder = _of("ScaledObject")["embedder"]["spec"]
+    for target, least, most in (
+        (poller["scaleTargetRef"]["name"], poller["minReplicas"], poller["maxReplicas"]),
+        (
+            embedder["scaleTargetRef"]["name"],
+            embedder["minReplicaCount"],
+            embedder["maxReplicaCount"],
+        ),
+    ):
+        assert target in _of("Deployment")
+        assert 2 <= least < most
+    requests = _of("Deployment")["poller"]["spec"]["template"]["spec"]["containers"][0]["resources"]
+    assert requests["requests"]["cpu"], "a share of nothing cannot be measured"
+
+
 def test_the_embedder_scales_on_the_stream_the_service_uses() -> None:
     """The key in the scaler is the key in the code."""
     trigger = _of("ScaledObject")["embedder"]["spec"]["triggers"][0]

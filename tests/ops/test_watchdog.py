@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ from monitor.clock import ManualClock
 from monitor.codec import pack_embedded, unpack_story
 from monitor.config.schema import (
     Config,
+    EmbeddingSettings,
     FeedSource,
     OpsSettings,
     StoreSettings,
@@ -22,14 +25,18 @@ from monitor.config.schema import (
     Topic,
 )
 from monitor.feeds.schedule import beat
-from monitor.model import EmbeddedStory, FeedState, Passage
-from monitor.ops.findings import Kind
+from monitor.model import EmbeddedStory, FeedState, Notification, Passage
+from monitor.ops.findings import Finding, Kind
+from monitor.ops.profile import Profile
 from monitor.pipeline import canary
-from monitor.store.client import Redis
+from monitor.store.client import Redis, connect
 from monitor.store.feeds import _encode
 from monitor.store.keys import Keys
+from monitor.store.lease import Lease
 from monitor.store.outbox import OutboxStore
+from tests.support.service import Service
 from workers.canary import Canary, last_canary
+from workers.embedder import Embedder
 from workers.heartbeat import Heartbeat
 from workers.notifier import Notifier
 from workers.runtime import Runtime
@@ -123,17 +130,67 @@ async def test_a_feed_that_went_silent_is_told(runtime: Runtime, clock: ManualCl
     assert "48 stories a day and has brought none for 24 hours" in told[0].text
 
 
+async def _hours(
+    watchdog: Watchdog, runtime: Runtime, clock: ManualClock, hours: int, matches: int
+) -> list[Finding]:
+    """Let hours go by with a look at the topics every ten minutes; return what was found."""
+    found = []
+    for _ in range(hours):
+        await runtime.store.hincrby(runtime.keys("count"), "topic:talks", matches)
+        for _ in range(6):
+            clock.advance(600)
+            found += await watchdog._topics(clock.now())
+    return found
+
+
+async def _hush(watchdog: Watchdog) -> list[Kind]:
+    topical = (Kind.TOPIC_HUSH, Kind.TOPIC_BURST)
+    return [notice.kind for notice in await watchdog.look() if notice.kind in topical]
+
+
 async def test_a_topic_that_bursts_is_told(runtime: Runtime, clock: ManualClock) -> None:
     """Two matches an hour for ten days, then sixty within one."""
     watchdog = Watchdog(runtime)
-    for _ in range(240):
-        await runtime.store.hincrby(runtime.keys("count"), "topic:talks", 2)
-        clock.advance(3600)
-        await watchdog._topics(clock.now())
+    assert await _hours(watchdog, runtime, clock, 240, 2) == []
     await runtime.store.hincrby(runtime.keys("count"), "topic:talks", 60)
     clock.advance(15)
-    found = await watchdog._topics(clock.now())
-    assert [finding.kind for finding in found] == [Kind.TOPIC_BURST]
+    assert await _hush(watchdog) == [Kind.TOPIC_BURST]
+
+
+async def test_a_topic_that_falls_silent_is_told(runtime: Runtime, clock: ManualClock) -> None:
+    """Two matches an hour for eight days, then none for nine hours of looking."""
+    watchdog = Watchdog(runtime)
+    assert await _hours(watchdog, runtime, clock, 192, 2) == []
+    await _hours(watchdog, runtime, clock, 9, 0)
+    assert await _hush(watchdog) == [Kind.TOPIC_HUSH]
+
+
+async def test_a_topic_is_not_blamed_for_the_hours_the_service_was_down(
+    runtime: Runtime, clock: ManualClock
+) -> None:
+    """Down for twelve hours, up again with what had piled up: neither hush nor burst is told.
+
+    Nor is the outage learnt as quiet; a hush in the hours after it is told as ever.
+    """
+    known = await _hours(Watchdog(runtime), runtime, clock, 192, 2)
+    assert known == []
+    before = await _profile(runtime)
+    clock.advance(12 * 3600)
+    watchdog = Watchdog(runtime)  # a process started afresh
+    assert await _hush(watchdog) == []
+    await runtime.store.hincrby(runtime.keys("count"), "topic:talks", 24)
+    clock.advance(15)
+    assert await _hush(watchdog) == []
+    after = await _profile(runtime)
+    assert (after.counts, after.hours) == (before.counts, before.hours)
+    assert await _hours(watchdog, runtime, clock, 3, 2) == []
+    await _hours(watchdog, runtime, clock, 9, 0)
+    assert await _hush(watchdog) == [Kind.TOPIC_HUSH]
+
+
+async def _profile(runtime: Runtime) -> Profile:
+    row = await runtime.store.hget(runtime.keys("watch", "topics"), "talks")
+    return Profile.from_json(json.loads(row or b"{}")["profile"])
 
 
 async def test_failing_channel_dead_letters_config_and_model(
@@ -163,11 +220,134 @@ async def test_failing_channel_dead_letters_config_and_model(
     assert any("topics.yaml:9" in text for text in await _notices(runtime))
 
 
+@pytest.mark.slow
+async def test_a_model_that_cannot_be_loaded_is_told_with_its_reason(
+    runtime: Runtime, clock: ManualClock, tmp_path: Path
+) -> None:
+    """A real embedder ends for want of its model; ops hears why, though none is running.
+
+    A sound one takes the word back.
+    """
+    service = Service(tmp_path)
+    settings = {"url": runtime.store_url, "prefix": runtime.keys.prefix}
+    gone = str(tmp_path / "gone")
+    service.configure({}, store=settings, embedding={"model": gone})
+    code, said = await service.ask("run", "--only", "embedder")
+    assert code == 2, said
+    clock.advance(time.time() - clock.now())  # the process has looked as well, by its own clock
+    watchdog, told = Watchdog(runtime), []
+    for _ in range(10):
+        await _beat(runtime, "poller", "triage", "notifier")
+        told += await watchdog.look()
+        clock.advance(15)
+    assert [notice.kind for notice in told] == [Kind.MODEL_MISSING]
+    assert gone in told[0].text
+    assert any(gone in text for text in await _notices(runtime))
+    fault = runtime.keys("fault", "embedder")
+    assert 300_000 < await runtime.store.pttl(fault) <= 600_000
+    sound = EmbeddingSettings(model="hashing")
+    runtime.config = runtime.config.model_copy(update={"embedding": sound})
+    embedder = asyncio.create_task(Embedder(runtime).run())
+    while not await runtime.store.exists(runtime.keys("model")):
+        await asyncio.sleep(0.01)
+    assert not await runtime.store.exists(fault)
+    runtime.stopping.set()
+    await embedder
+
+
 async def test_only_one_process_watches(runtime: Runtime) -> None:
     """The lease: a second watchdog stands by and says nothing."""
     first, second = Watchdog(runtime), Watchdog(runtime)
     assert await first._lease.take()
     assert not await second._lease.take()
+
+
+# --- figures that one process measures for all
+
+
+def _gauges() -> dict[tuple[str, str], float]:
+    """Return every gauge that this process exports, by name and labels."""
+    return {
+        (sample.name, str(sample.labels)): sample.value
+        for family in metrics.REGISTRY.collect()
+        if family.type == "gauge" and family.name.startswith("wirewatch_")
+        for sample in family.samples
+    }
+
+
+async def _trouble_for_every_gauge(runtime: Runtime, now: float) -> None:
+    """Leave something in the store for each figure of the watchdog's to be more than 0."""
+    store, keys = runtime.store, runtime.keys
+    for queue in ("stories", "vectors"):
+        await store.xadd(keys("stream", queue), {"story": "{}"}, id="1-1")
+        await store.xgroup_create(keys("stream", queue), "g", id="0")
+    await store.hset(keys("dead"), mapping={"a": "{}", "b": "{}"})
+    await store.zadd(keys("due"), {"bbc": now - 5})
+    note = Notification("n", "desk", kind="notice", notice="x", created_at=now - 9, due=now - 9)
+    await OutboxStore(store, keys).put([note])
+    await _beat(runtime)
+
+
+@pytest.mark.parametrize("how", ["taken over", "cut off"])
+async def test_who_watches_no_longer_shows_no_figures(
+    runtime: Runtime, clock: ManualClock, how: str
+) -> None:
+    """After the lease moved, or when the store cannot be asked for longer than it lasts.
+
+    Whatever a look has set is as it was before it: otherwise an alert by `max` would stay for ever.
+    """
+    await _beat(runtime)
+    watchdog = Watchdog(runtime)
+    await watchdog.turn()
+    await runtime.store.delete(watchdog._lease.key)
+    other = Lease(runtime.store, watchdog._lease.key, seconds=3600.0)
+    assert await other.take()
+    await watchdog.turn()
+    before = _gauges()
+    await other.drop()
+    await _trouble_for_every_gauge(runtime, clock.now())
+    await watchdog.turn()
+    assert metrics.REGISTRY.get_sample_value("wirewatch_dead_letters_waiting") == 2
+    assert metrics.REGISTRY.get_sample_value("wirewatch_feeds_due") == 1
+    assert len(_gauges()) > len(before) + 10
+    if how == "taken over":
+        await runtime.store.delete(watchdog._lease.key)
+        assert await other.take()
+    else:
+        runtime.store = watchdog._lease._client = connect("unix:///nowhere")
+        await watchdog.turn()
+        assert _gauges() != before, "the lease is ours still: one failure is nothing"
+        clock.advance(60)
+    await watchdog.turn()
+    assert _gauges() == before
+
+
+async def test_who_watches_again_counts_the_feeds_at_once(
+    runtime: Runtime, clock: ManualClock
+) -> None:
+    """Feeds are counted every five minutes only; after a pause nobody waits for so long."""
+    watchdog = Watchdog(runtime)
+    await watchdog.turn()
+    other = Lease(runtime.store, watchdog._lease.key)
+    await runtime.store.delete(other.key)
+    assert await other.take()
+    await watchdog.turn()
+    await other.drop()
+    clock.advance(15)
+    await watchdog.turn()
+    assert metrics.REGISTRY.get_sample_value("wirewatch_feeds", {"health": "new"}) == 1
+
+
+async def test_a_channel_taken_out_of_the_configuration_has_no_figure(runtime: Runtime) -> None:
+    """What waited for it when it was there would be reported as late for ever."""
+    watchdog = Watchdog(runtime)
+    await _trouble_for_every_gauge(runtime, runtime.clock.now())
+    await watchdog.look()
+    waiting = {"channel": "desk"}
+    assert metrics.REGISTRY.get_sample_value("wirewatch_outbox_waiting", waiting) == 1
+    runtime.config = runtime.config.model_copy(update={"channels": {}})
+    await watchdog.look()
+    assert metrics.REGISTRY.get_sample_value("wirewatch_outbox_waiting", waiting) is None
 
 
 # --- the canary
@@ -206,6 +386,35 @@ async def test_the_canary_comes_through_and_leaves_nothing_behind(
     assert [key async for key in runtime.store.scan_iter(match=pattern)] == []
     runtime.stopping.set()
     await asyncio.gather(*work)
+
+
+async def test_the_canary_is_shown_by_who_sends_it_alone(
+    runtime: Runtime, clock: ManualClock
+) -> None:
+    """The holder shows the last one, whoever sent it; who lost the lease shows none.
+
+    Otherwise a figure from before would hide that later ones are lost.
+    """
+    row = {"sent": repr(clock.now() - 5), "ok": "1", "lost": "0", "seconds": "2.5"}
+    await runtime.store.hset(runtime.keys("watch", "canary"), mapping=row)
+    walker = Canary(runtime)
+    await walker.turn()
+    assert metrics.REGISTRY.get_sample_value("wirewatch_canary_ok") == 1
+    assert metrics.REGISTRY.get_sample_value("wirewatch_canary_seconds") == 2.5
+    other = Lease(runtime.store, walker._lease.key)
+    await runtime.store.delete(other.key)
+    assert await other.take()
+    await walker.turn()
+    assert metrics.REGISTRY.get_sample_value("wirewatch_canary_ok") == 0
+    await other.drop()
+    await walker.turn()
+    assert metrics.REGISTRY.get_sample_value("wirewatch_canary_ok") == 1
+    walker._lease._client = connect("unix:///nowhere")
+    await walker.turn()
+    assert metrics.REGISTRY.get_sample_value("wirewatch_canary_ok") == 1
+    clock.advance(60)
+    await walker.turn()
+    assert metrics.REGISTRY.get_sample_value("wirewatch_canary_ok") == 0
 
 
 async def test_a_canary_that_stays_away_is_told_with_the_stage_it_waits_for(

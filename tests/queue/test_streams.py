@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from monitor import metrics
 from monitor.queue.streams import Item, StreamQueue
 from monitor.reasons import DeadLetterReason
 from monitor.store.atomic import apply
@@ -31,6 +32,11 @@ async def publish(client: Redis, keys: Keys, *bodies: str) -> None:
 async def finish(client: Redis, inbox: StreamQueue, items: list[Item]) -> None:
     """Acknowledge items as a hand-off does."""
     await apply(client, inbox.done_commands(items))
+
+
+def counted(name: str, **labels: str) -> float:
+    """A counter of the service as it stands."""
+    return metrics.REGISTRY.get_sample_value(f"wirewatch_{name}_total", labels) or 0.0
 
 
 def bodies(items: list[Item]) -> list[str]:
@@ -79,10 +85,12 @@ async def test_a_dead_workers_items_are_taken_over_and_counted(
     await first.ensure()
     await publish(each_store, keys, "x", "y")
     await first.read(2, 0)
+    before = counted("queue_reclaimed", queue="stories")
     assert await second.reclaim(10) == [], "the lease has not run out"
     taken = await second.reclaim(10, min_idle=0)
     assert bodies(taken) == ["x", "y"]
     assert [item.deliveries for item in taken] == [2, 2]
+    assert counted("queue_reclaimed", queue="stories") == before + 2
 
 
 async def test_renewing_a_lease_does_not_raise_the_crash_counter(
@@ -128,7 +136,9 @@ async def test_a_buried_item_is_kept_whole_with_its_reason(
     await inbox.ensure()
     await publish(each_store, keys, "poison")
     (item,) = await inbox.read(1, 0)
+    before = counted("dead_letters", queue="stories", reason="poison")
     await inbox.bury(item, DeadLetterReason.POISON, "it bites")
+    assert counted("dead_letters", queue="stories", reason="poison") == before + 1
     letters = await each_store.hgetall(keys("dead"))
     assert len(letters) == 1
     (letter,) = letters.values()

@@ -246,3 +246,16 @@ async def test_a_changed_model_recalibrates_and_loses_no_story(desk: Desk) -> No
 
 async def _waits(desk: Desk, stream: str, count: int) -> bool:
     return bool(await desk.store.xlen(desk.keys("stream", stream)) == count)
+
+
+async def test_the_leader_lets_go_of_what_is_too_old(desk: Desk) -> None:
+    """A dead letter from long ago is gone once a triage leads."""
+    long_ago = int(desk.clock.now() - 31 * 86400) * 1000
+    await desk.store.hset(desk.keys("dead"), f"stories:{long_ago}-1", "{}")
+
+    async def gone() -> bool:
+        return not await desk.store.exists(desk.keys("dead"))
+
+    async with desk.triage() as worker:
+        await worker._reloaded(desk.config)  # an edit rouses the housekeeping
+        await until(gone)

@@ -1,5 +1,5 @@
 -- Claim feeds that are due, and their hosts, for one poller.
--- KEYS  due, stories stream
+-- KEYS  due, stories stream, vectors stream
 -- ARGV  prefix, now, limit, lease seconds, host spacing seconds, backlog limit
 -- Replies {backlog} when too many stories wait, else {-1, id, due, id, due, ...}.
 -- A claimed feed falls due again when its lease runs out. A feed whose host is busy, was asked a
@@ -8,7 +8,7 @@
 -- the host is free its line is served first: on a crowded host none is passed over for ever.
 local prefix, now, limit = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local lease, spacing = tonumber(ARGV[4]), tonumber(ARGV[5])
-local backlog = redis.call('XLEN', KEYS[2])
+local backlog = redis.call('XLEN', KEYS[2]) + redis.call('XLEN', KEYS[3])
 if backlog >= tonumber(ARGV[6]) then return {backlog} end
 
 local LINE_MS = 86400000

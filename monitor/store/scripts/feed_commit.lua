@@ -6,6 +6,7 @@
 --       f, f/2 x (state field, value), lines of "entry key, space, record", m, m x key to forget,
 --       s, s x story
 -- Replies 1, or 0 if another poller committed first (then only the host is freed).
+local lease = string.match(redis.call('GET', KEYS[5]) or '', '^b (.+)$')
 redis.call('SET', KEYS[5], 'f ' .. ARGV[5], 'PX', ARGV[6])
 if (redis.call('HGET', KEYS[1], 'version') or '0') ~= ARGV[2] then return 0 end
 
@@ -27,7 +28,11 @@ for _ = 1, tonumber(ARGV[at]) do
   at = at + 1
 end
 redis.call('HSET', KEYS[1], 'version', ARGV[3])
--- XX: a feed taken out of the configuration meanwhile stays out.
-redis.call('ZADD', KEYS[3], 'XX', ARGV[4], ARGV[1])
+-- A claim makes its feed due when the lease ends; one that is due sooner was pushed meanwhile, and
+-- the push may tell of more than this poll saw. XX: a feed taken out meanwhile stays out.
+local due = redis.call('ZSCORE', KEYS[3], ARGV[1])
+if not (lease and due and tonumber(due) < tonumber(lease)) then
+  redis.call('ZADD', KEYS[3], 'XX', ARGV[4], ARGV[1])
+end
 if ARGV[7] ~= '' then redis.call('SET', KEYS[6], ARGV[7], 'PX', ARGV[8]) end
 return 1

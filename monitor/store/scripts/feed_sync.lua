@@ -3,13 +3,15 @@
 -- ARGV  prefix, then for each feed: id, host, site to hold ("" for internal hosts),
 --       digest of its address, when to poll it first
 -- A feed keeps its persisted due time; an ended feed (due at infinity) wakes when its address changes.
+-- One that has moved for good keeps the place that its polls gave it.
 local prefix = ARGV[1]
 local added = 0
 for at = 2, #ARGV, 5 do
   local id, host, site, key, first = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4]
   local state = prefix .. 'feed:' .. id .. ':state'
-  local old = redis.call('HMGET', state, 'host', 'site', 'source_key', 'next_due')
-  if old[1] ~= host or old[2] ~= site then
+  local old = redis.call('HMGET', state, 'host', 'site', 'source_key', 'next_due', 'moved_to')
+  local moved = old[3] == key and old[5] and old[5] ~= ''
+  if not moved and (old[1] ~= host or old[2] ~= site) then
     redis.call('HSET', state, 'host', host, 'site', site)
   end
   local score = redis.call('ZSCORE', KEYS[1], id)

@@ -1,0 +1,39 @@
+"""The embedder on a real store with the real model: it works, stops at once, and works again."""
+
+from __future__ import annotations
+
+import asyncio
+
+from monitor.clock import ManualClock
+from monitor.codec import pack_story
+from monitor.config.schema import Config, StoreSettings
+from monitor.model import Story
+from monitor.store.client import Redis
+from monitor.store.keys import Keys
+from workers.embedder import Embedder
+from workers.runtime import Runtime
+
+
+async def _embeds(worker: Embedder, runtime: Runtime, number: int) -> None:
+    """Run the worker until it has handed over one more story, then have it stop."""
+    store, keys = runtime.store, runtime.keys
+    story = Story(id=f"s{number}", title="Ferry sinks", published=1.0, seen_at=1.0)
+    await store.xadd(keys("stream", "stories"), dict(pack_story(story)))
+    task = asyncio.create_task(worker.run())
+    while await store.xlen(keys("stream", "vectors")) < number:
+        assert not task.done(), task.exception()
+        await asyncio.sleep(0.02)
+    runtime.stopping.set()
+    await task
+
+
+async def test_an_embedder_that_ended_can_be_run_again(
+    store: Redis, keys: Keys, valkey_url: str, clock: ManualClock
+) -> None:
+    """After its run ended, for whatever reason, the same worker embeds again when run again."""
+    config = Config(store=StoreSettings(prefix=keys.prefix))
+    runtime = Runtime(config, store, valkey_url, clock)
+    worker = Embedder(runtime)
+    await _embeds(worker, runtime, 1)
+    runtime.stopping.clear()
+    await _embeds(worker, runtime, 2)
