@@ -30,9 +30,8 @@ _OTHER_SECONDS = 1.0
 _INFLATE_STEP = 262_144
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _PERMANENT = frozenset({301, 308})
-_CONNECTING = (
-    0.75  # of a fetch's time; a host none of whose addresses answers has a reason of its own
-)
+# Of a fetch's time, so that a host none of whose addresses answers has a reason of its own.
+_CONNECTING = 0.75
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from monitor.store.atomic import Command
 from monitor.store.client import Redis
 from monitor.store.keys import Keys
 
-WINDOW_SLACK = 2.0  # an event that stays alive keeps its stories up to this many windows
+WINDOW_SLACK = 2.0  # windows after which a story's record goes, even if its event lives on
 
 
 class AnalysisStore:
@@ -43,11 +43,14 @@ class AnalysisStore:
     def window_commands(
         self, story_id: str, seen_at: float, record: bytes, model: str
     ) -> list[Command]:
-        """Store one story's window record, in the bucket of its model and hour (or less)."""
+        """Store one story's window record, in the bucket of its model and hour (or less).
+
+        A bucket's end is set by its first record: later changes to one must not keep all the rest.
+        """
         start = _second(seen_at // self._bucket * self._bucket)
         bucket = self._keys("window", _short(model), start)
         lifetime = int(self._window * WINDOW_SLACK + 2 * self._bucket)
-        return [["HSET", bucket, story_id, record], ["EXPIRE", bucket, lifetime]]
+        return [["HSET", bucket, story_id, record], ["EXPIRE", bucket, lifetime, "NX"]]
 
     async def window(self, model: str) -> AsyncIterator[list[bytes]]:
         """Yield the records of a model's window, a bucket at a time, oldest first."""

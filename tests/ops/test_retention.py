@@ -7,6 +7,7 @@ import pytest
 from monitor.model import Notification
 from monitor.queue.streams import StreamQueue
 from monitor.reasons import DeadLetterReason
+from monitor.store.analysis import AnalysisStore
 from monitor.store.atomic import apply
 from monitor.store.client import Redis
 from monitor.store.dead import DeadLetters
@@ -86,3 +87,17 @@ async def test_what_waits_for_triage_holds_polling_back_too(store: Redis, keys: 
     assert claim.backlog == 5
     claim = await FeedStore(store, keys).claim_due(1.0, 10, 30.0, spacing=1.0, max_backlog=6)
     assert claim.backlog == 0
+
+
+async def test_a_record_that_is_written_again_does_not_keep_its_hour(
+    store: Redis, keys: Keys
+) -> None:
+    """The end of a bucket of the window is set by its first record, not by its last change."""
+    archive = AnalysisStore(store, keys, keep=14 * DAY, window=3 * DAY)
+    await apply(store, archive.window_commands("s1", 1_767_571_200.0, b"one", "model"))
+    (bucket,) = [key async for key in store.scan_iter(keys("window", "*"))]
+    assert 6 * DAY < await store.ttl(bucket) <= 6 * DAY + 7200
+    await store.expire(bucket, 50)  # as if days had passed
+    await apply(store, archive.window_commands("s1", 1_767_571_200.0, b"two", "model"))
+    assert await store.ttl(bucket) <= 50
+    assert await store.hgetall(bucket) == {b"s1": b"two"}
