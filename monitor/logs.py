@@ -14,7 +14,6 @@ from __future__ import annotations
 import logging
 import re
 import sys
-import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any, Literal, TextIO
@@ -204,11 +203,6 @@ def configure(
 def get_logger(name: str) -> Any:
     """Return a logger: `log.info("poll_failed", feed="bbc", reason="timeout")`."""
     return structlog.get_logger(name.removeprefix("monitor.").removeprefix("workers."))
-
-
-def new_trace() -> str:
-    """Return a fresh trace id: 32 hex digits, as W3C Trace Context has them."""
-    return uuid.uuid4().hex
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import Any
 from monitor.config.schema import Config
 from monitor.model import FeedState
 from monitor.ops.findings import Kind
-from monitor.ops.notices import Open, still_open
+from monitor.ops.notices import still_open
 from monitor.pipeline.canary import CHANNEL as CANARY
 from monitor.store.analysis import AnalysisStore
 from monitor.store.client import Redis
@@ -19,7 +19,7 @@ from monitor.store.keys import Keys
 from monitor.store.outbox import OutboxStore
 from workers.canary import last_canary
 from workers.heartbeat import Beat, beats
-from workers.watchdog import feed_health
+from workers.watchdog import errors_among, feed_health, known_troubles
 
 SHOWN = 8
 _STAGES = ("poller", "embedder", "triage", "notifier")
@@ -136,11 +136,9 @@ async def overview(client: Redis, keys: Keys, config: Config, now: float) -> Ove
     for letter in (await client.hvals(keys("dead"))) or ():
         view.dead[str(json.loads(letter).get("reason", "unknown"))] += 1
     rows, restart = await client.hmget(keys("config"), ["problems", "needs_restart"])
-    found = [str(problem) for problem in json.loads(rows or b"[]")]
-    view.config_problems = [problem for problem in found if ": warning: " not in problem]
+    view.config_problems = errors_among(rows)
     view.needs_restart = [str(name) for name in json.loads(restart or b"[]")]
-    known = await client.hgetall(keys("watch", "open"))
-    troubles = {key.decode(): Open(**json.loads(text)) for key, text in known.items()}
+    troubles = await known_troubles(client, keys)
     view.notices = [
         trouble.text
         for key, trouble in sorted(still_open(troubles).items())

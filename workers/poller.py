@@ -31,7 +31,7 @@ from workers.runtime import Runtime
 
 log = get_logger(__name__)
 
-TICK = 0.1
+TICK = 0.05
 LEASE_MARGIN = 15.0  # for what a poll waits for: a parser, the store
 FAREWELL = 6.0  # seconds that polls in flight have to finish when stopping
 _QUIET = frozenset({FetchReason.OK, FetchReason.NOT_MODIFIED, FetchReason.UNCHANGED})

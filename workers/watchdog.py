@@ -24,7 +24,9 @@ from monitor.ops.findings import Finding, Kind, QueueLook
 from monitor.ops.notices import Notice, Open, plan
 from monitor.ops.profile import Profile, observe
 from monitor.pipeline.canary import CHANNEL as CANARY
+from monitor.store.client import Redis
 from monitor.store.feeds import FeedStore
+from monitor.store.keys import Keys
 from monitor.store.lease import Lease
 from monitor.store.outbox import OutboxStore
 from workers.canary import last_canary
@@ -96,7 +98,7 @@ class Watchdog:
         dead_before, dead_now = await self._dead()
         letters = judge.dead_letters(dead_now, dead_before)
         found += [letters] if letters else []
-        known = await self._known()
+        known = await known_troubles(self._runtime.store, self._runtime.keys)
         after, notices = plan(known, found, now, self._runtime.config.ops.notice_every)
         told_of_dead = any(notice.kind is Kind.DEAD_LETTERS for notice in notices)
         if told_of_dead or dead_now < dead_before:
@@ -210,8 +212,7 @@ class Watchdog:
 
     async def _config(self) -> list[Finding]:
         text = await self._runtime.store.hget(self._runtime.keys("config"), "problems")
-        errors = [problem for problem in _strings(text) if not _WARNING.search(problem)]
-        refused = judge.refused_config(errors)
+        refused = judge.refused_config(errors_among(text))
         return [refused] if refused else []
 
     async def _canary(self) -> list[Finding]:
@@ -271,10 +272,6 @@ class Watchdog:
             ]
         await OutboxStore(self._runtime.store, self._runtime.keys).put(outgoing)
 
-    async def _known(self) -> dict[str, Open]:
-        rows = await self._runtime.store.hgetall(self._runtime.keys("watch", "open"))
-        return {key.decode(): Open(**json.loads(text)) for key, text in rows.items()}
-
     async def _keep(self, after: Mapping[str, Open], before: Mapping[str, Open]) -> None:
         key = self._runtime.keys("watch", "open")
         pipe = self._runtime.store.pipeline(transaction=True)
@@ -314,9 +311,17 @@ def _clear_gauges() -> None:
         gauge.clear()
 
 
-def _strings(text: bytes | None) -> list[str]:
+async def known_troubles(store: Redis, keys: Keys) -> dict[str, Open]:
+    """Return every trouble that the watchdog remembers, by kind and subject."""
+    rows = await store.hgetall(keys("watch", "open"))
+    return {key.decode(): Open(**json.loads(text)) for key, text in rows.items()}
+
+
+def errors_among(problems: bytes | None) -> list[str]:
+    """Return the errors (not the warnings) of a configuration as a process reported it."""
     try:
-        data = json.loads(text or b"[]")
+        data = json.loads(problems or b"[]")
     except ValueError:
         return []
-    return [str(item) for item in data] if isinstance(data, list) else []
+    found = [str(item) for item in data] if isinstance(data, list) else []
+    return [problem for problem in found if not _WARNING.search(problem)]
