@@ -7,6 +7,7 @@ and is seldom there when someone looks.
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 from collections.abc import Mapping, Sequence
@@ -43,6 +44,7 @@ class Beat:
     up: bool = True
     leading: bool = False
     model_ready: bool = False
+    held: tuple[str, ...] = ()  # settings that wait until it is started again
 
 
 class Heartbeat:
@@ -108,6 +110,7 @@ class Heartbeat:
             "up": int(up != 0.0),
             "leading": int(bool(leading)),
             "model_ready": int(bool(ready)),
+            "held": json.dumps(self._runtime.held),
         }
 
 
@@ -149,6 +152,7 @@ def _read(name: str, raw: Mapping[bytes, bytes]) -> Beat:
         row.get("up") != "0",
         row.get("leading") == "1",
         row.get("model_ready") == "1",
+        tuple(str(name) for name in json.loads(row.get("held", "[]"))),
     )
 
 

@@ -58,18 +58,31 @@ class Overview:
     dead: Counter[str] = field(default_factory=Counter)
     recent: list[dict[str, Any]] = field(default_factory=list)
     config_problems: list[str] = field(default_factory=list)
-    needs_restart: list[str] = field(default_factory=list)
     waiting_for_sources: int = 0
     notices: list[str] = field(default_factory=list)
     canary: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def needs_restart(self) -> dict[str, list[str]]:
+        """Settings that a stage does not have in force before it is started again, by stage."""
+        held = {
+            stage: sorted({name for beat in found for name in beat.held})
+            for stage, found in self.stages.items()
+        }
+        return {stage: names for stage, names in held.items() if names}
 
     @property
     def troubles(self) -> list[str]:
         """What an operator should look at."""
         found = [f"no {stage} is running" for stage in _STAGES if not self.stages.get(stage)]
         found += [f"configuration: {problem}" for problem in self.config_problems]
-        if self.needs_restart:
-            found.append(f"restart to have in force: {', '.join(self.needs_restart)}")
+        by_settings: dict[str, list[str]] = {}
+        for stage, names in self.needs_restart.items():
+            by_settings.setdefault(", ".join(names), []).append(stage)
+        found += [
+            f"restart {', '.join(stages)} to have in force: {names}"
+            for names, stages in by_settings.items()
+        ]
         found += [
             f"channel {channel.name}: {channel.trouble}"
             for channel in self.channels
@@ -135,9 +148,7 @@ async def overview(client: Redis, keys: Keys, config: Config, now: float) -> Ove
     view.waiting_for_sources = len(await archive.pending())
     for letter in (await client.hvals(keys("dead"))) or ():
         view.dead[str(json.loads(letter).get("reason", "unknown"))] += 1
-    rows, restart = await client.hmget(keys("config"), ["problems", "needs_restart"])
-    view.config_problems = errors_among(rows)
-    view.needs_restart = [str(name) for name in json.loads(restart or b"[]")]
+    view.config_problems = errors_among(await client.hget(keys("config"), "problems"))
     troubles = await known_troubles(client, keys)
     view.notices = [
         trouble.text

@@ -66,6 +66,7 @@ class ConfigWatch:
             log.error(
                 "config_refused", at=f"{problem.file}:{problem.line}", problem=problem.message
             )
+        self._runtime.held = held  # its heartbeat says so
         if held:
             log.warning("config_needs_restart", settings=held)
         metrics.RELOADS.labels(outcome="refused" if errors else "accepted").inc()
@@ -77,16 +78,13 @@ class ConfigWatch:
                 logs.configure(ops.log_format, ops.log_level)
             await self._runtime.reload(config)
             log.info("config_reloaded", feeds=len(config.feeds), topics=len(config.topics))
-        await self.publish(problems, held, taken_over=taken_over)
+        await self.publish(problems, taken_over=taken_over)
 
-    async def publish(
-        self, problems: Sequence[Problem], held: Sequence[str] = (), *, taken_over: bool = True
-    ) -> None:
+    async def publish(self, problems: Sequence[Problem], *, taken_over: bool = True) -> None:
         """Let `wirewatch status` and the metrics say how the configuration on disk stands.
 
         Args:
             problems: of the configuration on disk.
-            held: settings that wait for a restart.
             taken_over: what is in force has just been read, as it is at a start.
         """
         errors = [problem for problem in problems if problem.severity == "error"]
@@ -99,7 +97,6 @@ class ConfigWatch:
                 self._runtime.keys("config"),
                 mapping={
                     "problems": json.dumps([str(problem) for problem in problems]),
-                    "needs_restart": json.dumps(held),
                     "at": repr(self._runtime.clock.now()),
                     "feeds": len(self._runtime.config.feeds),
                     "topics": len(self._runtime.config.topics),

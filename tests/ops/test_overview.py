@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 
+from monitor.clock import ManualClock
 from monitor.config.schema import Config, StoreSettings
 from monitor.ops.findings import Kind
 from monitor.ops.notices import Open
 from monitor.store.client import Redis
 from monitor.store.keys import Keys
+from workers.heartbeat import Heartbeat
 from workers.overview import Overview, overview
+from workers.runtime import Runtime
 
 NOW = 1_767_571_200.0
 
@@ -48,9 +51,28 @@ async def test_the_canary_and_what_the_service_refused_are_shown(store: Redis, k
     await store.hset(keys("watch", "canary"), mapping={"sent": NOW - 30, "ok": 1, "seconds": 2.1})
     said = ["feeds.yaml:3: url is missing", "topics.yaml:9: warning: matches nothing"]
     await store.hset(keys("config"), "problems", json.dumps(said))
-    await store.hset(keys("config"), "needs_restart", json.dumps(["events.window"]))
     view = await _look(store, keys)
     assert view.to_dict()["canary"] == {"sent": str(NOW - 30), "ok": "1", "seconds": "2.1"}
     assert "configuration: feeds.yaml:3: url is missing" in view.troubles
-    assert "restart to have in force: events.window" in view.troubles
     assert not [trouble for trouble in view.troubles if "warning" in trouble]
+
+
+async def test_each_process_says_what_it_waits_to_be_restarted_for(
+    store: Redis, keys: Keys
+) -> None:
+    """A poller that was started anew takes nothing back from the triage that was not."""
+    config = Config(store=StoreSettings(prefix=keys.prefix))
+    poller, triage = (
+        Runtime(config, store, "", clock=ManualClock(NOW), worker_id=name) for name in "ab"
+    )
+    poller.held = triage.held = ("events.window", "store.keep_stories")
+    await Heartbeat(poller, ["poller"]).beat()
+    await Heartbeat(triage, ["triage"]).beat()
+    both = "restart poller, triage to have in force: events.window, store.keep_stories"
+    assert both in (await _look(store, keys)).troubles
+
+    poller.held = ()
+    await Heartbeat(poller, ["poller"]).beat()
+    view = await _look(store, keys)
+    assert "restart triage to have in force: events.window, store.keep_stories" in view.troubles
+    assert view.to_dict()["needs_restart"] == {"triage": ["events.window", "store.keep_stories"]}
