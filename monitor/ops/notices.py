@@ -27,6 +27,7 @@ _PATIENCE = {
 # Of these there may be hundreds, and none is as urgent as a stage, a channel or the store.
 _GATHERED = (Kind.FEED_SILENT, Kind.FEED_FAILING, Kind.TOPIC_HUSH, Kind.TOPIC_BURST)
 _NO_END = (Kind.TOPIC_BURST, Kind.DEAD_LETTERS)
+_TOLD_LATE = (Kind.TOPIC_BURST,)  # over within the hour, and worth a look all the same
 _LINES = 10
 _FORGET = 86400.0
 
@@ -83,7 +84,8 @@ def plan(
 
     A trouble is spoken of once it has lasted its patience, and again only every `every` seconds.
     The end of one that was spoken of is said as well. One that comes and goes stays rate-limited:
-    it is remembered for a day. Of feeds and topics, a kind is spoken of only every `every` seconds.
+    it is remembered for a day. Of feeds and topics, a kind is spoken of only every `every` seconds;
+    a burst that passed while it waited for that is spoken of nevertheless.
     """
     current = {finding.key: finding for finding in found}
     fresh, fresh_ends = _fresh(known, now - every)
@@ -109,6 +111,9 @@ def plan(
             continue
         state = before if before.ended else replace(before, ended=now)
         kind, _, subject = key.partition(":")
+        if Kind(kind) in _TOLD_LATE and state.told < state.since and Kind(kind) not in fresh:
+            speak[Kind(kind)].append(Finding(Kind(kind), subject, state.text))
+            state = replace(state, told=now)
         unsaid = state.told >= state.since > state.end_told and Kind(kind) not in _NO_END
         if unsaid and Kind(kind) not in fresh_ends:
             ended[Kind(kind)].append(subject)

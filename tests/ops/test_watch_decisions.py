@@ -337,6 +337,13 @@ def test_feeds_that_fail_one_after_another_are_gathered() -> None:
     assert said == [(0, False, ("f00",)), (60, False, everyone), (120, False, everyone)]
 
 
+def test_a_burst_that_passes_while_it_waits_is_still_told_once() -> None:
+    """A second topic bursts twenty minutes after a first and is over before the hour is."""
+    first, second = _finding("quakes", Kind.TOPIC_BURST), _finding("floods", Kind.TOPIC_BURST)
+    looks = {minute: {0: [first], 20: [second]}.get(minute, []) for minute in range(0, 240, 20)}
+    assert _plan_over(looks) == [(0, False, ("quakes",)), (60, False, ("floods",))]
+
+
 def test_feeds_that_recover_one_after_another_are_gathered() -> None:
     """Six failed together and come back every five minutes: two notices say so, and name all."""
     looks = {
