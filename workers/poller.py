@@ -49,6 +49,7 @@ class Poller:
         self._tasks: set[asyncio.Task[None]] = set()
         self._paused = False
         self._adopt(runtime.config)
+        runtime.on_reload(self._reload)
 
     def _adopt(self, config: Config) -> None:
         settings = config.polling
@@ -78,7 +79,6 @@ class Poller:
 
     async def run(self) -> None:
         """Poll until stopping; polls in flight are finished, then the parsers are let go."""
-        self._runtime.on_reload(self._reload)
         scheduler = AsyncIOScheduler(timezone="UTC")
         scheduler.add_job(
             self._tick, "interval", seconds=TICK, max_instances=1, coalesce=True, id="due feeds"
