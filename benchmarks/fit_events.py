@@ -4,9 +4,10 @@
 
 Everything is learned from labelled headlines (`benchmarks.labelled`). The changes to the
 model are learned four times: once from all stretches, which is what is written into the package
-(happening.npz, space.npz), and thrice with a third of them left out. Those three give each stretch
-vectors by a model that never saw it; from them come the weights for `monitor/events/link.py`, which
-are printed, and figures for news that was not learned from, with the weights that link.py has.
+(happening.npz, space.npz), and thrice with two months of the half year left out. Those three give
+each stretch vectors by a model that saw neither it nor the news of its weeks; from them come the
+weights for `monitor/events/link.py`, which are printed, and figures for news that was not learned
+from, with the weights that link.py has.
 """
 
 from __future__ import annotations
@@ -52,9 +53,10 @@ from monitor.model import Matrix
 FOLDS = 3
 WIDTH = 192  # of the space
 RANK = 16  # of the changes to each matrix of the model
-_EPOCHS = 6
+_EPOCHS = 3  # of two passes
 _RATE = 5e-4
 _BATCH = 128  # headlines of one stretch at a time
+_ALIKE = 32  # of those, texts of like length that go through the model together
 _TEMPERATURE = 0.05
 _AVERAGED = 0.97  # of the running mean of the changes, which is what is kept
 _PARTS = ("attention.self.query", "attention.self.key", "attention.self.value",
@@ -99,9 +101,14 @@ class Learner:
 
     def encode(self, texts: Sequence[str]) -> torch.Tensor:
         """Return unit vectors, to learn from."""
+        order = sorted(range(len(texts)), key=lambda at: len(texts[at]))
+        found = []
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            found = self.model(self.model.preprocess(list(texts)))["sentence_embedding"]
-        return functional.normalize(found.float(), dim=1)
+            for start in range(0, len(order), _ALIKE):
+                alike = [texts[at] for at in order[start : start + _ALIKE]]
+                found.append(self.model(self.model.preprocess(alike))["sentence_embedding"])
+        back = torch.tensor(order).argsort()
+        return functional.normalize(torch.cat(found).float()[back], dim=1)
 
 
 def loss(learner: Learner, texts: Text, scale: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
@@ -189,13 +196,22 @@ def read(data: Path) -> list[Labelled]:
     return read_own(data) + read_dev(data) + read_day(data)
 
 
-def learn_one(data: Path, path: Path, fold: int | None) -> None:
+def folds(parts: Sequence[Labelled]) -> list[int]:
+    """Return the fold of each stretch: as many stretches each, and each a time of its own."""
+    order = np.argsort([part.stories[0].published for part in parts], kind="stable")
+    ranks = np.empty(len(parts), int)
+    ranks[order] = np.arange(len(parts))
+    return [int(rank) * FOLDS // len(parts) for rank in ranks]
+
+
+def learn_one(data: Path, path: Path, left_out: int | None) -> None:
     """Learn the changes from all stretches but those of a fold, and write them, unless done."""
     if path.exists():
         return
     torch.set_num_threads(1)
-    parts = [part for at, part in enumerate(read(data)) if at % FOLDS != fold]
-    write_changes(learn(list(texts_of(parts)), seed=0), path)
+    parts = read(data)
+    kept = [part for part, fold in zip(parts, folds(parts), strict=True) if fold != left_out]
+    write_changes(learn(list(texts_of(kept)), seed=0), path)
 
 
 @dataclass
@@ -212,11 +228,11 @@ def view(parts: Sequence[Embedded], work: Path) -> list[Viewed]:
     """Return both views of every stretch."""
     plain, found = open_weights(), []
     models = [happening.adapted(plain, work / f"{name}.npz") for name in (*range(FOLDS), None)]
-    for at, part in enumerate(parts):
+    for part, fold in zip(parts, folds(parts), strict=True):
         texts = told_by(part.stories)
         unseen, seen = (
             model.encode(texts, normalize_embeddings=True, batch_size=64)
-            for model in (models[at % FOLDS], models[-1])
+            for model in (models[fold], models[-1])
         )
         means = np.stack([mean_of(item) for item in part.items])
         means /= np.linalg.norm(means, axis=1, keepdims=True)
@@ -269,21 +285,22 @@ def weigh(views: Sequence[Viewed]) -> None:
 
 
 def judge(views: Sequence[Viewed]) -> None:
-    """Print figures through the index itself, on stretches that were not learned from."""
+    """Print figures through the index itself, and what they would be if groups joined otherwise."""
     owners, before = Owners.load(), groups.JOIN
-    for join in np.arange(before - 0.12, before + 0.13, 0.04):
+    for join in (before, *np.arange(before - 0.12, before + 0.13, 0.04)):
         groups.JOIN = float(join)
-        found: dict[str, list[tuple[float, ...]]] = {}
-        for viewed in views:
-            for kind, vectors in (("not learned from", viewed.unseen), ("learned", viewed.seen)):
+        for kind in ("unseen", "seen")[: 2 if join == before else 1]:
+            found: dict[str, list[tuple[float, ...]]] = {}
+            for viewed in views:
                 items = [
                     replace(item, happening=vector)
-                    for item, vector in zip(viewed.part.items, vectors, strict=True)
+                    for item, vector in zip(viewed.part.items, getattr(viewed, kind), strict=True)
                 ]
-                label = f"{viewed.part.name.split()[0]}, {kind}"
-                found.setdefault(label, []).append(measure(viewed.part.gold, ours(items, owners)))
-        for label, values in found.items():
-            print(f"join {join:.2f} {label}: ", *(f"{x:.3f}" for x in np.mean(values, axis=0)))
+                name = viewed.part.name.split()[0]
+                found.setdefault(name, []).append(measure(viewed.part.gold, ours(items, owners)))
+            for name, values in found.items():
+                mean = " ".join(f"{x:.3f}" for x in np.mean(values, axis=0))
+                print(f"join {join:.2f}, {name}, {kind}: {mean}", flush=True)
     groups.JOIN = before
 
 
