@@ -1,6 +1,6 @@
 """Learn what tells happenings apart: the model's second view, its space, the weights of a link.
 
-    python -m benchmarks.fit_events --data ../shared/data --work /tmp/fit     # about an hour
+    python -m benchmarks.fit_events --data ../shared/data --work /tmp/fit     # an hour and a half
 
 Everything is learned from labelled headlines (`benchmarks.labelled`). The changes to the
 model are learned four times: once from all stretches, which is what is written into the package
