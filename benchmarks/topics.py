@@ -24,11 +24,10 @@ from pathlib import Path
 import numpy as np
 import yaml
 
+from monitor.analysis.quality import average_precision, best_f1, quality
 from monitor.config.schema import Topic
-from monitor.embed.transformer import DEFAULT_MODEL, TransformerEmbedder
-from monitor.evaluate import average_precision, quality
-from monitor.evaluate.metrics import best_f1
-from monitor.match import Background, TopicMatcher, texts
+from monitor.embedding.transformer import DEFAULT_MODEL, TransformerEmbedder
+from monitor.matching import Background, TopicMatcher, texts
 from monitor.model import EmbeddedStory, Matrix, Passage, Story
 
 

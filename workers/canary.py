@@ -11,10 +11,10 @@ from collections.abc import Mapping
 
 from redis.exceptions import RedisError
 
-from monitor import metrics
 from monitor.codec import pack_story
-from monitor.logs import get_logger, trace
-from monitor.pipeline import canary
+from monitor.health import canary_channel
+from monitor.observability import metrics
+from monitor.observability.logs import get_logger, trace
 from monitor.store.client import Redis
 from monitor.store.keys import Keys
 from monitor.store.lease import Lease
@@ -71,9 +71,9 @@ class Canary:
         canary_id = f"canary-{uuid.uuid4().hex[:16]}"
         sent = clock.now()
         with trace(canary_id):
-            story = pack_story(canary.make_canary(canary_id, sent))
+            story = pack_story(canary_channel.make_canary(canary_id, sent))
             entry = await store.xadd(keys("stream", "stories"), dict(story))
-            receipt = keys("receipt", canary.notification_id(canary_id))
+            receipt = keys("receipt", canary_channel.notification_id(canary_id))
             while not await store.exists(receipt):
                 if clock.now() - sent >= self._patience:
                     await self._lost(canary_id, entry, sent)
@@ -114,7 +114,7 @@ class Canary:
         store, keys = self._runtime.store, self._runtime.keys
         if await store.xrange(keys("stream", "stories"), entry, entry):
             return "embedder"
-        if await store.exists(keys("notification", canary.notification_id(canary_id))):
+        if await store.exists(keys("notification", canary_channel.notification_id(canary_id))):
             return "notifier"
         return "triage"
 

@@ -15,17 +15,17 @@ from typing import TypeVar
 
 from redis.exceptions import RedisError
 
-from monitor import metrics, traces
+from monitor.analysis.text_archive import ModelInfo, TextVectors
 from monitor.codec import pack_embedded, unpack_story
-from monitor.embed import Embedder as TextEmbedder
-from monitor.embed import embed_stories, open_embedder
+from monitor.embedding import Embedder as TextEmbedder
+from monitor.embedding import embed_stories, open_embedder
 from monitor.errors import ModelError
-from monitor.logs import get_logger
 from monitor.model import EmbeddedStory, Story
+from monitor.observability import metrics, traces
+from monitor.observability.logs import get_logger
 from monitor.queue.streams import Item, StreamQueue
-from monitor.store.atomic import apply
 from monitor.store.client import connect_blocking
-from monitor.store.texts import ModelInfo, TextVectors
+from monitor.store.transaction import apply
 from workers.heartbeat import leave_fault
 from workers.runtime import Runtime, end
 from workers.stage import Stage

@@ -16,8 +16,8 @@ from importlib.metadata import PackageNotFoundError, version
 
 from redis.exceptions import RedisError
 
-from monitor import metrics
-from monitor.logs import get_logger, redact
+from monitor.observability import metrics
+from monitor.observability.logs import get_logger, redact
 from monitor.store.client import Redis
 from monitor.store.keys import Keys
 from workers.runtime import Runtime

@@ -18,10 +18,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from aiohttp import web
 from redis.exceptions import RedisError
 
-from monitor import metrics
 from monitor.errors import WirewatchError
-from monitor.logs import get_logger, redact
-from monitor.web import Request, Response
+from monitor.net.routes import Request, Response
+from monitor.observability import metrics
+from monitor.observability.logs import get_logger, redact
 from workers.runtime import Runtime
 
 log = get_logger(__name__)

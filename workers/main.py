@@ -17,13 +17,13 @@ from pathlib import Path
 
 from redis.exceptions import RedisError
 
-from monitor import logs, metrics, traces
 from monitor.config.load import load_tolerant
 from monitor.config.schema import Config
 from monitor.errors import ConfigError, ModelError, Problem, StoreError
-from monitor.logs import get_logger
+from monitor.observability import logs, metrics, traces
+from monitor.observability.logs import get_logger
 from monitor.store.client import connect
-from monitor.store.embedded import EmbeddedStore
+from monitor.store.embedded.server import EmbeddedStore
 from monitor.store.safety import check_store
 from workers.reload import ConfigWatch
 from workers.runtime import Runtime, Worker
@@ -172,7 +172,7 @@ def _side_tasks(runtime: Runtime, options: RunOptions) -> list[Worker]:
     if options.all_in_one:
         from rich.console import Console
 
-        from workers.first_look import FirstLook
+        from workers.first_run_summary import FirstLook
 
         sides.append(FirstLook(runtime, Console().print))
     return sides

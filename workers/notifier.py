@@ -15,23 +15,23 @@ from typing import Any
 
 from redis.exceptions import RedisError
 
-from monitor import metrics
-from monitor.alerts.digest import next_digest, plans_by_channel
-from monitor.alerts.route import TERMINAL
+from monitor.alerting.digest_schedule import next_digest, plans_by_channel
+from monitor.alerting.routing import TERMINAL
+from monitor.alerting.silence_store import SilenceStore
 from monitor.config.schema import Channel as ChannelSettings
 from monitor.config.schema import SlackChannel, TerminalChannel
-from monitor.delivery.build import build
 from monitor.delivery.channel import Channel, ChannelUnusable
+from monitor.delivery.channel_registry import build
+from monitor.delivery.channel_sender import ChannelSender
+from monitor.delivery.outbox import LEASE_SECONDS, OutboxStore
 from monitor.errors import LeaseLost
-from monitor.logs import get_logger, redact
+from monitor.health import canary_channel
 from monitor.model import Notification
-from monitor.pipeline import canary
-from monitor.pipeline.deliver import ChannelSender
-from monitor.pipeline.slack_inbound import PATH, SlackInbound
+from monitor.observability import metrics
+from monitor.observability.logs import get_logger, redact
 from monitor.reasons import DeliveryReason
+from monitor.slack_app.actions import PATH, SlackInbound
 from monitor.store.lease import Lease
-from monitor.store.outbox import LEASE_SECONDS, OutboxStore
-from monitor.store.silences import SilenceStore
 from workers.runtime import Runtime
 
 log = get_logger(__name__)
@@ -99,7 +99,7 @@ class Notifier:
         """Start channels that are new or changed; let go of those that are gone."""
         wanted: dict[str, ChannelSettings] = {TERMINAL: TerminalChannel(type="terminal")}
         wanted |= self._runtime.config.channels
-        wanted[canary.CHANNEL] = TerminalChannel(type="terminal")  # see _open
+        wanted[canary_channel.CHANNEL] = TerminalChannel(type="terminal")  # see _open
         for name, line in list(self._lines.items()):
             if wanted.get(name) != line.settings:
                 log.info("channel_closed", channel=name)
@@ -122,7 +122,7 @@ class Notifier:
             self._sockets.pop(token).cancel()
         for token, settings in wanted.items():
             if token not in self._sockets:
-                from monitor.pipeline.slack_socket import SlackSocket  # only where it is used
+                from monitor.slack_app.socket_mode import SlackSocket  # only where it is used
 
                 socket = SlackSocket(settings, self._inbound)
                 self._sockets[token] = asyncio.create_task(
@@ -165,8 +165,8 @@ class Notifier:
             await channel.aclose()
 
     async def _open(self, name: str, line: _Line) -> Channel | None:
-        if name == canary.CHANNEL:
-            return canary.Perch()
+        if name == canary_channel.CHANNEL:
+            return canary_channel.Perch()
         try:
             return build(line.settings)
         except (ChannelUnusable, ValueError, OSError, ImportError) as error:

@@ -7,16 +7,16 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+from monitor.analysis.archive import AnalysisStore
 from monitor.config.schema import Config
+from monitor.delivery.outbox import OutboxStore
+from monitor.health.canary_channel import CHANNEL as CANARY
+from monitor.health.notices import still_open
+from monitor.health.rules import Kind
 from monitor.model import FeedState
-from monitor.ops.findings import Kind
-from monitor.ops.notices import still_open
-from monitor.pipeline.canary import CHANNEL as CANARY
-from monitor.store.analysis import AnalysisStore
+from monitor.polling.feed_store import FeedStore
 from monitor.store.client import Redis
-from monitor.store.feeds import FeedStore
 from monitor.store.keys import Keys
-from monitor.store.outbox import OutboxStore
 from workers.canary import last_canary
 from workers.heartbeat import Beat, beats
 from workers.watchdog import errors_among, feed_health, known_troubles

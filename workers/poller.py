@@ -12,21 +12,21 @@ from collections.abc import Awaitable, Callable
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from redis.exceptions import RedisError
 
-from monitor import metrics
 from monitor.config.schema import Config, FeedSource
-from monitor.feeds.decide import PollDecision
-from monitor.feeds.fetch import Fetcher
-from monitor.feeds.pool import ParserPool
-from monitor.logs import get_logger, trace
 from monitor.model import FeedState
-from monitor.pipeline.articles import Articles
-from monitor.pipeline.ingest import Intake, longest
-from monitor.pipeline.push import PATH as PUSH_PATH
-from monitor.pipeline.push import Push
-from monitor.pipeline.turns import Turns, place_of
+from monitor.net.fetcher import Fetcher
+from monitor.observability import metrics
+from monitor.observability.logs import get_logger, trace
+from monitor.parsing.parser_pool import ParserPool
+from monitor.polling.feed_store import FeedStore
+from monitor.polling.full_text import Articles
+from monitor.polling.polite_fetcher import Turns, place_of
+from monitor.polling.poll import Intake, longest
+from monitor.polling.poll_decision import PollDecision
+from monitor.polling.websub import PATH as PUSH_PATH
+from monitor.polling.websub import Push
+from monitor.polling.websub_store import WebSubStore
 from monitor.reasons import FetchReason
-from monitor.store.feeds import FeedStore
-from monitor.store.websub import WebSubStore
 from workers.runtime import Runtime
 
 log = get_logger(__name__)

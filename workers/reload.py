@@ -14,11 +14,11 @@ from pathlib import Path
 
 from redis.exceptions import RedisError
 
-from monitor import logs, metrics
 from monitor.config.reload import read_beside
 from monitor.config.watch import Fingerprint, fingerprint
 from monitor.errors import Problem
-from monitor.logs import get_logger
+from monitor.observability import logs, metrics
+from monitor.observability.logs import get_logger
 from workers.runtime import Runtime
 
 log = get_logger(__name__)

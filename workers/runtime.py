@@ -15,9 +15,9 @@ from typing import Protocol
 
 from monitor.clock import Clock, SystemClock
 from monitor.config.schema import Config
+from monitor.net.routes import Mounts
 from monitor.store.client import Redis
 from monitor.store.keys import Keys
-from monitor.web import Mounts
 
 Reload = Callable[[Config], Awaitable[None]]
 

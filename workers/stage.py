@@ -14,7 +14,7 @@ from typing import Generic, TypeVar
 from redis.exceptions import RedisError
 
 from monitor.errors import LeaseLost
-from monitor.logs import get_logger
+from monitor.observability.logs import get_logger
 from monitor.queue.streams import MAX_DELIVERIES, Item, StreamQueue, whose
 from monitor.reasons import DeadLetterReason
 from workers.runtime import Runtime

@@ -15,32 +15,32 @@ from contextlib import suppress
 
 from redis.exceptions import RedisError
 
-from monitor import metrics
-from monitor.alerts.decide import lapse
-from monitor.alerts.route import TERMINAL
-from monitor.alerts.told import Told
+from monitor.alerting.alert_decision import lapse
+from monitor.alerting.alert_state import Told
+from monitor.alerting.routing import TERMINAL
+from monitor.analysis.archive import AnalysisStore
+from monitor.analysis.batch_commit import Settlement, count
+from monitor.analysis.story_analysis import Analysis, ToldKey
 from monitor.codec import pack_story, unpack_embedded
 from monitor.config.schema import Config
+from monitor.delivery.outbox import OutboxStore
 from monitor.errors import LeaseLost, WirewatchError
 from monitor.events.index import EventIndex
 from monitor.events.owners import Owners
-from monitor.logs import get_logger
-from monitor.match import SecondLook
+from monitor.health.canary_channel import CHANNEL as CANARY
+from monitor.health.canary_channel import is_canary, onward
+from monitor.health.retention import Retention
+from monitor.matching import SecondLook
 from monitor.model import EmbeddedStory
-from monitor.pipeline.analyse import Analysis, ToldKey
-from monitor.pipeline.canary import CHANNEL as CANARY
-from monitor.pipeline.canary import is_canary, onward
-from monitor.pipeline.settle import Settlement, count
+from monitor.observability import metrics
+from monitor.observability.logs import get_logger
 from monitor.queue.streams import Item, StreamQueue
-from monitor.store.analysis import AnalysisStore
-from monitor.store.atomic import Command
 from monitor.store.client import connect_blocking
 from monitor.store.lease import Lease
-from monitor.store.outbox import OutboxStore
-from monitor.store.retention import Retention
+from monitor.store.transaction import Command
 from workers.runtime import Runtime, end
 from workers.stage import Stage
-from workers.topicset import TopicSet
+from workers.topic_loader import TopicSet
 
 log = get_logger(__name__)
 
@@ -136,7 +136,7 @@ class Triage:
         """Load the cross-encoder where one is configured; only then does triage need PyTorch."""
         settings = self._runtime.config.embedding
         if settings.second_look and self._second is None:
-            from monitor.pipeline.offline import second_look
+            from monitor.analysis.offline import second_look
 
             self._second = await asyncio.to_thread(second_look, settings)
             log.info("second_look_ready", model=settings.second_look)

@@ -1,7 +1,7 @@
 """The watchdog: looks at everything every few seconds and tells the ops route what is wrong.
 
 One process does it at a time (a lease). It measures here; what it makes of the measurements is
-decided in `monitor.ops`, without I/O. The same look feeds the gauges of queues and feeds.
+decided in `monitor.health`, without I/O. The same look feeds the gauges of queues and feeds.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from typing import Any
 
 from redis.exceptions import RedisError, ResponseError
 
-from monitor import metrics
-from monitor.alerts.route import TERMINAL
-from monitor.logs import get_logger, redact
+from monitor.alerting.routing import TERMINAL
+from monitor.delivery.outbox import OutboxStore
+from monitor.health import rules as judge
+from monitor.health.canary_channel import CHANNEL as CANARY
+from monitor.health.hourly_profile import Profile, observe
+from monitor.health.notices import Notice, Open, plan
+from monitor.health.rules import Finding, Kind, QueueLook
 from monitor.model import FeedState, Notification
-from monitor.ops import findings as judge
-from monitor.ops.findings import Finding, Kind, QueueLook
-from monitor.ops.notices import Notice, Open, plan
-from monitor.ops.profile import Profile, observe
-from monitor.pipeline.canary import CHANNEL as CANARY
+from monitor.observability import metrics
+from monitor.observability.logs import get_logger, redact
+from monitor.polling.feed_store import FeedStore
 from monitor.store.client import Redis
-from monitor.store.feeds import FeedStore
 from monitor.store.keys import Keys
 from monitor.store.lease import Lease
-from monitor.store.outbox import OutboxStore
 from workers.canary import last_canary
 from workers.heartbeat import beats, fault_of
 from workers.runtime import Runtime

@@ -13,9 +13,9 @@ from monitor.cli.setup import config_option, console, fail, load_or_exit, open_s
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from monitor.analysis.backtest import Backtest, Case, Difference, Remembering
+    from monitor.analysis.replay import Line
     from monitor.config.schema import Config
-    from monitor.pipeline.backtest import Backtest, Case, Difference, Remembering
-    from monitor.pipeline.replay import Line
 
 
 @click.command()
@@ -57,9 +57,9 @@ def backtest(
     """
     config = load_or_exit(config_dir)
     other = load_or_exit(against) if against else None
+    from monitor.analysis.backtest import Remembering, as_data, compare, run_backtest
+    from monitor.analysis.offline import load_encoder
     from monitor.errors import WirewatchError
-    from monitor.pipeline.backtest import Remembering, as_data, compare, run_backtest
-    from monitor.pipeline.offline import load_encoder
 
     try:
         encoder = Remembering(load_encoder(config.embedding))
@@ -77,7 +77,7 @@ def backtest(
     except WirewatchError as error:
         fail(str(error))
     if html is not None:
-        from monitor.evaluate.report import render_report
+        from monitor.analysis.backtest_report import render_report
 
         html.write_text(render_report(_page(result, differences)), encoding="utf-8")
     if as_json:
@@ -106,7 +106,7 @@ def _with_bar(
 
 
 def _from_file(path: Path) -> list[Line]:
-    from monitor.pipeline.replay import read_stories
+    from monitor.analysis.replay import read_stories
 
     lines, problems = read_stories(path)
     for problem in problems:
@@ -116,10 +116,10 @@ def _from_file(path: Path) -> list[Line]:
 
 async def _from_store(config: Config, since: str, encoder: Remembering) -> list[Line]:
     """Return the archive's stories, oldest first; vectors of the same model are taken over."""
+    from monitor.analysis.archive import AnalysisStore
+    from monitor.analysis.replay import Line
     from monitor.clock import SystemClock
     from monitor.config.schema import parse_duration
-    from monitor.pipeline.replay import Line
-    from monitor.store.analysis import AnalysisStore
 
     try:
         seconds = parse_duration(since)

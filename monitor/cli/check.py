@@ -101,10 +101,10 @@ def _as_json(reading: Reading, problems: list[Problem]) -> str:
 
 def _by_meaning(reading: Reading) -> list[Problem]:
     """Return what the model has to say about the topics, as warnings."""
-    from monitor import logs
+    from monitor.analysis.offline import judge_topics
     from monitor.cli.setup import console
     from monitor.errors import ModelError, Problem
-    from monitor.pipeline.offline import judge_topics
+    from monitor.observability import logs
 
     logs.configure(level="error")
     topics = reading.config.topics

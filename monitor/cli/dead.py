@@ -13,7 +13,7 @@ from monitor.cli.setup import config_option, console, fail, load_or_exit, open_s
 
 if TYPE_CHECKING:
     from monitor.config.schema import Config
-    from monitor.store.dead import DeadLetter
+    from monitor.delivery.dead_letters import DeadLetter
 
 
 @click.group()
@@ -92,21 +92,21 @@ def _one(config: Config, letter_id: str) -> DeadLetter:
 
 
 async def _all(config: Config) -> list[DeadLetter]:
-    from monitor.store.dead import DeadLetters
+    from monitor.delivery.dead_letters import DeadLetters
 
     async with open_store(config) as (client, keys):
         return await DeadLetters(client, keys).list()
 
 
 async def _requeue(config: Config, letter: DeadLetter) -> None:
-    from monitor.store.dead import DeadLetters
+    from monitor.delivery.dead_letters import DeadLetters
 
     async with open_store(config) as (client, keys):
         await DeadLetters(client, keys).requeue(letter, time.time())
 
 
 async def _drop(config: Config, letter: DeadLetter) -> None:
-    from monitor.store.dead import DeadLetters
+    from monitor.delivery.dead_letters import DeadLetters
 
     async with open_store(config) as (client, keys):
         await DeadLetters(client, keys).drop(letter)

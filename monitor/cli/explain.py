@@ -11,9 +11,9 @@ import click
 from monitor.cli.setup import config_option, console, fail, load_or_exit, open_store, run_async
 
 if TYPE_CHECKING:
+    from monitor.analysis.archive import AnalysisStore
     from monitor.config.schema import Config
     from monitor.model import EmbeddedStory
-    from monitor.store.analysis import AnalysisStore
     from monitor.store.client import Redis
     from monitor.store.keys import Keys
 
@@ -44,8 +44,8 @@ def explain(story: str, config_dir: Path, as_json: bool) -> None:
 
 
 async def _explain(config: Config, wanted: str) -> dict[str, Any] | None:
+    from monitor.analysis.archive import AnalysisStore
     from monitor.identity import canonical_url
-    from monitor.store.analysis import AnalysisStore
 
     async with open_store(config) as (client, keys):
         archive = AnalysisStore(client, keys, config.store.keep_stories, config.events.window)
@@ -90,9 +90,9 @@ async def _topics(
     client: Redis, keys: Keys, config: Config, item: EmbeddedStory, record: dict[str, Any]
 ) -> list[dict[str, Any]]:
     """Every topic's score, from the stored vectors; what triage noted where it differs is kept."""
-    from monitor.match import Background, TopicMatcher, texts
-    from monitor.pipeline.record import match_record
-    from monitor.store.texts import TextVectors
+    from monitor.analysis.decision_record import match_record
+    from monitor.analysis.text_archive import TextVectors
+    from monitor.matching import Background, TopicMatcher, texts
 
     noted = {row["topic"]: row for row in record.get("matches", ())}
     cache = TextVectors(client, keys)
@@ -115,7 +115,7 @@ async def _topics(
 async def _notifications(
     client: Redis, keys: Keys, config: Config, record: dict[str, Any]
 ) -> list[dict[str, Any]]:
-    from monitor.store.outbox import OutboxStore
+    from monitor.delivery.outbox import OutboxStore
 
     outbox = OutboxStore(client, keys)
     rows: list[dict[str, Any]] = []

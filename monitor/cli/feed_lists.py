@@ -17,12 +17,12 @@ from monitor.config.names import slug
 from monitor.config.opml import Outline
 from monitor.config.schema import FeedSource, PollingSettings
 from monitor.errors import FetchError
-from monitor.feeds.fetch import FEED_TYPES, Fetched, Fetcher
-from monitor.feeds.outcome import classify_status
-from monitor.feeds.pool import ParserPool
-from monitor.feeds.site import USUAL_PATHS, news_sitemaps
 from monitor.identity import url_key
-from monitor.pipeline.turns import REFUSALS, place_of
+from monitor.net.fetcher import FEED_TYPES, Fetched, Fetcher
+from monitor.parsing.discovery import USUAL_PATHS, news_sitemaps
+from monitor.parsing.parser_pool import ParserPool
+from monitor.polling.fetch_result import classify_status
+from monitor.polling.polite_fetcher import REFUSALS, place_of
 from monitor.reasons import FetchReason
 
 _CANDIDATES = 25

@@ -37,10 +37,10 @@ def feedback(story: str, config_dir: Path, topic_id: str, good: bool) -> None:
 
 
 async def _note(config: Config, wanted: str, topic: str, good: bool) -> str | None:
+    from monitor.alerting.feedback_store import FeedbackStore, Verdict
+    from monitor.analysis.archive import AnalysisStore
     from monitor.clock import SystemClock
     from monitor.identity import canonical_url
-    from monitor.store.analysis import AnalysisStore
-    from monitor.store.feedback import FeedbackStore, Verdict
 
     async with open_store(config) as (client, keys):
         archive = AnalysisStore(client, keys, config.store.keep_stories, config.events.window)

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from monitor.config.schema import Config, FeedSource, PollingSettings
-    from monitor.feeds.outcome import Outcome
     from monitor.model import Entry, FeedState
+    from monitor.polling.fetch_result import Outcome
 
 _SHOWN = 20
 
@@ -80,11 +80,11 @@ async def _inspect(
 ) -> Outcome:
     from monitor.clock import SystemClock
     from monitor.errors import FetchError
-    from monitor.feeds.fetch import Fetcher
-    from monitor.feeds.outcome import Outcome
-    from monitor.feeds.pool import ParserPool
     from monitor.model import FeedState
-    from monitor.pipeline.ingest import Intake
+    from monitor.net.fetcher import Fetcher
+    from monitor.parsing.parser_pool import ParserPool
+    from monitor.polling.fetch_result import Outcome
+    from monitor.polling.poll import Intake
     from monitor.reasons import FetchReason
 
     clock = SystemClock()
@@ -105,7 +105,7 @@ async def _inspect(
 
 
 def _described(source: FeedSource, outcome: Outcome) -> dict[str, Any]:
-    from monitor.feeds.decide import shown_url
+    from monitor.polling.poll_decision import shown_url
 
     parsed = outcome.parsed
     feed: dict[str, Any] = {"url": shown_url(source), "status": outcome.status or None}
@@ -207,14 +207,14 @@ def list_(config_dir: Path, as_json: bool, failing: bool) -> None:
 
 
 async def _states(config: Config) -> list[FeedState]:
-    from monitor.store.feeds import FeedStore
+    from monitor.polling.feed_store import FeedStore
 
     async with open_store(config) as (client, keys):
         return await FeedStore(client, keys).load_states([feed.id for feed in config.feeds])
 
 
 def _health(source: FeedSource, state: FeedState, now: float) -> dict[str, Any]:
-    from monitor.feeds.schedule import items_per_day
+    from monitor.polling.schedule import items_per_day
 
     health = "ok"
     if not source.enabled:
@@ -333,7 +333,7 @@ def export(config_dir: Path, output: Path | None) -> None:
     Passwords in addresses are left out.
     """
     from monitor.config.opml import write_opml
-    from monitor.feeds.decide import shown_url
+    from monitor.polling.poll_decision import shown_url
 
     config = load_or_exit(config_dir)
     shown = [feed.model_copy(update={"url": shown_url(feed)}) for feed in config.feeds]

@@ -11,8 +11,8 @@ import click
 from monitor.cli.setup import config_option, fail, load_or_exit
 
 if TYPE_CHECKING:
+    from monitor.analysis.replay import Tally
     from monitor.config.schema import Config
-    from monitor.pipeline.replay import Tally
 
 
 @click.command()
@@ -34,9 +34,9 @@ def replay(stories: Path, config_dir: Path, out: Path | None, as_json: bool, qui
     config = load_or_exit(config_dir)
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
+    from monitor.analysis import replay as pipeline
+    from monitor.analysis.offline import offline_analysis
     from monitor.cli.setup import console
-    from monitor.pipeline import replay as pipeline
-    from monitor.pipeline.offline import offline_analysis
 
     lines, problems = pipeline.read_stories(stories)
     for problem in problems:

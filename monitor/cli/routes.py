@@ -15,7 +15,7 @@ from monitor.cli.setup import config_option, console, fail, load_or_exit
 if TYPE_CHECKING:
     from rich.tree import Tree
 
-    from monitor.alerts.route import RoutedTo
+    from monitor.alerting.routing import RoutedTo
     from monitor.config.schema import Config, Route
 
 
@@ -52,8 +52,8 @@ def test(
     config_dir: Path,
 ) -> None:
     """Show where an alert would go just now, by which branch, and what would hold it."""
-    from monitor.alerts.route import route
-    from monitor.delivery.sample import sample_alert
+    from monitor.alerting.routing import route
+    from monitor.delivery.sample_alert import sample_alert
 
     config = load_or_exit(config_dir)
     topic = config.topic(topic_id)
@@ -77,15 +77,15 @@ def test(
 
 
 def _row(config: Config, alert: Any, to: RoutedTo, now: float) -> dict[str, str]:
-    from monitor.alerts import gate
+    from monitor.alerting import send_gate
     from monitor.cli.words import moment
     from monitor.model import Notification
 
     note_id = f"{alert.id}@{to.channel}"
     note = Notification(note_id, to.channel, "alert", alert, created_at=now)
-    decision = gate.decide(config, note, (), gate.Ceiling(), now)
+    decision = send_gate.decide(config, note, (), send_gate.Ceiling(), now)
     said = "sent at once"
-    if isinstance(decision, gate.Hold):
+    if isinstance(decision, send_gate.Hold):
         said = f"held until {moment(decision.until)} ({decision.reason})"
     topic = config.topic(alert.topic)
     by = (
@@ -107,7 +107,7 @@ def _grow(tree: Tree, node: Route, config: Config) -> None:
 def _label(name: str, node: Route, config: Config) -> str:
     from rich.markup import escape
 
-    from monitor.alerts.route import default_channels
+    from monitor.alerting.routing import default_channels
 
     parts = [f"[bold]{escape(name)}[/]"]
     if node.to:

@@ -37,9 +37,9 @@ def fail(message: str, code: int = 2) -> NoReturn:
 
 def load_or_exit(folder: Path) -> Config:
     """Return the configuration, or print every problem and leave with 2."""
-    from monitor import logs
     from monitor.config.load import load_config
     from monitor.errors import ConfigError
+    from monitor.observability import logs
 
     logs.configure(level="warning")
     try:
@@ -57,7 +57,7 @@ async def open_store(config: Config) -> AsyncIterator[tuple[Redis, Keys]]:
     import asyncio
 
     from monitor.store.client import connect
-    from monitor.store.embedded import EmbeddedStore, find_running
+    from monitor.store.embedded.server import EmbeddedStore, find_running
     from monitor.store.keys import Keys
 
     embedded = None

@@ -14,7 +14,7 @@ import click
 from monitor.cli.setup import config_option, console, fail, load_or_exit, open_store, run_async
 
 if TYPE_CHECKING:
-    from monitor.alerts.silence import Silence
+    from monitor.alerting.silences import Silence
     from monitor.config.schema import Config
 
 
@@ -36,7 +36,7 @@ def add(
 
     Fields: topic, label, event, urgency, reason, feed, source, tag, language, channel, title.
     """
-    from monitor.alerts.silence import Matcher, Silence
+    from monitor.alerting.silences import Matcher, Silence
     from monitor.cli.words import moment
     from monitor.config.schema import parse_duration
 
@@ -100,21 +100,21 @@ def _warn_of_unknown_topics(config: Config, new: Silence) -> None:
 
 
 async def _add(config: Config, new: Silence, now: float) -> None:
-    from monitor.store.silences import SilenceStore
+    from monitor.alerting.silence_store import SilenceStore
 
     async with open_store(config) as (client, keys):
         await SilenceStore(client, keys).add(new, now)
 
 
 async def _all(config: Config) -> list[Silence]:
-    from monitor.store.silences import SilenceStore
+    from monitor.alerting.silence_store import SilenceStore
 
     async with open_store(config) as (client, keys):
         return await SilenceStore(client, keys).all()
 
 
 async def _end(config: Config, silence_id: str) -> Silence | None:
-    from monitor.store.silences import SilenceStore
+    from monitor.alerting.silence_store import SilenceStore
 
     async with open_store(config) as (client, keys):
         return await SilenceStore(client, keys).end(silence_id, time.time())

@@ -24,8 +24,8 @@ def status(config_dir: Path, as_json: bool) -> None:
 
     Exit code 1 if something needs a look.
     """
-    from monitor import logs
     from monitor.config.load import examine
+    from monitor.observability import logs
 
     logs.configure(level="warning")
     reading = examine(config_dir)

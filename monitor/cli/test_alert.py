@@ -30,8 +30,8 @@ def test_alert(
 
     It goes past silences, quiet hours and digests. Exit code: 0 if every channel took it, else 1.
     """
-    from monitor.alerts.route import TERMINAL, default_channels, route
-    from monitor.delivery.sample import sample_alert
+    from monitor.alerting.routing import TERMINAL, default_channels, route
+    from monitor.delivery.sample_alert import sample_alert
 
     config = load_or_exit(config_dir)
     topic = config.topic(topic_id) if topic_id else None
@@ -56,8 +56,8 @@ async def _send(config: Config, names: list[str], alert: Alert) -> dict[str, Out
 
 async def _one(config: Config, name: str, alert: Alert) -> Outcome:
     from monitor.config.schema import TerminalChannel
-    from monitor.delivery.build import build
     from monitor.delivery.channel import ChannelUnusable, Context, Outcome
+    from monitor.delivery.channel_registry import build
     from monitor.model import Notification
     from monitor.reasons import DeliveryReason
 
@@ -81,7 +81,7 @@ async def _one(config: Config, name: str, alert: Alert) -> Outcome:
 def _show(outcomes: dict[str, Outcome], as_json: bool) -> None:
     from rich.table import Table
 
-    from monitor.logs import redact
+    from monitor.observability.logs import redact
 
     if as_json:
         rows = {

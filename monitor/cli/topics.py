@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from monitor.config.schema import Config, Topic
-    from monitor.match.tune import Answer, Proposal
+    from monitor.matching.tune import Answer, Proposal
     from monitor.model import Story
 
 
@@ -66,10 +66,10 @@ def try_text(text: str, config_dir: Path, as_json: bool) -> None:
     if not config.topics:
         fail("there are no topics; add some to topics.yaml", code=1)
     story = _story(text, config)
-    from monitor.embed.text import passages
+    from monitor.analysis.offline import build_matcher, load_encoder
+    from monitor.embedding.passages import passages
     from monitor.errors import WirewatchError
     from monitor.model import EmbeddedStory
-    from monitor.pipeline.offline import build_matcher, load_encoder
 
     try:
         encoder = load_encoder(config.embedding)
@@ -130,10 +130,10 @@ def tune(topic_id: str, config_dir: Path, answers: Path | None, as_json: bool) -
             f"wirewatch feedback STORY --topic {topic_id} --good",
             code=1,
         )
+    from monitor.analysis.offline import load_encoder
     from monitor.errors import WirewatchError
-    from monitor.match import Background
-    from monitor.match.tune import propose
-    from monitor.pipeline.offline import load_encoder
+    from monitor.matching import Background
+    from monitor.matching.tune import propose
 
     try:
         encoder = load_encoder(config.embedding)
@@ -185,8 +185,8 @@ async def _page(url: str, config: Config) -> tuple[str, str]:
 
     from monitor.clock import SystemClock
     from monitor.errors import FetchError
-    from monitor.feeds.fetch import Fetcher
-    from monitor.feeds.pool import ParserPool
+    from monitor.net.fetcher import Fetcher
+    from monitor.parsing.parser_pool import ParserPool
 
     settings = config.polling.model_copy(update={"parser_processes": 1})
     fetcher = Fetcher(settings, SystemClock())
@@ -211,7 +211,7 @@ async def _page(url: str, config: Config) -> tuple[str, str]:
 
 def _gates(topic: Topic, story: Story) -> dict[str, Any]:
     """Say what a topic's gates make of a story, whatever its score."""
-    from monitor.match.gates import check, excludes, fold
+    from monitor.matching.gates import check, excludes, fold
 
     folded = fold(f"{story.title}\n{story.summary}\n{story.body}")
     said: dict[str, Any] = {}
@@ -264,7 +264,7 @@ def _gate_words(gates: dict[str, Any]) -> str:
 
 
 def _answers(path: Path) -> list[Answer]:
-    from monitor.match.tune import Answer
+    from monitor.matching.tune import Answer
 
     found = []
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
@@ -279,9 +279,9 @@ def _answers(path: Path) -> list[Answer]:
 
 
 async def _stored_answers(config: Config, topic: str) -> list[Answer]:
-    from monitor.match.tune import Answer
-    from monitor.store.analysis import AnalysisStore
-    from monitor.store.feedback import FeedbackStore
+    from monitor.alerting.feedback_store import FeedbackStore
+    from monitor.analysis.archive import AnalysisStore
+    from monitor.matching.tune import Answer
 
     found = []
     async with open_store(config) as (client, keys):

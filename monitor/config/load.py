@@ -12,18 +12,18 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from monitor import redact
-from monitor.config.checks import check_store, password_in
-from monitor.config.expand import expand
-from monitor.config.items import read_feeds, read_opml_feeds, read_topics
+from monitor.config.cross_checks import check_references
+from monitor.config.environment import expand
+from monitor.config.field_checks import check_store, password_in
 from monitor.config.names import nearest
 from monitor.config.reading import Reading
-from monitor.config.references import check_references
 from monitor.config.schema import Config, OpsSettings, StoreSettings, WirewatchFile
+from monitor.config.sections import read_feeds, read_opml_feeds, read_topics
 from monitor.config.settings import read_settings
 from monitor.config.surroundings import with_surroundings
-from monitor.config.yamlfile import MAX_FILE_BYTES, YamlFile, read_yaml
+from monitor.config.yaml_source import MAX_FILE_BYTES, YamlFile, read_yaml
 from monitor.errors import ConfigError, Problem
+from monitor.observability import redact
 
 _KNOWN = ("wirewatch.yaml", "feeds.yaml", "topics.yaml")
 _YAML = (".yaml", ".yml")

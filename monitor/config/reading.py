@@ -10,10 +10,10 @@ from typing import TypeVar
 import yaml
 from pydantic import BaseModel, SecretStr, ValidationError
 
-from monitor.config.checks import literal_secret
-from monitor.config.findings import Finding, explain, note
+from monitor.config.field_checks import literal_secret
+from monitor.config.problems import Finding, explain, note
 from monitor.config.schema import Channel, Config, FeedSource, Route, TimeInterval, Topic
-from monitor.config.yamlfile import Loc, TooMuch, YamlFile
+from monitor.config.yaml_source import Loc, TooMuch, YamlFile
 from monitor.errors import Problem
 
 Part = TypeVar("Part", bound=BaseModel)

@@ -14,15 +14,15 @@ from typing import Any, get_args
 import yaml
 from pydantic import BaseModel, SecretStr
 
-from monitor.config.checks import (
+from monitor.config.field_checks import (
     check_channel,
     check_digest,
     check_interval,
     check_store,
     password_in,
 )
-from monitor.config.findings import Finding, keys_of, note
 from monitor.config.names import did_you_mean, slug
+from monitor.config.problems import Finding, keys_of, note
 from monitor.config.reading import Part, Place, Reading, build, data_of, errors_in
 from monitor.config.schema import (
     SLUG,
@@ -41,7 +41,7 @@ from monitor.config.schema import (
     WebhookChannel,
     WirewatchFile,
 )
-from monitor.config.yamlfile import YamlFile, line_of, pairs
+from monitor.config.yaml_source import YamlFile, line_of, pairs
 
 _SECTIONS: dict[str, type[BaseModel]] = {
     "store": StoreSettings,

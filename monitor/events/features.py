@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from monitor.events import space
+from monitor.events import vector_space
 from monitor.events.lexicon import STATUSES
 from monitor.events.owners import Owners
 from monitor.events.text import (
@@ -77,7 +77,7 @@ def reduce(item: EmbeddedStory, owners: Owners) -> Member:
         flags=flags,
         sketch=array("I", sketch(story.body[:3000] or story.summary)),
         quiet=story.baseline or story.stale,
-        model=space.name(item.model),
+        model=vector_space.name(item.model),
     )
 
 
@@ -94,8 +94,8 @@ def mean_of(item: EmbeddedStory) -> Vector:
 def _place(item: EmbeddedStory) -> Vector:
     """Return where a story stands by headline and lead; empty if it has no vectors."""
     if not len(item.vectors):
-        return space.NOTHING
-    return space.place(mean_of(item), item.happening, item.model)
+        return vector_space.NOTHING
+    return vector_space.place(mean_of(item), item.happening, item.model)
 
 
 def _terms(title: str, lead: str) -> tuple[array[int], bytes]:

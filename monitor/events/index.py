@@ -19,12 +19,12 @@ import numpy as np
 import numpy.typing as npt
 
 from monitor.config.schema import EventSettings
-from monitor.events import copies, link, novelty, records, space
+from monitor.events import copies, novelty, pair_score, records, vector_space
 from monitor.events.features import Member, reduce
 from monitor.events.groups import FACE, LIFE, Event, Groups, Links
+from monitor.events.index_rows import Rows
 from monitor.events.lexicon import STATUSES
 from monitor.events.owners import Owners
-from monitor.events.rows import Rows
 from monitor.events.text import bucket, tokens
 from monitor.model import Assignment, EmbeddedStory, Story
 
@@ -57,7 +57,7 @@ class EventIndex:
         self._groups = Groups(settings.window)
         self._members = self._groups.members
         self._order = 0
-        self._idf: Floats = self._rows.idf(*link.prior())
+        self._idf: Floats = self._rows.idf(*pair_score.prior())
 
     def __len__(self) -> int:
         return len(self._members)
@@ -89,7 +89,7 @@ class EventIndex:
         queue = sorted(fresh.values(), key=lambda pair: (pair[1].time, pair[1].id))
         for _, member in queue:
             self._rows.expect(member.model, len(member.vector))
-        self._idf = self._rows.idf(*link.prior())
+        self._idf = self._rows.idf(*pair_score.prior())
         before = self._rows.size
         oldest = min((member.time for _, member in queue), default=0.0)
         found = self._rows.search(
@@ -235,11 +235,11 @@ class EventIndex:
             rows, sims = rows[top], sims[top]
         if not len(rows):
             return {}
-        meaning = space.level(sims, member.model)
-        table = link.features(
+        meaning = vector_space.level(sims, member.model)
+        table = pair_score.features(
             member, meaning, held.terms[rows], held.flags[rows], held.times[rows], self._idf
         )
-        found = link.probabilities(table)
+        found = pair_score.probabilities(table)
         return {
             held.ids[rows[at]]: float(found[at])
             for at in np.flatnonzero(found >= _WEAK)
@@ -273,7 +273,7 @@ class EventIndex:
         self._finder.add(member)
         if not member.copy_of:
             self._rows.add(member)
-        member.vector = space.NOTHING
+        member.vector = vector_space.NOTHING
 
     def _again(self, story: str) -> Assignment:
         member = self._members[story]

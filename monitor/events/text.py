@@ -15,7 +15,7 @@ from functools import lru_cache
 
 import snowballstemmer
 
-from monitor.events.words import ALIASES, FUNCTION_WORDS, NUMBERS, SCALES
+from monitor.events.stopwords import ALIASES, FUNCTION_WORDS, NUMBERS, SCALES
 from monitor.model import Story
 
 BUCKETS = 1 << 18  # hashed vocabulary; bucket 0 is padding

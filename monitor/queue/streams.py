@@ -19,13 +19,13 @@ from typing import Any
 
 from redis.exceptions import ResponseError
 
-from monitor import metrics
-from monitor.logs import get_logger
-from monitor.queue.dead import bury_commands
+from monitor.observability import metrics
+from monitor.observability.logs import get_logger
+from monitor.queue.dead_letter import bury_commands
 from monitor.reasons import DeadLetterReason
-from monitor.store.atomic import Command, apply
 from monitor.store.client import BLOCK_SECONDS, Redis
 from monitor.store.keys import Keys
+from monitor.store.transaction import Command, apply
 
 log = get_logger(__name__)
 

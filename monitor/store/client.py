@@ -21,7 +21,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from monitor.config.store_address import read_address
 from monitor.errors import StoreError
-from monitor.store.moving import open_moving
+from monitor.store.failover import open_moving
 
 # redis-py types every reply as "bytes or str", since it cannot know how a client was made. Ours
 # reply in bytes; what is read is checked where it is decoded, so replies are `Any` here.

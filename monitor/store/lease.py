@@ -9,8 +9,8 @@ from __future__ import annotations
 import uuid
 
 from monitor.errors import LeaseLost
-from monitor.store.atomic import Command, flatten
 from monitor.store.client import Redis, run_script
+from monitor.store.transaction import Command, flatten
 
 
 class Lease:

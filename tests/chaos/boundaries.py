@@ -32,20 +32,22 @@ def _around(stage: str, what: str, place: str) -> list[Boundary]:
 
 
 BOUNDARIES: tuple[Boundary, ...] = (
-    *_around("poller", "claiming due feeds", "monitor.store.feeds:FeedStore.claim_due"),
-    *_around("poller", "handing stories over", "monitor.store.feeds:FeedStore.commit"),
+    *_around("poller", "claiming due feeds", "monitor.polling.feed_store:FeedStore.claim_due"),
+    *_around("poller", "handing stories over", "monitor.polling.feed_store:FeedStore.commit"),
     *_around("embedder", "reading stories", "monitor.queue.streams:StreamQueue.read"),
     *_around("embedder", "handing vectors over", "workers.embedder:apply"),
     *_around("triage", "reading vectors", "monitor.queue.streams:StreamQueue.read"),
     *_around("triage", "committing a batch", "workers.triage:Triage._work"),
-    *_around("notifier", "marking a send", "monitor.store.outbox:OutboxStore.begin"),
-    *_around("notifier", "posting to Slack", "monitor.delivery.slack:SlackBot.send"),
-    *_around("notifier", "editing the first message", "monitor.delivery.slack:SlackBot._edit"),
-    *_around("notifier", "mailing", "monitor.delivery.mail:Mail.send"),
-    *_around("notifier", "recording a receipt", "monitor.store.outbox:OutboxStore.done"),
-    *_around("notifier", "putting a retry off", "monitor.store.outbox:OutboxStore.later"),
-    *_around("notifier", "folding a digest", "monitor.store.outbox:OutboxStore.fold"),
-    *_around("notifier", "asking Slack's history", "monitor.delivery.slack:SlackBot.find"),
+    *_around("notifier", "marking a send", "monitor.delivery.outbox:OutboxStore.begin"),
+    *_around("notifier", "posting to Slack", "monitor.delivery.channels.slack:SlackBot.send"),
+    *_around(
+        "notifier", "editing the first message", "monitor.delivery.channels.slack:SlackBot._edit"
+    ),
+    *_around("notifier", "mailing", "monitor.delivery.channels.email:Mail.send"),
+    *_around("notifier", "recording a receipt", "monitor.delivery.outbox:OutboxStore.done"),
+    *_around("notifier", "putting a retry off", "monitor.delivery.outbox:OutboxStore.later"),
+    *_around("notifier", "folding a digest", "monitor.delivery.outbox:OutboxStore.fold"),
+    *_around("notifier", "asking Slack's history", "monitor.delivery.channels.slack:SlackBot.find"),
 )
 
 
@@ -80,8 +82,8 @@ def lay(name: str, calls: int) -> None:
 
 def shorten_leases(seconds: float) -> None:
     """Let leases run out sooner, so that a short run need not wait for each takeover."""
+    from monitor.delivery import outbox
     from monitor.queue import streams
-    from monitor.store import outbox
 
     outbox.LEASE_SECONDS = seconds
     streams.StreamQueue.__init__.__kwdefaults__["lease"] = seconds
@@ -91,8 +93,8 @@ def send_one_by_one() -> None:
     """Let channels take many messages a second, so that alerts are sent, and fail, singly."""
     from dataclasses import replace
 
-    from monitor.delivery.mail import Mail
-    from monitor.delivery.slack import SlackBot
+    from monitor.delivery.channels.email import Mail
+    from monitor.delivery.channels.slack import SlackBot
 
     SlackBot.traits = replace(SlackBot.traits, spacing=0.02, overflow=100_000)
     Mail.traits = replace(Mail.traits, overflow=100_000)

@@ -30,8 +30,8 @@ from typing import Any
 
 from redis.exceptions import RedisError
 
+from monitor.analysis.archive import AnalysisStore
 from monitor.identity import canonical_url
-from monitor.store.analysis import AnalysisStore
 from monitor.store.client import connect
 from monitor.store.keys import Keys
 from tests.chaos.boundaries import BOUNDARIES, Boundary

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from monitor import redact
 from monitor.cli.check import check
-from monitor.config.expand import expand
+from monitor.config.environment import expand
 from monitor.config.load import examine, load_config, read_config
 from monitor.config.schema import SlackChannel
+from monitor.observability import redact
 
 CANARY = "canary-5e7d0c1b9a"
 

@@ -8,17 +8,17 @@ from typing import Any
 
 import pytest
 
+from monitor.alerting.silence_store import SilenceStore
 from monitor.clock import ManualClock
 from monitor.config.schema import Config
-from monitor.delivery.build import build
 from monitor.delivery.channel import Channel
+from monitor.delivery.channel_registry import build
+from monitor.delivery.channel_sender import ChannelSender
+from monitor.delivery.outbox import OutboxStore
 from monitor.model import Notification
-from monitor.pipeline.deliver import ChannelSender
 from monitor.store.client import Redis
 from monitor.store.keys import Keys
 from monitor.store.lease import Lease
-from monitor.store.outbox import OutboxStore
-from monitor.store.silences import SilenceStore
 from tests.support.slack_standin import SlackStandin
 
 

@@ -18,7 +18,7 @@ from rich.console import Console
 
 from monitor.config.schema import TerminalChannel
 from monitor.delivery.channel import Channel
-from monitor.delivery.terminal import Terminal
+from monitor.delivery.channels.terminal import Terminal
 from monitor.reasons import DeliveryReason
 from tests.delivery.test_slack_bot import slack_config
 from tests.support.alerts import alert, config, note
@@ -229,7 +229,7 @@ async def test_a_killed_send(desk: Any, service: Service) -> None:
 
 async def test_digests_and_notices_too(desk: Any, service: Service) -> None:
     """Every channel takes a digest and a word from operations as well as an alert."""
-    from monitor.alerts.digest import fold
+    from monitor.alerting.digest_schedule import fold
     from monitor.model import Notification
 
     world = await desk("world", service.settings, service.channel)

@@ -11,11 +11,11 @@ import yaml
 from click.testing import CliRunner, Result
 
 from monitor.cli import main
+from monitor.delivery.dead_letters import DeadLetters
+from monitor.delivery.outbox import OutboxStore
 from monitor.model import Notification
 from monitor.store.client import Redis
-from monitor.store.dead import DeadLetters
 from monitor.store.keys import Keys
-from monitor.store.outbox import OutboxStore
 from tests.support.alerts import FIRST, NOW, note
 from tests.support.slack_standin import SlackStandin
 

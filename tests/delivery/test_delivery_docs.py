@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 from monitor.delivery.channel import Context
-from monitor.delivery.policy import CAP, GIVE_UP_AFTER, MAX_ATTEMPTS
-from monitor.delivery.webhook import VERSION, body
+from monitor.delivery.channels.webhook import VERSION, body
+from monitor.delivery.retry_policy import CAP, GIVE_UP_AFTER, MAX_ATTEMPTS
 from monitor.model import Notification
 from tests.support.alerts import FIRST, NOW, UPDATE, note
 

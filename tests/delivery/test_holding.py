@@ -6,12 +6,12 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from monitor.alerts.silence import Matcher, Silence
+from monitor.alerting.silences import Matcher, Silence
 from monitor.clock import ManualClock
+from monitor.delivery.outbox import OutboxStore
 from monitor.reasons import DeliveryReason, SuppressionReason
 from monitor.store.client import Redis
 from monitor.store.keys import Keys
-from monitor.store.outbox import OutboxStore
 from tests.delivery.test_notifier import runtime_for
 from tests.delivery.test_slack_bot import slack_config
 from tests.support.alerts import FIRST, NOW, UPDATE, alert, note

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.delivery import render_email
+from monitor.delivery.channels import email_message
 from tests.delivery.test_rendering import EXAMPLES, MAIL
 from tests.support.alerts import FIRST, note
 
@@ -45,8 +45,8 @@ for (const frame of FRAMES) {
 
 def _look(folder: Path, *, dark: bool) -> list[dict[str, object]]:
     """Have Chromium lay every example out at both widths; return what it says."""
-    pages = {name: render_email.html(item, MAIL) for name, item in EXAMPLES.items()}
-    pages["long"] = render_email.html(note(LONG, "x"), MAIL)
+    pages = {name: email_message.html(item, MAIL) for name, item in EXAMPLES.items()}
+    pages["long"] = email_message.html(note(LONG, "x"), MAIL)
     pages[TOO_WIDE] = pages["long"].replace("</body>", '<div style="width:600px">.</div></body>')
     frames = [
         {"name": name, "width": width, "html": html}

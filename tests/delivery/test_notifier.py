@@ -8,11 +8,11 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from monitor import metrics
 from monitor.config.schema import Config
+from monitor.delivery.outbox import OutboxStore
+from monitor.observability import metrics
 from monitor.store.client import Redis
 from monitor.store.keys import Keys
-from monitor.store.outbox import OutboxStore
 from tests.delivery.test_slack_bot import slack_config
 from tests.support.alerts import FIRST, alert, note
 from tests.support.slack_standin import Fault, SlackStandin

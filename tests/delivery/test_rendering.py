@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from monitor.config.schema import EmailChannel
-from monitor.delivery import render_email, render_slack, words
-from monitor.delivery.render_terminal import alert_lines, render_terminal_summary
+from monitor.delivery import formatting
+from monitor.delivery.channels import email_message, slack_blocks
+from monitor.delivery.channels.terminal_text import alert_lines, render_terminal_summary
 from monitor.model import Alert, Notification, Thread
 from monitor.reasons import AlertReason
 from tests.delivery.hostile import TRICKS, alerts, any_text, notifications, urls
@@ -68,14 +69,14 @@ Golden = Callable[[str, str], None]
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_block_kit_reads_as_it_should(name: str, golden: Golden) -> None:
     """The Block Kit message of each kind is as the golden file has it, within Slack's limits."""
-    message = render_slack.message(EXAMPLES[name], buttons=True)
+    message = slack_blocks.message(EXAMPLES[name], buttons=True)
     assert check_message(message) == []
     golden(f"slack_{name}.json", json.dumps(message, indent=1, ensure_ascii=False) + "\n")
 
 
 def test_an_edited_first_message_reads_as_it_should(golden: Golden) -> None:
     """After an update the first message shows the new count of sources and stories."""
-    message = render_slack.edited(THREAD, UPDATE)
+    message = slack_blocks.edited(THREAD, UPDATE)
     assert message is not None and check_message(message) == []
     golden("slack_edited.json", json.dumps(message, indent=1, ensure_ascii=False) + "\n")
 
@@ -84,7 +85,7 @@ def test_an_edited_first_message_reads_as_it_should(golden: Golden) -> None:
 def test_mail_reads_as_it_should(name: str, golden: Golden) -> None:
     """The e-mail of each kind is, byte for byte, as the golden file has it."""
     thread = THREAD if EXAMPLES[name].kind == "update" else None
-    mail = render_email.message(EXAMPLES[name], MAIL, now=NOW, thread=thread)
+    mail = email_message.message(EXAMPLES[name], MAIL, now=NOW, thread=thread)
     golden(f"mail_{name}.eml", mail.as_bytes().decode("ascii").replace("\r\n", "\n"))
 
 
@@ -103,10 +104,10 @@ def test_the_terminal_reads_as_it_should(golden: Golden) -> None:
 @settings(max_examples=150, deadline=None)
 def test_slack_takes_whatever_a_feed_may_say(item: Notification, buttons: bool) -> None:
     """No headline makes a message that Slack refuses, a mention, or a link we did not build."""
-    message = render_slack.message(item, buttons=buttons)
+    message = slack_blocks.message(item, buttons=buttons)
     assert check_message(message) == []
     assert mentions(message) == []
-    ours = {words.link(a.story.url) for a in (item.alert, *item.alerts) if a}
+    ours = {formatting.link(a.story.url) for a in (item.alert, *item.alerts) if a}
     assert set(links(message)) <= ours
     json.dumps(message, allow_nan=False).encode("utf-8")
 
@@ -115,7 +116,7 @@ def test_slack_takes_whatever_a_feed_may_say(item: Notification, buttons: bool) 
 @settings(max_examples=60, deadline=None)
 def test_slack_takes_every_edit(first: Alert, latest: Alert) -> None:
     """Bringing a hostile first message up to date stays within the same limits."""
-    message = render_slack.edited(Thread("C1:1.0", first), latest, buttons=True)
+    message = slack_blocks.edited(Thread("C1:1.0", first), latest, buttons=True)
     assert message is None or check_message(message) == []
 
 
@@ -147,7 +148,7 @@ _HEADERS = {
 def test_no_headline_breaks_a_mail(item: Notification, subject: str) -> None:
     """No header, link, script or second part gets into a mail from a feed; lines stay short."""
     thread = Thread("<1@example.org>", None, subject) if item.kind == "update" else None
-    raw = render_email.message(item, MAIL, now=NOW, thread=thread).as_bytes()
+    raw = email_message.message(item, MAIL, now=NOW, thread=thread).as_bytes()
     assert max(len(line) for line in raw.split(b"\r\n")) <= 998
     mail = email.message_from_bytes(raw, policy=default)
     assert set(mail.keys()) <= _HEADERS and len(mail.keys()) == len(set(mail.keys()))
@@ -161,7 +162,7 @@ def test_no_headline_breaks_a_mail(item: Notification, subject: str) -> None:
     seen.feed(mail.get_body(("html",)).get_content())
     assert not seen.tags & {"script", "img", "iframe", "object", "form", "base", "link"}
     assert not seen.handlers
-    ours = {words.link(a.story.url) for a in (item.alert, *item.alerts) if a}
+    ours = {formatting.link(a.story.url) for a in (item.alert, *item.alerts) if a}
     assert set(seen.hrefs) <= ours | {"https://example.org/unsubscribe"}
 
 
@@ -178,17 +179,17 @@ def test_no_headline_reaches_the_terminal_itself(item: Notification) -> None:
 @settings(max_examples=200, deadline=None)
 def test_links_are_plain_or_absent(url: str) -> None:
     """A link is plain http(s) without userinfo and without characters that end a link."""
-    made = words.link(url)
+    made = formatting.link(url)
     assert made == "" or re.fullmatch(r"https?://[^\s<>|\"@\x00-\x1f/?#]+[^\s<>|\"]*", made)
-    assert words.link(made) == made
+    assert formatting.link(made) == made
 
 
 @given(any_text, st.lists(any_text, max_size=5), any_text)
 @settings(max_examples=100, deadline=None)
 def test_marking_changes_no_letter(text: str, terms: list[str], phrase: str) -> None:
     """However words are marked, the runs joined are the text again."""
-    line = words.one_line(text, 400)
-    assert "".join(run for run, _ in words.marked(line, terms, phrase)) == line
+    line = formatting.one_line(text, 400)
+    assert "".join(run for run, _ in formatting.marked(line, terms, phrase)) == line
 
 
 @pytest.mark.parametrize(
@@ -203,16 +204,16 @@ def test_marking_changes_no_letter(text: str, terms: list[str], phrase: str) -> 
 def test_the_words_that_matched_are_marked(terms: tuple[str, ...], hits: list[str]) -> None:
     """Marked are the topic's terms, by word, prefix or phrase; without any, words of the topic."""
     text = "Officials said the talks would open with an exchange of prisoners."
-    marked = words.marked(text, terms, "Rubio and Lavrov meet for talks")
+    marked = formatting.marked(text, terms, "Rubio and Lavrov meet for talks")
     assert [run for run, hit in marked if hit] == hits
 
 
 def test_mail_threads_and_names_itself() -> None:
     """An update answers the first mail, keeps its subject, and every try has one Message-ID."""
-    first = render_email.message(EXAMPLES["first"], MAIL, now=NOW)
-    again = render_email.message(EXAMPLES["first"], MAIL, now=NOW + 60, resend=True)
+    first = email_message.message(EXAMPLES["first"], MAIL, now=NOW)
+    again = email_message.message(EXAMPLES["first"], MAIL, now=NOW + 60, resend=True)
     thread = Thread(first["Message-ID"], FIRST, first["Subject"])
-    reply = render_email.message(EXAMPLES["update"], MAIL, now=NOW, thread=thread)
+    reply = email_message.message(EXAMPLES["update"], MAIL, now=NOW, thread=thread)
     assert again["Message-ID"] == first["Message-ID"] and again["X-Wirewatch-Resent"]
     assert reply["In-Reply-To"] == reply["References"] == first["Message-ID"]
     assert reply["Subject"] == f"Re: {first['Subject']}"
@@ -225,5 +226,5 @@ def test_every_trick_is_shown_as_words() -> None:
     """A headline full of tricks is still readable as what it is: words."""
     for trick in TRICKS:
         item = note(replace(FIRST, story=replace(FIRST.story, title=trick)), "world")
-        shown = shown_text(render_slack.message(item))
-        assert words.headline(item.alert) in shown
+        shown = shown_text(slack_blocks.message(item))
+        assert formatting.headline(item.alert) in shown

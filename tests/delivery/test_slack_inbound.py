@@ -13,16 +13,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monitor.alerting.feedback_store import FeedbackStore
+from monitor.alerting.silence_store import SilenceStore
 from monitor.clock import ManualClock
-from monitor.delivery.slack_inbound import is_signed, read_http
-from monitor.pipeline.slack_inbound import SlackInbound
+from monitor.delivery.outbox import OutboxStore
+from monitor.net.routes import Request
 from monitor.reasons import SuppressionReason
+from monitor.slack_app.actions import SlackInbound
+from monitor.slack_app.payloads import is_signed, read_http
 from monitor.store.client import Redis
-from monitor.store.feedback import FeedbackStore
 from monitor.store.keys import Keys
-from monitor.store.outbox import OutboxStore
-from monitor.store.silences import SilenceStore
-from monitor.web import Request
 from tests.delivery.test_notifier import running, runtime_for
 from tests.delivery.test_slack_bot import slack_config
 from tests.support.alerts import FIRST, NOW, alert, note

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from monitor.delivery.webhook import signature
+from monitor.delivery.channels.webhook import signature
 from tests.support.alerts import FIRST, UPDATE, config, note
 from tests.support.http_sink import HttpSink
 from tests.support.slack_standin import Fault

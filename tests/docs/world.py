@@ -11,9 +11,9 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Self
 
+from monitor.delivery.dead_letters import DeadLetters
 from monitor.store.client import connect
-from monitor.store.dead import DeadLetters
-from monitor.store.embedded import find_running
+from monitor.store.embedded.server import find_running
 from monitor.store.keys import Keys
 from tests.docs.pages import ROOT
 from tests.docs.terminal import Terminal

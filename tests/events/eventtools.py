@@ -7,8 +7,8 @@ from functools import cache
 import numpy as np
 
 from monitor.config.schema import EventSettings
-from monitor.embed.hashing import HashingEmbedder
-from monitor.embed.text import passages
+from monitor.embedding.hashing import HashingEmbedder
+from monitor.embedding.passages import passages
 from monitor.events import EventIndex, Owners
 from monitor.model import EmbeddedStory, Story
 

@@ -8,7 +8,7 @@ from eventtools import HOUR, NOON, axis, index, story
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.embed.transformer import DEFAULT_WEIGHTS
+from monitor.embedding.transformer import DEFAULT_WEIGHTS
 from monitor.events import records
 from monitor.events.cluster import average_link
 from monitor.model import EmbeddedStory

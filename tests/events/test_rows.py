@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.events import rows
 from monitor.events.features import Member
-from monitor.events.rows import Rows
+from monitor.events.index_rows import Rows
 
 
 def member(name: str, vector: np.ndarray, time: float) -> Member:

@@ -10,12 +10,12 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from monitor import metrics
+from monitor.observability import metrics
 from monitor.queue.streams import Item, StreamQueue
 from monitor.reasons import DeadLetterReason
-from monitor.store.atomic import apply
 from monitor.store.client import Redis, connect, connect_blocking
 from monitor.store.keys import Keys
+from monitor.store.transaction import apply
 
 
 def queue(client: Redis, url: str, keys: Keys, consumer: str = "a") -> StreamQueue:

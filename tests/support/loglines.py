@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Literal
 
-from monitor import logs
+from monitor.observability import logs
 
 Lines = Callable[[str], list[dict[str, Any]]]
 

@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 
 from monitor.store.client import connect
-from monitor.store.embedded import find_running
+from monitor.store.embedded.server import find_running
 from monitor.store.keys import TABLE, Keys
 
 ENERGY = {

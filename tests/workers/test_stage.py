@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-from monitor import metrics
 from monitor.codec import pack_story, unpack_story
 from monitor.config.schema import Config
 from monitor.model import Story
+from monitor.observability import metrics
 from monitor.queue.streams import Item, StreamQueue
 from monitor.store.client import Redis, connect_blocking
 from monitor.store.keys import Keys

@@ -10,18 +10,18 @@ from typing import cast
 
 import pytest
 
+from monitor.analysis.text_archive import ModelInfo, TextVectors
 from monitor.clock import ManualClock
 from monitor.codec import pack_embedded
 from monitor.config.schema import Config, Topic
-from monitor.embed import embed_stories
-from monitor.embed.hashing import HashingEmbedder
-from monitor.embed.transformer import TransformerEmbedder
-from monitor.match import texts
-from monitor.match.ordinary import SENTENCES
+from monitor.embedding import embed_stories
+from monitor.embedding.hashing import HashingEmbedder
+from monitor.embedding.transformer import TransformerEmbedder
+from monitor.matching import texts
+from monitor.matching.background_sentences import SENTENCES
 from monitor.model import Story
 from monitor.store.client import Redis
 from monitor.store.keys import Keys
-from monitor.store.texts import ModelInfo, TextVectors
 from workers.runtime import Runtime
 from workers.triage import Triage
 

@@ -10,7 +10,7 @@ import yaml
 from rich.console import Console
 from rich.text import Text
 
-from monitor.store.analysis import AnalysisStore
+from monitor.analysis.archive import AnalysisStore
 from workers.demo.script import LENGTH, OUTLETS, PIECES, TOPICS, Piece
 from workers.demo.server import FeedServer
 from workers.main import RunOptions, serve

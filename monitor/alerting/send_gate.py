@@ -1,0 +1,106 @@
+"""Whether a notification may go now: send, hold until later, or drop. Pure.
+
+Asked at the moment of sending, of the configuration and the silences as they are then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from monitor.alerting.digest_schedule import next_digest
+from monitor.alerting.quiet_hours import quiet_until
+from monitor.alerting.routing import RoutedTo, route
+from monitor.alerting.silences import Silence, silenced_by
+from monitor.config.schema import Config
+from monitor.model import Notification
+from monitor.reasons import DeliveryReason, SuppressionReason
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """It goes now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """It waits until `until` (Unix seconds) and is looked at again then."""
+
+    until: float
+    reason: SuppressionReason | DeliveryReason
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """It never goes; `detail` says who decided that."""
+
+    reason: SuppressionReason
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ceiling:
+    """How many alerts of a topic a channel took in the running hour, and when that hour ends."""
+
+    sent: int = 0
+    resets: float = 0.0
+
+
+PATIENCE = 14 * 86400.0  # where it is quiet round the clock, an alert waits no longer than this
+
+Decision = Send | Hold | Drop
+
+_HELD = frozenset({DeliveryReason.DIGESTED.value, SuppressionReason.QUIET_HOURS.value})
+
+
+def decide(
+    config: Config,
+    notification: Notification,
+    silences: Sequence[Silence],
+    ceiling: Ceiling,
+    now: float,
+) -> Decision:
+    """Decide about one notification that is due.
+
+    Silences come first and drop. Quiet hours, scheduled digests and ceilings hold; what they held
+    goes as part of one digest. `urgency: critical` passes quiet hours and scheduled digests. What
+    a digest is made of was judged alert by alert, so digests pass; words from operations
+    (notices) pass everything.
+    """
+    alert = notification.alert
+    if alert is None:
+        return Send()
+    found = silenced_by(silences, alert, notification.channel, now)
+    if found is not None:
+        silence, reason = found
+        return Drop(reason, f"{silence.kind} {silence.id} by {silence.author}")
+    where = _routed(config, notification)
+    if alert.urgency != "critical" and now - notification.created_at < PATIENCE:
+        # What was held once goes at the next chance, or it would wait from digest to digest.
+        if where.digest is not None and notification.held_for not in _HELD:
+            return Hold(next_digest(where.digest, now), DeliveryReason.DIGESTED)
+        quiet = quiet_until(
+            (span for name in where.quiet_hours for span in config.time_intervals.get(name, ())),
+            now,
+        )
+        if quiet is not None:
+            return Hold(quiet, SuppressionReason.QUIET_HOURS)
+    topic = config.topic(alert.topic)
+    limit = topic.alert.max_per_hour if topic else 0
+    if (
+        limit
+        and notification.kind == "alert"
+        and ceiling.sent >= limit
+        and ceiling.resets > now
+        and notification.held_for != SuppressionReason.RATE_CEILING
+    ):
+        return Hold(ceiling.resets, SuppressionReason.RATE_CEILING)
+    return Send()
+
+
+def _routed(config: Config, notification: Notification) -> RoutedTo:
+    assert notification.alert is not None
+    for to in route(config, notification.alert):
+        if to.channel == notification.channel:
+            return to
+    return RoutedTo(notification.channel)

@@ -1,0 +1,121 @@
+"""From decisions to one write: window, archive, what was told, outbox and counters of a batch."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+
+from monitor.alerting.alert_state import Told
+from monitor.alerting.routing import notifications_for
+from monitor.analysis.archive import AnalysisStore
+from monitor.analysis.decision_record import decision_record
+from monitor.analysis.story_analysis import Concluded, Outcome, ToldKey
+from monitor.config.schema import Config
+from monitor.delivery.outbox import OutboxStore
+from monitor.events.index import EventIndex
+from monitor.model import Alert, Notification
+from monitor.observability import metrics, traces
+from monitor.observability.logs import get_logger
+from monitor.store.transaction import Command
+
+log = get_logger(__name__)
+
+
+class Settlement:
+    """Builds the commands that make a batch's decisions stand, for triage's atomic step.
+
+    Args:
+        archive: names the keys of triage's own state.
+        outbox: names the keys of the outbox.
+    """
+
+    def __init__(self, archive: AnalysisStore, outbox: OutboxStore) -> None:
+        self._archive = archive
+        self._outbox = outbox
+
+    def batch(
+        self, concluded: Concluded, index: EventIndex, model: str, config: Config, now: float
+    ) -> list[Command]:
+        """Return the commands for everything that `concluded` decided and `index` changed.
+
+        `model` is the fingerprint behind the window's vectors: each model has a window of its own.
+        """
+        commands: list[Command] = []
+        for outcome in concluded.outcomes:
+            decision = json.dumps(decision_record(outcome, now), ensure_ascii=False)
+            commands += self._archive.story_commands(outcome.item, decision)
+        for gone in concluded.absorbed:
+            commands += self._archive.forget_event_commands(gone)
+        for outcome in concluded.outcomes:
+            for story_id, parted_from, _ in outcome.assignment.moved:
+                commands += self._archive.leave_commands(parted_from, story_id)
+        for story_id in sorted(index.changed()):
+            seen_at = index.time_of(story_id)
+            record = index.pack(story_id)
+            commands += self._archive.window_commands(story_id, seen_at, record, model)
+            commands += self._archive.member_commands(index.event_of(story_id), story_id, seen_at)
+        commands += self.told(concluded.told, config)
+        alerts = [alert for outcome in concluded.outcomes for alert in outcome.alerts]
+        commands += self.alerts(alerts, config, now)
+        return commands + self._archive.count_commands(_counts(concluded.outcomes))
+
+    def told(self, told: dict[ToldKey, Told], config: Config) -> list[Command]:
+        """Return the commands that remember what was told, and what waits for sources."""
+        commands: list[Command] = []
+        for (topic, event), state in told.items():
+            text = json.dumps(state.to_dict(), ensure_ascii=False)
+            commands += self._archive.told_commands(topic, event, text)
+            settings = config.topic(topic)
+            waits = state.state == "waiting" and settings is not None
+            until = state.since + settings.alert.wait_at_most if waits and settings else None
+            commands += self._archive.pending_commands(topic, event, until)
+        return commands
+
+    def alerts(self, alerts: Iterable[Alert], config: Config, now: float) -> list[Command]:
+        """Return the commands that put alerts into the outbox of every channel they go to."""
+        notifications: list[Notification] = []
+        for alert in alerts:
+            notifications += notifications_for(config, alert, now)
+        return self._outbox.put_commands(notifications)
+
+
+def count(outcomes: Iterable[Outcome], now: float) -> None:
+    """Add a settled batch to the metrics, the traces and the log."""
+    for outcome in outcomes:
+        story = outcome.item.story
+        metrics.ANALYSED.inc()
+        fired = sum(match.fired for match in outcome.matches)
+        alerted = len(outcome.alerts)
+        traces.record("triage", story.trace, now, now, story=story.id, fired=fired, alerts=alerted)
+        say = log.info if alerted else log.debug
+        say("decided", story=story.id, fired=fired, alerts=alerted, trace=story.trace)
+        if outcome.assignment.copy_of:
+            metrics.COPIES.labels(kind=outcome.assignment.copy_kind).inc()
+        if outcome.assignment.new_event:
+            metrics.EVENTS.inc()
+        metrics.MERGES.inc(len(outcome.assignment.merged))
+        for alert in outcome.alerts:
+            metrics.ALERTS.labels(reason=alert.reason).inc()
+            metrics.ALERTED_AFTER.observe(max(0.0, now - story.seen_at))
+        for held in outcome.suppressions:
+            metrics.SUPPRESSIONS.labels(reason=held.reason).inc()
+        for match in outcome.matches:
+            if match.fired:
+                metrics.MATCHES.labels(topic=match.topic).inc()
+
+
+def _counts(outcomes: Iterable[Outcome]) -> dict[str, int]:
+    counts: Counter[str] = Counter()
+    for outcome in outcomes:
+        counts["stories"] += 1
+        counts["copies"] += bool(outcome.assignment.copy_of)
+        counts["events"] += outcome.assignment.new_event
+        counts["alerts"] += len(outcome.alerts)
+        counts["baseline"] += outcome.item.story.baseline
+        for match in outcome.matches:  # how often a topic fires: the watchdog knows what is usual
+            if match.fired and not outcome.item.story.baseline:
+                counts[f"topic:{match.topic}"] += 1
+        for held in outcome.suppressions:
+            counts[f"suppressed:{held.reason.value}"] += 1
+    return dict(counts)

@@ -1,0 +1,53 @@
+"""What was decided about a story, as plain data: for the archive, `explain` and `replay`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from monitor.analysis.story_analysis import Outcome
+from monitor.model import Match
+
+
+def match_record(match: Match) -> dict[str, Any]:
+    """Return one match as JSON-ready data."""
+    record: dict[str, Any] = {
+        "topic": match.topic,
+        "score": round(match.score, 4),
+        "line": match.line,
+        "fired": match.fired,
+        "evidence": match.evidence,
+        "nearest": match.nearest,
+        "terms": list(match.terms),
+        "reason": match.reason.value if match.reason else "fired",
+    }
+    return record
+
+
+def decision_record(outcome: Outcome, at: float) -> dict[str, Any]:
+    """Return everything decided about one story as JSON-ready data; `at` is when."""
+    assignment = outcome.assignment
+    return {
+        "at": at,
+        "event": assignment.event,
+        "copy_of": assignment.copy_of or None,
+        "copy_kind": assignment.copy_kind,
+        "why": assignment.why,
+        "similarity": round(assignment.similarity, 4),
+        "novelty": assignment.novelty,
+        "sources": list(assignment.sources),
+        "matches": [match_record(match) for match in outcome.matches],
+        "alerts": [
+            {
+                "id": alert.id,
+                "topic": alert.topic,
+                "event": alert.event,
+                "reason": alert.reason.value,
+                "parent": alert.parent,
+            }
+            for alert in outcome.alerts
+        ],
+        "suppressions": [
+            {"topic": held.topic, "reason": held.reason.value, "detail": held.detail}
+            for held in outcome.suppressions
+        ],
+    }

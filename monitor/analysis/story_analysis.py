@@ -1,0 +1,191 @@
+"""The analysis of stories: copies and events, topics, and the decision to tell. No I/O.
+
+`wirewatch run`, `replay`, `backtest` and `explain` all go through here, so that what is shown
+beforehand or afterwards is what the live service does. One batch is done in two halves, because
+between them the caller fetches what has been told about the events that came up:
+
+    looked = analysis.look(batch)
+    told = ...of looked.events...
+    concluded = analysis.conclude(looked, told, now)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from monitor.alerting.alert_decision import decide
+from monitor.alerting.alert_state import Told, merge, parted
+from monitor.config.schema import Topic
+from monitor.events.index import EventIndex
+from monitor.matching import LINES, Scores, SecondLook, TopicMatcher
+from monitor.model import Alert, Assignment, EmbeddedStory, Match, Suppression
+
+ToldKey = tuple[str, str]  # topic, event
+NEAR = 0.1  # how far below its line a topic's match is still kept for `explain`
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """A batch with its assignments and scores, before anything is decided."""
+
+    batch: tuple[EmbeddedStory, ...]
+    assignments: tuple[Assignment, ...]
+    scores: Scores
+
+    @property
+    def events(self) -> set[str]:
+        """The events whose told state the decision needs."""
+        found = {assignment.event for assignment in self.assignments}
+        for assignment in self.assignments:
+            found.update(assignment.merged)
+            for _, parted_from, into in assignment.moved:
+                found.update((parted_from, into))
+        return found
+
+
+@dataclass(slots=True)
+class Outcome:
+    """Everything decided about one story. `matches` holds those near or above their line."""
+
+    item: EmbeddedStory
+    assignment: Assignment
+    matches: list[Match] = field(default_factory=list)
+    alerts: list[Alert] = field(default_factory=list)
+    suppressions: list[Suppression] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Concluded:
+    """The outcomes of a batch in the batch's order, and what is to be remembered.
+
+    `told` holds only what changed; `absorbed` maps events that are no more to the one they joined.
+    """
+
+    outcomes: list[Outcome]
+    told: dict[ToldKey, Told]
+    absorbed: dict[str, str]
+
+
+class Analysis:
+    """Topics, calibration and the event window, put together.
+
+    Args:
+        matcher: built from the topics in force.
+        index: the rolling window; `look` moves it on.
+        second: asked about scores near their line, where one is configured.
+    """
+
+    def __init__(
+        self, matcher: TopicMatcher, index: EventIndex, second: SecondLook | None = None
+    ) -> None:
+        self.index = index
+        self._second = second
+        self.use(matcher)
+
+    def use(self, matcher: TopicMatcher) -> None:
+        """Take another set of topics; the window stays."""
+        self.matcher = matcher
+
+    def look(self, batch: Sequence[EmbeddedStory]) -> Looked:
+        """Score stories against every topic and assign them to events."""
+        scores = self.matcher.score(batch)
+        if self._second is not None:
+            scores = self._second.over(scores)
+        return Looked(tuple(batch), tuple(self.index.assign(batch)), scores)
+
+    def conclude(
+        self, looked: Looked, told: Mapping[ToldKey, Told], now: float | None
+    ) -> Concluded:
+        """Decide what is told, story by story in the order of their times.
+
+        Args:
+            looked: the batch.
+            told: what was told before, for `looked.events`.
+            now: the present, or None to take each story's own time (a replay).
+        """
+        known = dict(told)
+        absorbed = {
+            gone: assignment.event
+            for assignment in looked.assignments
+            for gone in assignment.merged
+        }
+        for gone in absorbed:
+            _move_told(known, gone, _final(absorbed, gone))
+        for assignment in looked.assignments:
+            for story, parted_from, into in assignment.moved:
+                _follow_told(known, story, parted_from, into)
+        outcomes = [
+            Outcome(item, assignment)
+            for item, assignment in zip(looked.batch, looked.assignments, strict=True)
+        ]
+        order = sorted(range(len(outcomes)), key=lambda at: _when(looked.batch[at]))
+        for at in order:
+            event = _final(absorbed, outcomes[at].assignment.event)
+            instant = _when(looked.batch[at])[0] if now is None else now
+            for place in _near(looked.scores, at, event, known):
+                match = looked.scores.match(at, place)
+                outcomes[at].matches.append(match)
+                topic = looked.scores.matcher.topics[place]
+                _decide(outcomes[at], topic, match, event, known, instant)
+        changed = {key: value for key, value in known.items() if told.get(key) != value}
+        return Concluded(outcomes, changed, {gone: _final(absorbed, gone) for gone in absorbed})
+
+
+def _near(scores: Scores, at: int, event: str, known: Mapping[ToldKey, Told]) -> list[int]:
+    """The topics worth a decision: near or above their line, or told of this event before."""
+    topics = scores.matcher.topics
+    lines = np.array([LINES[topic.sensitivity] for topic in topics])
+    near = set(np.flatnonzero(scores.score[at] >= lines - NEAR).tolist())
+    told = {topic for topic, of in known if of == event}
+    near |= {place for place, topic in enumerate(topics) if topic.id in told} if told else set()
+    return sorted(near, key=lambda place: -scores.score[at, place])
+
+
+def _decide(
+    outcome: Outcome,
+    topic: Topic,
+    match: Match,
+    event: str,
+    known: dict[ToldKey, Told],
+    now: float,
+) -> None:
+    key = (topic.id, event)
+    decision = decide(topic, outcome.item, match, outcome.assignment, known.get(key), now)
+    if decision.told is not None:
+        known[key] = decision.told
+    if decision.alert is not None:
+        outcome.alerts.append(decision.alert)
+    if decision.suppression is not None:
+        outcome.suppressions.append(decision.suppression)
+
+
+def _when(item: EmbeddedStory) -> tuple[float, str]:
+    return item.story.seen_at or item.story.published, item.story.id
+
+
+def _move_told(known: dict[ToldKey, Told], gone: str, into: str) -> None:
+    """Hand what was told of an absorbed event to the event that took it in."""
+    for topic, event in list(known):
+        if event == gone:
+            joined = merge(known.get((topic, into)), known.pop((topic, gone)), into)
+            assert joined is not None
+            known[topic, into] = joined
+
+
+def _follow_told(known: dict[ToldKey, Told], story: str, parted_from: str, into: str) -> None:
+    """Let what was told of a story stay told in the event it was moved to."""
+    for topic, event in list(known):
+        if event == parted_from:
+            state = parted(known[topic, event], story, known.get((topic, into)), into)
+            if state is not None:
+                known[topic, into] = state
+
+
+def _final(absorbed: Mapping[str, str], event: str) -> str:
+    """Follow a chain of merges to the event that stands."""
+    while event in absorbed:
+        event = absorbed[event]
+    return event

@@ -1,0 +1,269 @@
+"""Mistakes a type cannot see, found in one feed, topic, channel, interval or route by itself.
+
+Each check takes one validated part and yields its findings; nothing here does I/O. Which parts fit
+together is the business of `references`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from email.utils import parseaddr
+from functools import cache
+from urllib.parse import parse_qsl, urlsplit
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import SecretStr
+
+from monitor.config.languages import language_fault
+from monitor.config.names import nearest
+from monitor.config.problems import Finding
+from monitor.config.schema import (
+    Channel,
+    DigestPlan,
+    EmailChannel,
+    FeedSource,
+    SlackChannel,
+    SlackWebhookChannel,
+    StoreSettings,
+    TerminalChannel,
+    TimeInterval,
+    Topic,
+)
+from monitor.config.store_address import read_address
+from monitor.config.yaml_source import Loc
+
+
+def url_fault(url: str) -> str:
+    """Return "" for an http(s) address that can be fetched, else what is wrong with it.
+
+    The address itself is not repeated: it may hold a secret.
+    """
+    if not url.strip():
+        return "the address is empty; write one that starts with https://"
+    if url != url.strip() or any(ch.isspace() or ord(ch) < 32 for ch in url):
+        return "the address holds a blank or a line break; take it out or write %20"
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return "the address is malformed; check host and port"
+    if parts.scheme == "feed":
+        return 'browsers understand "feed:", servers do not; write https:// instead'
+    if parts.scheme not in ("http", "https"):
+        known = nearest(parts.scheme, ("http", "https")) if "://" in url else ""
+        advice = f"did you mean {known}://?" if known else "write it with https:// in front"
+        return f"the address does not start with http:// or https://; {advice}"
+    if not host:
+        return "the address has no host; write it as https://host/path"
+    if "." not in host and ":" not in host and host != "localhost":
+        return ""  # a name of an internal network, such as a compose service
+    if host.startswith(".") or ".." in host or "{" in host or "*" in host:
+        return "the host in the address is malformed; check its dots"
+    return ""
+
+
+_THIS_MACHINE = ("127.0.0.1", "::1", "localhost")  # one's own feeds may be polled at will
+
+
+def check_feed(feed: FeedSource) -> Iterator[Finding]:
+    """Yield what is wrong with one feed."""
+    if fault := url_fault(feed.url):
+        yield Finding(("url",), fault)
+    if feed.language and (fault := language_fault(feed.language)):
+        yield Finding(("language",), fault)
+    if feed.password is not None and not feed.username:
+        yield Finding(("password",), "there is a password but no username; add username")
+    own = urlsplit(feed.url).hostname in _THIS_MACHINE
+    if feed.interval is not None and feed.interval < 10 and not own:
+        yield Finding(
+            ("interval",), "a feed polled more often than every 10 s will block us; write 2m or so"
+        )
+    for name in feed.headers:
+        if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name):
+            yield Finding(("headers", name), "this is not the name of an HTTP header; correct it")
+        elif name.lower() in ("host", "content-length", "accept-encoding", "connection"):
+            yield Finding(("headers", name), f"{name} is ours to set; take it out")
+    for name, value in feed.headers.items():
+        if re.search(r"[\r\n\0]", value.get_secret_value()):
+            yield Finding(("headers", name), "the value holds a line break; take it out")
+
+
+def check_topic(topic: Topic) -> Iterator[Finding]:
+    """Yield what is wrong with one topic, apart from what it means (see monitor.matching)."""
+    yield from _languages(topic.languages, ("languages",))
+    for key, gate in (("require", topic.require), ("exclude", topic.exclude)):
+        for part, words in (("any", gate.any), ("all", gate.all)):
+            for index, word in enumerate(words):
+                if not word.strip(" *"):
+                    yield Finding(
+                        (key, part, index), f'"{word}" matches anything; write a word or word*'
+                    )
+    for key, lines in (("examples", topic.examples), ("not", topic.not_)):
+        seen: set[str] = set()
+        for index, line in enumerate(lines):
+            if not line.strip():
+                yield Finding((key, index), "this example is empty; write a headline or delete it")
+            elif line in seen:
+                yield Finding((key, index), "this example is here twice; delete one", "warning")
+            seen.add(line)
+    both = {line.casefold() for line in topic.examples} & {line.casefold() for line in topic.not_}
+    for index, line in enumerate(topic.not_):
+        if line.casefold() in both:
+            yield Finding(("not", index), "this is also among the examples; decide which it is")
+
+
+def check_channel(channel: Channel) -> Iterator[Finding]:
+    """Yield what is wrong with one channel."""
+    match channel:
+        case SlackChannel():
+            yield from _slack(channel)
+        case EmailChannel():
+            yield from _email(channel)
+        case TerminalChannel():
+            return
+        case SlackWebhookChannel():
+            yield from _secret_url(channel.url)
+        case _ if channel.type == "webhook":
+            yield from _secret_url(channel.url)
+        case _:
+            if "://" not in channel.url.get_secret_value():
+                yield Finding(("url",), "this is not an Apprise URL; write service://…")
+
+
+def check_interval(interval: TimeInterval) -> Iterator[Finding]:
+    """Yield what is wrong with one time interval."""
+    if interval.start == interval.end:
+        yield Finding(
+            ("end",),
+            'start and end are the same; for a whole day write start: "00:00", end: "24:00"',
+        )
+    if interval.end > "24:00":
+        yield Finding(("end",), 'a day ends at "24:00"; write a time up to that')
+    if fault := zone_fault(interval.timezone):
+        yield Finding(("timezone",), fault)
+
+
+def check_digest(plan: DigestPlan) -> Iterator[Finding]:
+    """Yield what is wrong with a digest's schedule."""
+    if fault := zone_fault(plan.timezone):
+        yield Finding(("timezone",), fault)
+    elif fault := cron_fault(plan.cron):
+        yield Finding(("cron",), fault)
+
+
+def check_store(store: StoreSettings) -> Iterator[Finding]:
+    """Yield what is wrong with the store's address."""
+    if store.url is None:
+        return
+    try:
+        address = read_address(store.url.get_secret_value())
+    except ValueError as error:
+        yield Finding(("url",), str(error))
+        return
+    if address.kind == "cluster" and address.name != store.prefix:
+        yield Finding(
+            ("url",),
+            f'on a cluster, the address ends with the prefix of our keys; write "/{store.prefix}" '
+            "after the hosts",
+        )
+
+
+def literal_secret(key: str, value: str) -> bool:
+    """Say whether a value written out in the file is one that belongs in the environment."""
+    if key in ("token", "app_token", "signing_secret", "password", "secret"):
+        return bool(value)
+    if key == "url":
+        return value.startswith("https://hooks.slack.com/") or bool(password_in(value))
+    return bool(value) and bool(re.search(r"authori[sz]ation|cookie|token|key|secret", key, re.I))
+
+
+def password_in(url: str) -> str:
+    """Return the password written inside an address, or ""."""
+    if "@" not in url and "sentinel_password=" not in url:
+        return ""
+    try:
+        parts = urlsplit(url)
+        return parts.password or dict(parse_qsl(parts.query)).get("sentinel_password", "")
+    except ValueError:
+        return ""
+
+
+@cache
+def zone_fault(name: str) -> str:
+    """Return "" for an IANA time zone, else what is wrong and what to write."""
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        zones = available_timezones()
+        by_city = {zone.rpartition("/")[2].replace("_", " ").casefold(): zone for zone in zones}
+        meant = by_city.get(name.strip().casefold()) or nearest(name, zones)
+        advice = f'did you mean "{meant}"?' if meant else "write one such as Europe/London"
+        return f'"{name}" is not an IANA time zone; {advice}'
+    return ""
+
+
+@cache
+def cron_fault(text: str) -> str:
+    """Return "" for a five-field cron expression that some time fulfils, else what is wrong."""
+    from apscheduler.triggers.cron import CronTrigger
+
+    fields = text.split()
+    if len(fields) != 5:
+        return (
+            f'"{text}" has {len(fields)} fields, a schedule has five: minute hour day month '
+            'weekday; for example "0 7,18 * * mon-fri"'
+        )
+    try:
+        CronTrigger.from_crontab(text, timezone="UTC")
+    except (ValueError, TypeError, KeyError):
+        return f'"{text}" is not a schedule; write for example "0 7,18 * * mon-fri"'
+    return ""
+
+
+def _languages(codes: tuple[str, ...], loc: Loc) -> Iterator[Finding]:
+    for index, code in enumerate(codes):
+        if fault := language_fault(code):
+            yield Finding((*loc, index), fault)
+
+
+def _slack(channel: SlackChannel) -> Iterator[Finding]:
+    if not re.fullmatch(r"[CDGU][A-Z0-9]+", channel.channel):
+        yield Finding(
+            ("channel",),
+            "Slack is addressed by the channel's ID, not its name; in Slack, open the channel's "
+            "details and copy the ID at the bottom (C0123ABCD)",
+        )
+    if channel.token.get_secret_value().startswith("xapp-"):
+        yield Finding(("token",), "this is an app-level token; the bot token starts with xoxb-")
+    if channel.app_token and channel.app_token.get_secret_value().startswith("xox"):
+        yield Finding(("app_token",), "this is a bot token; the app-level one starts with xapp-")
+    if fault := url_fault(channel.api_url):
+        yield Finding(("api_url",), fault)
+
+
+def _email(channel: EmailChannel) -> Iterator[Finding]:
+    for loc, address in [
+        (("from",), channel.sender),
+        *((("to", index), to) for index, to in enumerate(channel.to)),
+    ]:
+        plain = parseaddr(address)[1]
+        if not re.fullmatch(r"[^@\s]+@[^@\s]+", plain):
+            yield Finding(loc, f'"{address}" is not an e-mail address; write name@example.org')
+    if not channel.to:
+        yield Finding(("to",), "nobody would get this; write one or more addresses")
+    if not 1 <= channel.port <= 65535:
+        yield Finding(("port",), "a port lies between 1 and 65535; 587 is usual, 465 for TLS")
+    if channel.username and channel.password is None:
+        yield Finding(("username",), "there is a username but no password; add password")
+    if channel.security == "none" and channel.password is not None:
+        yield Finding(
+            ("security",), "the password would travel unprotected; use starttls or tls", "warning"
+        )
+    if channel.unsubscribe and not channel.unsubscribe.startswith("https://"):
+        yield Finding(("unsubscribe",), "one-click unsubscribe needs an https:// address")
+
+
+def _secret_url(url: SecretStr) -> Iterator[Finding]:
+    if fault := url_fault(url.get_secret_value()):
+        yield Finding(("url",), fault)

@@ -1,0 +1,297 @@
+"""One YAML file read with the line of every value kept, and nothing guessed.
+
+Every plain value stays the text it was written as; the settings classes decide what it means. So
+`languages: [no]` is Norwegian, `start: 22:00` is a time of day and `name: 2024` is a name, which
+YAML 1.1 would turn into false, 1320 and a number.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+from monitor.config.environment import Expanded, expand
+from monitor.errors import Problem
+
+Loc = tuple[int | str, ...]
+
+MAX_FILE_BYTES = 64_000_000
+_MAX_VALUES = 5_000_000  # after aliases are followed, so that a small file cannot become huge
+_MAX_DEPTH = 60
+_DEEP_LINE = re.compile(rf"^[ ?-]{{{_MAX_DEPTH}}}", re.MULTILINE)
+_NULLS = {"", "~", "null", "Null", "NULL"}
+_STR = "tag:yaml.org,2002:str"
+_SCALAR_TAGS = {_STR, *(f"tag:yaml.org,2002:{kind}" for kind in ("int", "float", "bool", "null"))}
+_Parser: Any = getattr(yaml.cyaml, "CParser", None) if hasattr(yaml, "cyaml") else None
+
+
+class _Resolver(yaml.resolver.BaseResolver):
+    """Reads every plain scalar as text."""
+
+
+if _Parser is not None:
+
+    class _Loader(_Parser, _Resolver):  # type: ignore[misc]
+        def __init__(self, text: str) -> None:
+            _Parser.__init__(self, text)
+            _Resolver.__init__(self)
+
+else:  # PyYAML without libyaml
+
+    class _Loader(  # type: ignore[no-redef]
+        yaml.reader.Reader,
+        yaml.scanner.Scanner,
+        yaml.parser.Parser,
+        yaml.composer.Composer,
+        _Resolver,
+    ):
+        def __init__(self, text: str) -> None:
+            yaml.reader.Reader.__init__(self, text)
+            yaml.scanner.Scanner.__init__(self)
+            yaml.parser.Parser.__init__(self)
+            yaml.composer.Composer.__init__(self)
+            _Resolver.__init__(self)
+
+
+@dataclass(slots=True)
+class YamlFile:
+    """A file as a tree of nodes, and the problems met so far.
+
+    `root` is None for an empty or unreadable file. `values` are the texts that variables brought
+    in, so that whoever prints something can keep them out.
+    """
+
+    name: str
+    root: yaml.Node | None
+    env: Mapping[str, str]
+    problems: list[Problem] = field(default_factory=list)
+    values: set[str] = field(default_factory=set)
+    _expanded: dict[int, Expanded] = field(default_factory=dict)
+    _count: int = 0
+
+    def say(self, line: int, message: str, severity: str = "error") -> None:
+        """Note a problem at a line."""
+        problem = Problem(self.name, line, message, severity)
+        if problem not in self.problems:
+            self.problems.append(problem)
+
+    def data(self, node: yaml.Node) -> Any:
+        """Return the node as dicts, lists and text, variables put in.
+
+        Keys without a value are left out, as if they had not been written. Faults (twofold keys,
+        missing variables, strange tags) are noted as problems.
+        """
+        return self._data(node, [])
+
+    def _data(self, node: yaml.Node, above: list[int]) -> Any:
+        self._count += 1
+        if self._count > _MAX_VALUES:
+            raise TooMuch
+        if id(node) in above:
+            self.say(line_of(node), "this value contains itself; take the * reference out")
+            return None
+        if len(above) > _MAX_DEPTH:
+            self.say(line_of(node), "this is nested too deeply to be a setting; check the brackets")
+            return None
+        if isinstance(node, yaml.MappingNode):
+            return self._mapping(node, [*above, id(node)])
+        if isinstance(node, yaml.SequenceNode):
+            inner = [*above, id(node)]
+            items = []
+            for item in node.value:
+                value = self._data(item, inner)
+                if value is None and isinstance(item, yaml.ScalarNode):
+                    self.say(line_of(item), "this list item is empty; fill it in or delete it")
+                    continue
+                items.append(value)
+            return items
+        return self._scalar(node) if isinstance(node, yaml.ScalarNode) else None
+
+    def _mapping(self, node: yaml.MappingNode, above: list[int]) -> dict[str, Any]:
+        result: dict[str, Any] = {}
+        merged: dict[str, Any] = {}
+        seen: dict[str, int] = {}
+        for key_node, value_node in node.value:
+            line = line_of(key_node)
+            if not isinstance(key_node, yaml.ScalarNode):
+                self.say(line, "a key must be a word; check for stray brackets or a leading '?'")
+                continue
+            key = str(key_node.value)
+            if key == "<<" and not key_node.style:
+                parts = self._data(value_node, above)
+                for part in parts if isinstance(parts, list) else [parts]:
+                    if isinstance(part, dict):
+                        merged = {**part, **merged}
+                continue
+            if key in seen:
+                self.say(
+                    line,
+                    f'"{key}" is here twice, the first time on line {seen[key]}; keep one of them',
+                )
+                continue
+            seen[key] = line
+            value = self._data(value_node, above)
+            if value is not None:
+                result[key] = value
+        return {**merged, **result}
+
+    def _scalar(self, node: yaml.ScalarNode) -> str | None:
+        if node.tag not in _SCALAR_TAGS:
+            self.say(line_of(node), f"the tag {node.tag} has no meaning here; take it out")
+        text = str(node.value)
+        if not node.style and text in _NULLS:
+            return None
+        if "${" not in text:
+            return text
+        known = self._expanded.get(id(node))
+        if known is None:
+            known = expand(text, self.env)
+            self._expanded[id(node)] = known
+            self.values.update(known.values)
+            for fault in known.faults:
+                self.say(line_of(node), fault)
+        return known.text
+
+    def variables(self, node: yaml.Node) -> tuple[str, ...]:
+        """Return the names of the variables a value was made with."""
+        found = self._expanded.get(id(node))
+        return found.names if found else ()
+
+    def without_secrets(self, message: str, node: yaml.Node) -> str:
+        """Return the message with what variables brought into `node` named instead of shown."""
+        found = self._expanded.get(id(node))
+        if found:
+            for value in sorted(found.values, key=len, reverse=True):
+                message = message.replace(value, "${" + found.names[0] + "}")
+        return message
+
+    def find(self, node: yaml.Node, loc: Loc) -> tuple[yaml.Node, int]:
+        """Follow a path of keys and indexes as far as it goes.
+
+        Returns the node reached and the line to show for it: that of the key where there is one.
+        """
+        line = line_of(node)
+        for step in loc:
+            if isinstance(node, yaml.MappingNode):
+                for key_node, value_node in node.value:
+                    if isinstance(key_node, yaml.ScalarNode) and key_node.value == str(step):
+                        node, line = value_node, line_of(key_node)
+                        break
+            elif (
+                isinstance(node, yaml.SequenceNode)
+                and isinstance(step, int)
+                and 0 <= step < len(node.value)
+            ):
+                node = node.value[step]
+                line = line_of(node)
+        return node, line
+
+
+class TooMuch(Exception):
+    """The file holds more values than any configuration could."""
+
+
+def line_of(node: yaml.Node) -> int:
+    """Return the line a node starts on, counted from 1."""
+    return int(node.start_mark.line) + 1
+
+
+def pairs(node: yaml.Node | None) -> Iterator[tuple[str, yaml.Node, yaml.Node]]:
+    """Yield (key, key node, value node) of a mapping; nothing for any other node."""
+    if isinstance(node, yaml.MappingNode):
+        for key_node, value_node in node.value:
+            if isinstance(key_node, yaml.ScalarNode):
+                yield str(key_node.value), key_node, value_node
+
+
+def read_yaml(raw: bytes, name: str, env: Mapping[str, str]) -> YamlFile:
+    """Parse the bytes of a YAML file. Whatever they are, the result is a `YamlFile`."""
+    file = YamlFile(name, None, env)
+    if len(raw) > MAX_FILE_BYTES:
+        file.say(1, f"the file is larger than {MAX_FILE_BYTES // 1_000_000} MB; split it up")
+        return file
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw[: error.start].count(b"\n") + 1
+        wide = raw[:2] in (b"\xff\xfe", b"\xfe\xff")
+        what = "the file is UTF-16" if wide else "the file holds bytes that are not UTF-8"
+        file.say(line, f"{what}; save it as UTF-8")
+        return file
+    try:
+        if _may_be_deep(text) and (deep := _too_deep(text)):
+            file.say(deep, "this is nested too deeply to be a setting; check the brackets")
+            return file
+        file.root = _Loader(text).get_single_node()
+    except yaml.MarkedYAMLError as error:
+        line, message = _explain(error, text)
+        file.say(line, message)
+    except yaml.reader.ReaderError as error:
+        position = error.position if isinstance(error.position, int) else 0
+        line = text[:position].count("\n") + 1
+        file.say(line, "there is a character no text should hold; delete it or retype the line")
+    except (yaml.YAMLError, RecursionError):
+        file.say(1, "the file is not YAML that can be read; check brackets and indentation")
+    return file
+
+
+def _may_be_deep(text: str) -> bool:
+    """Say whether the text has what it takes to nest deeply. Cheap, and never wrongly False."""
+    return text.count("[") + text.count("{") > _MAX_DEPTH or bool(_DEEP_LINE.search(text))
+
+
+def _too_deep(text: str) -> int:
+    """Return the line on which nesting goes too deep, or 0.
+
+    The composer recurses in C, where a hundred thousand brackets overflow the stack and end the
+    process; the event stream does not.
+    """
+    loader, depth = _Loader(text), 0
+    while loader.check_event():
+        event = loader.get_event()
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > _MAX_DEPTH:
+                mark: Any = event.start_mark
+                return int(mark.line) + 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+    return 0
+
+
+def _explain(error: yaml.MarkedYAMLError, text: str) -> tuple[int, str]:
+    """Turn the parser's complaint into what a person should do, and the line to look at."""
+    mark: Any = error.problem_mark or error.context_mark
+    line = int(mark.line) + 1 if mark else 1
+    context: Any = error.context_mark
+    opened = int(context.line) + 1 if context else line
+    lines = text.splitlines()
+    here = lines[line - 1] if 0 < line <= len(lines) else ""
+    problem = str(error.problem or "")
+    indent = here[: len(here) - len(here.lstrip())]
+    if "\t" in indent or ("\t" in here and "cannot start any token" in problem):
+        return line, "the line is indented with a tab; use spaces"
+    if "mapping values are not allowed" in problem:
+        return line, 'there is a ": " inside a value; put the whole value in quotes'
+    if "undefined alias" in problem:
+        return line, 'a value that starts with "*" must be in quotes'
+    if "cannot start any token" in problem:
+        return line, "a value cannot start with this character; put the value in quotes"
+    if "expected a single document" in str(error.context or "") or "another document" in problem:
+        return line, 'a second document starts here; keep one and delete the "---" line'
+    if "quoted scalar" in str(error.context or ""):
+        return opened, "a quotation mark is opened and never closed; close it"
+    if "flow sequence" in str(error.context or "") or "flow mapping" in str(error.context or ""):
+        return opened, "a bracket or a comma is missing; close [ with ] and { with }"
+    if "expected <block end>" in problem or "did not find expected" in problem:
+        return line, (
+            "the indentation does not fit the lines above, or a value that starts with a quote "
+            "or a bracket goes on after it; align the line, or quote the whole value"
+        )
+    if "could not find expected ':'" in problem:
+        return line, 'this line is neither "key: value" nor "- item"; check colon and indentation'
+    return line, f"the YAML cannot be read ({problem}); check indentation and quotes"

@@ -1,0 +1,92 @@
+"""Anything Apprise knows: Teams, Discord, Telegram, PagerDuty and a hundred more.
+
+Apprise answers yes or no. A "no" is tried again; a call that never came back is unknown.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from monitor.config.schema import AppriseChannel
+from monitor.delivery import formatting
+from monitor.delivery.channel import ChannelUnusable, Context, Lookup, Outcome, Traits, sent
+from monitor.model import Alert, Notification
+from monitor.reasons import AlertReason, DeliveryReason
+from monitor.text import one_line
+
+
+class Apprise:
+    """Sends through one Apprise URL.
+
+    Raises:
+        ChannelUnusable: Apprise does not know the URL.
+    """
+
+    traits = Traits(spacing=1.0, overflow=10, timeout=20.0)
+
+    def __init__(self, settings: AppriseChannel) -> None:
+        import apprise  # slow to import, and rarely needed
+
+        self._apprise: Any = apprise.Apprise()
+        self._type = apprise.NotifyType
+        self._format = apprise.NotifyFormat.TEXT
+        if not self._apprise.add(settings.url.get_secret_value()):
+            raise ChannelUnusable(
+                "Apprise does not know this address; see its list of services for how to write it"
+            )
+
+    async def send(self, notification: Notification, context: Context) -> Outcome:
+        """Hand one notification to the service."""
+        level = self._type.INFO
+        if notification.alert and notification.alert.reason is AlertReason.CORRECTION:
+            level = self._type.WARNING
+        try:
+            done = await asyncio.wait_for(
+                self._apprise.async_notify(
+                    title=one_line(formatting.subject(notification), 180),
+                    body=text(notification),
+                    notify_type=level,
+                    body_format=self._format,
+                ),
+                self.traits.timeout,
+            )
+        except TimeoutError:
+            return Outcome("unknown", DeliveryReason.TIMEOUT, "no answer in time")
+        except Exception as error:  # any of a hundred plug-ins may raise anything
+            return Outcome("unknown", DeliveryReason.INTERNAL, type(error).__name__)
+        if done:
+            return sent()
+        return Outcome("retry", DeliveryReason.SERVER_ERROR, "the service did not take it")
+
+    async def find(self, notification: Notification, context: Context) -> Lookup:
+        """Apprise cannot look back."""
+        return Lookup("cannot_tell", detail="Apprise cannot look back")
+
+    async def aclose(self) -> None:
+        """Nothing stays open."""
+
+
+def text(notification: Notification) -> str:
+    """Return the message as plain text."""
+    if notification.alerts:
+        lines = [one_line(notification.notice, 140)]
+        for name, events in formatting.by_topic(notification.alerts):
+            lines.append(name)
+            lines += [_line(alert) for event in events for alert in event]
+        return "\n".join(lines)
+    alert = notification.alert
+    if alert is None:
+        return notification.notice
+    runs = "".join(run for run, _ in formatting.evidence(alert))
+    head = f"{formatting.headline(alert)}\n{formatting.outlet(alert)} · {formatting.status_line(alert)}"
+    parts = [head, formatting.link(alert.story.url), f"“{runs}”" if runs else ""]
+    parts += [formatting.sources_line(alert), f"Why: {formatting.why_line(alert)}"]
+    return "\n".join(part for part in parts if part)
+
+
+def _line(alert: Alert) -> str:
+    url = formatting.link(alert.story.url)
+    return f"• {formatting.headline(alert)} ({formatting.outlet(alert)})" + (
+        f"\n  {url}" if url else ""
+    )

@@ -1,0 +1,146 @@
+"""E-mail over SMTP: one message to all recipients, and who of them was refused."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Mapping
+from contextlib import suppress
+
+import aiosmtplib
+from aiosmtplib import errors as smtp
+
+from monitor.config.schema import EmailChannel
+from monitor.delivery.channel import Context, Lookup, Outcome, Traits, sent
+from monitor.delivery.channels import email_message
+from monitor.model import Notification
+from monitor.reasons import DeliveryReason
+
+
+class Mail:
+    """Sends through one SMTP server; a connection for each message, so none can go stale."""
+
+    traits = Traits(overflow=20, timeout=45.0)
+
+    def __init__(self, settings: EmailChannel) -> None:
+        self._settings = settings
+
+    async def send(self, notification: Notification, context: Context) -> Outcome:
+        """Send to every recipient, or to those that remain after a part was reached."""
+        settings = self._settings
+        mail = email_message.message(
+            notification,
+            settings,
+            now=context.now,
+            thread=context.thread,
+            resend=context.resend,
+        )
+        wanted = list(notification.remaining) or [
+            email_message.address(recipient).addr_spec for recipient in settings.to
+        ]
+        sender = email_message.address(settings.sender).addr_spec
+        client = aiosmtplib.SMTP(
+            hostname=settings.host,
+            port=settings.port,
+            use_tls=settings.security == "tls",
+            start_tls=settings.security == "starttls",
+            tls_context=self._tls(),
+            timeout=self.traits.timeout / 3,
+        )
+        begun = False
+        try:
+            await client.connect()
+            if settings.username:
+                password = settings.password.get_secret_value() if settings.password else ""
+                await client.login(settings.username, password)
+            begun = True
+            refused, _ = await client.send_message(mail, sender=sender, recipients=wanted)
+            await _leave(client)
+        except smtp.SMTPException as error:
+            return _judge(error, begun)
+        except ssl.SSLError as error:
+            detail = f"TLS: {error.reason or error}"
+            return Outcome("refused", DeliveryReason.MISCONFIGURED, detail, whole_channel=True)
+        except RuntimeError as error:  # a way to log in that the library does not know
+            detail = str(error)
+            return Outcome("refused", DeliveryReason.MISCONFIGURED, detail, whole_channel=True)
+        except (OSError, TimeoutError, asyncio.IncompleteReadError) as error:
+            if begun:
+                return Outcome("unknown", DeliveryReason.TIMEOUT, type(error).__name__)
+            reason = DeliveryReason.UNREACHABLE
+            return Outcome("retry", reason, type(error).__name__, whole_channel=True)
+        finally:
+            client.close()
+        return self._accepted(notification, mail["Message-ID"], mail["Subject"], refused)
+
+    def _accepted(
+        self,
+        notification: Notification,
+        message_id: str,
+        subject: str,
+        refused: Mapping[str, tuple[int, str]],
+    ) -> Outcome:
+        later = tuple(sorted(box for box, (code, _) in refused.items() if 400 <= code < 500))
+        never = {box: answer for box, answer in refused.items() if box not in later}
+        note = "; ".join(f"refused {box}: {code} {text}" for box, (code, text) in never.items())
+        partial = DeliveryReason.RECIPIENT_REFUSED if never else None
+        if later:
+            return Outcome(
+                "retry",
+                DeliveryReason.RECIPIENT_REFUSED,
+                f"not yet taken for {', '.join(later)}",
+                remaining=later,
+                partial=partial,
+                note=note,
+            )
+        return sent(message_id, note=note, partial=partial, subject=subject)
+
+    def _tls(self) -> ssl.SSLContext | None:
+        if self._settings.security == "none":
+            return None
+        return ssl.create_default_context(cafile=self._settings.ca_file or None)
+
+    async def find(self, notification: Notification, context: Context) -> Lookup:
+        """SMTP cannot be asked; the Message-ID is the same, so readers' programs may merge them."""
+        return Lookup("cannot_tell", detail="a mail server cannot be asked what it has taken")
+
+    async def aclose(self) -> None:
+        """Nothing stays open between messages."""
+
+
+async def _leave(client: aiosmtplib.SMTP) -> None:
+    """Say goodbye; the message is taken, whatever becomes of that."""
+    with suppress(smtp.SMTPException, OSError, TimeoutError):
+        await client.quit(timeout=2.0)
+
+
+def _judge(error: smtp.SMTPException, begun: bool) -> Outcome:
+    detail = f"{type(error).__name__}: {error}"[:200]
+    if isinstance(error, smtp.SMTPAuthenticationError):
+        return Outcome("refused", DeliveryReason.AUTH_REVOKED, detail, whole_channel=True)
+    if isinstance(error, smtp.SMTPConnectError | smtp.SMTPConnectTimeoutError):
+        return Outcome("retry", DeliveryReason.UNREACHABLE, detail, whole_channel=True)
+    if isinstance(error, smtp.SMTPRecipientsRefused):
+        codes = [refusal.code for refusal in error.recipients]
+        later = any(400 <= code < 500 for code in codes)
+        told = "; ".join(f"{one.recipient}: {one.code} {one.message}" for one in error.recipients)
+        reason = DeliveryReason.RECIPIENT_REFUSED
+        if later:
+            return Outcome("retry", reason, told[:300])
+        return Outcome("refused", reason, told[:300], whole_channel=True)
+    if isinstance(error, smtp.SMTPResponseException):
+        said = f"{error.code} {error.message}"[:200]
+        if error.code == 421:
+            return Outcome("retry", DeliveryReason.UNREACHABLE, said, whole_channel=True)
+        if 400 <= error.code < 500:
+            return Outcome("retry", DeliveryReason.SERVER_ERROR, said)
+        if isinstance(error, smtp.SMTPSenderRefused):
+            return Outcome("refused", DeliveryReason.MISCONFIGURED, said, whole_channel=True)
+        if not begun:
+            return Outcome("refused", DeliveryReason.MISCONFIGURED, said, whole_channel=True)
+        return Outcome("refused", DeliveryReason.REJECTED, said)
+    if isinstance(error, smtp.SMTPNotSupported) or type(error) is smtp.SMTPException:
+        return Outcome("refused", DeliveryReason.MISCONFIGURED, detail, whole_channel=True)
+    if not begun:
+        return Outcome("retry", DeliveryReason.UNREACHABLE, detail, whole_channel=True)
+    return Outcome("unknown", DeliveryReason.TIMEOUT, detail)

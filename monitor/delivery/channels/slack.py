@@ -1,0 +1,240 @@
+"""A Slack channel as a bot: posts, threads, edits, and a look into its own history.
+
+slack_sdk makes the calls; its own retries are off, because only we know that a post may have
+arrived. Slack has no idempotency key: after an unknown outcome the message's metadata is looked
+for in the channel's history (docs.slack.dev/messaging/message-metadata).
+"""
+
+# ruff: noqa: SIM905 -- word lists read better as words
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from monitor.config.schema import SlackChannel
+from monitor.delivery.channel import Context, Lookup, Outcome, Traits, sent
+from monitor.delivery.channels.slack_blocks import METADATA_TYPE, edited, message
+from monitor.delivery.thread import escalates
+from monitor.model import Notification, Thread
+from monitor.observability.logs import get_logger
+from monitor.reasons import DeliveryReason
+
+log = get_logger(__name__)
+
+# Errors of Slack's Web API by what they mean for us (docs.slack.dev/reference/methods).
+_REVOKED = frozenset(
+    "invalid_auth not_authed account_inactive token_revoked token_expired no_permission "
+    "missing_scope not_allowed_token_type ekm_access_denied access_denied org_login_required "
+    "team_access_not_granted".split()
+)
+_GONE = frozenset(
+    "channel_not_found is_archived not_in_channel restricted_action "
+    "restricted_action_read_only_channel restricted_action_thread_only_channel "
+    "messages_tab_disabled channel_is_limited_access".split()
+)
+_LATER = frozenset(
+    "ratelimited rate_limited message_limit_exceeded team_added_to_org service_unavailable "
+    "request_timeout".split()
+)
+_UNSURE = frozenset(["internal_error", "fatal_error"])
+_BACK_TO_BACK = 30  # pages of history to read before giving up
+_SLACK_LOOKBACK = 900.0  # clocks differ, and an earlier try may have been late
+
+
+class SlackBot:
+    """Posts to one Slack channel.
+
+    Args:
+        settings: the channel. Scopes needed: `chat:write`; `channels:history` (or
+            `groups:history` in a private channel) for the look-up before a resend.
+    """
+
+    traits = Traits(spacing=1.0, overflow=10, timeout=8.0)
+
+    def __init__(self, settings: SlackChannel) -> None:
+        self._channel = settings.channel
+        self._buttons = settings.app_token is not None or settings.signing_secret is not None
+        self._session: aiohttp.ClientSession | None = None
+        self._settings = settings
+
+    async def send(self, notification: Notification, context: Context) -> Outcome:
+        """Post; an update goes into the thread and the first message is edited in place."""
+        thread = _ts(context.thread.ref, self._channel) if context.thread else ""
+        update = notification.kind in ("update", "digest") and bool(thread)
+        alert = notification.alert
+        call: dict[str, Any] = message(notification, buttons=self._buttons, threaded=update)
+        call |= {"channel": self._channel, "unfurl_links": False, "unfurl_media": False}
+        if update:
+            call["thread_ts"] = thread
+            if alert is not None and escalates(context.thread, alert):
+                call["reply_broadcast"] = True
+        try:
+            reply = await self._client().chat_postMessage(**call)
+        except SlackApiError as error:
+            return self._refusal(error)
+        except aiohttp.ClientConnectorError as error:  # no connection: surely not sent
+            return Outcome("retry", DeliveryReason.UNREACHABLE, _words(error), whole_channel=True)
+        except (aiohttp.ClientError, TimeoutError, SlackClientError, OSError) as error:
+            return Outcome("unknown", DeliveryReason.TIMEOUT, _words(error))
+        note = await self._edit(context.thread, notification) if update else ""
+        return sent(f"{reply.get('channel') or self._channel}:{reply['ts']}", note=note)
+
+    async def find(self, notification: Notification, context: Context) -> Lookup:
+        """Look for our metadata in the channel's history, or in the thread for an update."""
+        thread = _ts(context.thread.ref, self._channel) if context.thread else ""
+        oldest = f"{max(0.0, context.began - _SLACK_LOOKBACK):.6f}"
+        ask: dict[str, Any] = {
+            "channel": self._channel,
+            "oldest": oldest,
+            "limit": 200,
+            "include_all_metadata": True,
+        }
+        client = self._client()
+        in_thread = notification.kind in ("update", "digest") and bool(thread)
+        try:
+            for _ in range(_BACK_TO_BACK):
+                if in_thread:
+                    reply = await client.conversations_replies(**ask, ts=thread)
+                else:
+                    reply = await client.conversations_history(**ask)
+                for row in reply.get("messages") or []:
+                    if _carries(row, notification.id):
+                        ref = f"{self._channel}:{row['ts']}"
+                        if in_thread:
+                            await self._edit(context.thread, notification)
+                        return Lookup("found", ref=ref)
+                cursor = (reply.get("response_metadata") or {}).get("next_cursor")
+                if not cursor:
+                    return Lookup("absent")
+                ask["cursor"] = cursor
+        except SlackApiError as error:
+            status, code, _ = _facts(error)
+            if status == 429 or status >= 500 or code in _LATER or code in _UNSURE:
+                return Lookup("later", detail=code, after=_retry_after(error))
+            return Lookup("cannot_tell", detail=f"Slack will not show the history: {code}")
+        except (aiohttp.ClientError, TimeoutError, SlackClientError, OSError) as error:
+            return Lookup("later", detail=_words(error))
+        return Lookup("cannot_tell", detail="the history is too long to look through")
+
+    async def aclose(self) -> None:
+        """Close the connection pool."""
+        if self._session is not None:
+            await self._session.close()
+
+    async def _edit(self, thread: Thread | None, notification: Notification) -> str:
+        """Bring the first message up to date. Its failure never costs the update: note it."""
+        if thread is None or notification.alert is None:
+            return ""
+        news = edited(thread, notification.alert, buttons=self._buttons)
+        if news is None:
+            return ""
+        try:
+            await self._client().chat_update(
+                channel=self._channel, ts=_ts(thread.ref, self._channel), **news
+            )
+        except SlackApiError as error:
+            code = _facts(error)[1]
+            log.info("slack_edit_refused", notification=notification.id, detail=code)
+            return f"first message not edited: {code}"
+        except (aiohttp.ClientError, TimeoutError, SlackClientError, OSError) as error:
+            return f"first message not edited: {_words(error)}"
+        return ""
+
+    def _refusal(self, error: SlackApiError) -> Outcome:
+        status, code, need = _facts(error)
+        if status == 429 or code in _LATER:
+            after = _retry_after(error)
+            return Outcome(
+                "retry", DeliveryReason.RATE_LIMITED, code, after=after, whole_channel=True
+            )
+        if status >= 500 or code in _UNSURE:
+            return Outcome("unknown", DeliveryReason.SERVER_ERROR, code)
+        if code in _REVOKED:
+            told = f"{code}, needs {need}" if need else code
+            return Outcome("refused", DeliveryReason.AUTH_REVOKED, told, whole_channel=True)
+        if code in _GONE:
+            return Outcome("refused", DeliveryReason.CHANNEL_GONE, code, whole_channel=True)
+        if code.startswith("HTTP"):  # some gateway between us and Slack
+            return Outcome("refused", DeliveryReason.MISCONFIGURED, code, whole_channel=True)
+        return Outcome("refused", DeliveryReason.REJECTED, code)
+
+    def _client(self) -> AsyncWebClient:
+        if self._session is None or self._session.closed:
+            self._session = aiohttp.ClientSession()
+        return AsyncWebClient(
+            token=self._settings.token.get_secret_value(),
+            base_url=_with_slash(self._settings.api_url),
+            timeout=int(self.traits.timeout),
+            session=self._session,
+            retry_handlers=[],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who the token belongs to, as `auth.test` says."""
+
+    team: str
+    user: str
+
+
+async def who_am_i(settings: SlackChannel) -> Identity:
+    """Ask Slack who the token belongs to (`wirewatch check`).
+
+    Raises:
+        SlackApiError: Slack refuses the token.
+        aiohttp.ClientError, TimeoutError: Slack cannot be reached.
+    """
+    async with aiohttp.ClientSession() as session, asyncio.timeout(10):
+        client = AsyncWebClient(
+            token=settings.token.get_secret_value(),
+            base_url=_with_slash(settings.api_url),
+            session=session,
+            retry_handlers=[],
+        )
+        reply = await client.auth_test()
+        return Identity(str(reply.get("team", "")), str(reply.get("user", "")))
+
+
+def _carries(row: dict[str, Any], notification_id: str) -> bool:
+    metadata = row.get("metadata") or {}
+    payload = metadata.get("event_payload") or {}
+    return metadata.get("event_type") == METADATA_TYPE and payload.get("id") == notification_id
+
+
+def _ts(ref: str, channel: str) -> str:
+    """Return the timestamp of a message of this channel; "" for one of another channel."""
+    where, _, ts = ref.rpartition(":")
+    return ts if where in ("", channel) else ""
+
+
+def _facts(error: SlackApiError) -> tuple[int, str, str]:
+    """Return status, error code and missing scope; what is not Slack's JSON has its status."""
+    status = int(getattr(error.response, "status_code", 0) or 0)
+    data = getattr(error.response, "data", None)
+    if not isinstance(data, dict):
+        return status, f"HTTP {status}", ""
+    return status, str(data.get("error") or f"HTTP {status}"), str(data.get("needed") or "")
+
+
+def _retry_after(error: SlackApiError) -> float:
+    headers = getattr(error.response, "headers", None) or {}
+    lower = {str(name).lower(): value for name, value in headers.items()}
+    try:
+        return min(3600.0, max(1.0, float(lower.get("retry-after", 0) or 0)))
+    except ValueError:
+        return 1.0
+
+
+def _with_slash(url: str) -> str:
+    return url if url.endswith("/") else url + "/"
+
+
+def _words(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"[:200]

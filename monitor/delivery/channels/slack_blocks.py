@@ -1,0 +1,220 @@
+"""Block Kit: one notification as a Slack message. Pure.
+
+Headlines and evidence stand in `rich_text` blocks, whose text Slack never interprets; the
+`text` fallback is mrkdwn and is escaped. Sizes stay well inside Slack's limits
+(docs.slack.dev/reference/block-kit/blocks; docs.slack.dev/messaging/formatting-message-text).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from monitor.delivery import formatting
+from monitor.delivery.thread import merged
+from monitor.model import Alert, Notification, Thread
+from monitor.text import one_line
+
+Block = dict[str, Any]
+
+METADATA_TYPE = "wirewatch_notification"
+
+
+def message(
+    notification: Notification, *, buttons: bool = False, threaded: bool = True
+) -> dict[str, Any]:
+    """Return `text`, `blocks` and `metadata` for chat.postMessage.
+
+    `threaded` says that an update goes under its first message, which has the topic already.
+    `metadata` is what a look-up in the channel's history finds after an unknown outcome.
+    """
+    if notification.alert is not None:
+        reply = threaded and notification.kind == "update"
+        text, blocks = _alert(notification, notification.alert, buttons, reply)
+    elif notification.alerts:
+        text, blocks = _digest(notification)
+    else:
+        line = one_line(notification.notice, 2000) or "Wirewatch"
+        text, blocks = escape(one_line(line, 500)), [_rich([_section([_text(line)])])]
+    return {"text": text, "blocks": blocks, "metadata": metadata(notification)}
+
+
+def edited(thread: Thread, latest: Alert, *, buttons: bool = False) -> dict[str, Any] | None:
+    """Return the first message of a thread as it reads after `latest`; None if nothing changes.
+
+    The headline stays what was told; the number of sources and stories, and whether it was
+    corrected, follow the latest news.
+    """
+    first = thread.alert
+    if first is None or thread.digest:
+        return None
+    now = merged(first, latest)
+    if now == first:
+        return None
+    note = Notification(id=f"{first.id}@", channel="", kind="alert", alert=now)
+    text, blocks = _alert(note, now, buttons, reply=False)
+    return {"text": text, "blocks": blocks}
+
+
+def metadata(notification: Notification) -> dict[str, Any]:
+    """Return message metadata: which notification and which alerts a message carries."""
+    alerts = [a.id for a in (notification.alert, *notification.alerts) if a is not None]
+    payload: dict[str, Any] = {"id": notification.id, "alerts": alerts}
+    if notification.alert is not None:
+        payload |= {"topic": notification.alert.topic, "event": notification.alert.event}
+    return {"event_type": METADATA_TYPE, "event_payload": payload}
+
+
+def escape(text: str) -> str:
+    """Escape text for mrkdwn: nothing in it can become a link, a mention or a command."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _alert(
+    notification: Notification, alert: Alert, buttons: bool, reply: bool
+) -> tuple[str, list[Block]]:
+    update = notification.kind == "update"
+    head = [_text(f"{formatting.dot(alert.urgency)} ")]
+    if reply:
+        head.append(_text(formatting.status_line(alert).capitalize(), bold=True))
+    else:
+        head += [
+            _text(formatting.topic(alert), bold=True),
+            _text(f" · {formatting.status_line(alert)}"),
+        ]
+    blocks = [_rich([_section(head)]), _rich([_section(_headline(alert))])]
+    quoted = _quote(alert, update)
+    if quoted:
+        blocks.append(_rich([quoted]))
+    blocks.append(_context(formatting.sources_line(alert)))
+    if not update:
+        blocks.append(_context(f"Why: {formatting.why_line(alert)}"))
+    receipt = _times(alert)
+    if receipt:
+        blocks.append({"type": "context", "elements": [{"type": "mrkdwn", "text": receipt}]})
+    if buttons and not reply:
+        blocks.append(_buttons(alert))
+    lead = formatting.status_line(alert).capitalize() if reply else formatting.topic(alert)
+    text = f"{formatting.dot(alert.urgency)} {lead}: {formatting.headline(alert)} ({formatting.outlet(alert)})"
+    return escape(text), blocks
+
+
+def _headline(alert: Alert) -> list[Block]:
+    url = formatting.link(alert.story.url)
+    title = formatting.headline(alert)
+    parts: list[Block] = [
+        {"type": "link", "url": url, "text": title, "style": {"bold": True}}
+        if url
+        else _text(title, bold=True),
+        _text(f"\n{formatting.outlet(alert)}"),
+    ]
+    published = alert.story.published or alert.story.seen_at
+    if published > 0:
+        parts += [
+            _text(" · "),
+            {
+                "type": "date",
+                "timestamp": int(published),
+                "format": "{ago}",
+                "fallback": formatting.clock(published),
+            },
+        ]
+    return parts
+
+
+def _quote(alert: Alert, update: bool) -> Block | None:
+    runs = formatting.evidence(alert)
+    if update and alert.novelty:
+        new = one_line(alert.novelty, formatting.EVIDENCE)
+        if new and new != formatting.headline(alert):
+            runs = formatting.marked(new, alert.terms, alert.nearest)
+    if not runs:
+        return None
+    return {"type": "rich_text_quote", "elements": [_text(t, bold=mark) for t, mark in runs]}
+
+
+def _times(alert: Alert) -> str:
+    return " → ".join(
+        f"{word} <!date^{int(at)}^{{time_secs}}|{formatting.clock(at)}>"
+        for word, at in formatting.times(alert)
+    )
+
+
+def _digest(notification: Notification) -> tuple[str, list[Block]]:
+    title = one_line(notification.notice, 140) or "Digest"
+    blocks: list[Block] = [
+        {"type": "header", "text": {"type": "plain_text", "text": f"🗞 {title}", "emoji": False}}
+    ]
+    for name, events in formatting.by_topic(notification.alerts):
+        sections = [_section([_text(name, bold=True)])]
+        items = []
+        for alerts in events:
+            for alert in alerts:
+                items.append(_section(_line(alert)))
+        sections.append({"type": "rich_text_list", "style": "bullet", "elements": items})
+        blocks.append(_rich(sections))
+    first = formatting.headline(notification.alerts[0])
+    text = f"🗞 {title}: {len(notification.alerts)} alerts, first: {first}"
+    return escape(text), blocks
+
+
+def _line(alert: Alert) -> list[Block]:
+    url, title = formatting.link(alert.story.url), one_line(formatting.headline(alert), 160)
+    if len(url) > 300:  # twenty of the longest would not fit into one message
+        url = ""
+    parts: list[Block] = [_text(f"{formatting.dot(alert.urgency)} ")]
+    parts.append({"type": "link", "url": url, "text": title} if url else _text(title))
+    parts.append(_text(f" — {formatting.outlet(alert)} · {formatting.status_line(alert)}"))
+    return parts
+
+
+def _buttons(alert: Alert) -> Block:
+    value = json.dumps(
+        {"t": alert.topic, "e": alert.event, "s": alert.story.id, "a": alert.id},
+        ensure_ascii=False,
+        separators=(",", ":"),
+    )
+
+    def button(action: str, label: str, **more: Any) -> Block:
+        return {
+            "type": "button",
+            "action_id": f"ww_{action}",
+            "text": {"type": "plain_text", "text": label, "emoji": False},
+            "value": value,
+            **more,
+        }
+
+    return {
+        "type": "actions",
+        "block_id": "ww_actions",
+        "elements": [
+            button("relevant", "Relevant"),
+            button("not_relevant", "Not relevant"),
+            button("mute_event", "Mute event"),
+            button("snooze_topic", "Snooze topic 1 h"),
+        ],
+    }
+
+
+def _rich(elements: Iterable[Block]) -> Block:
+    return {"type": "rich_text", "elements": list(elements)}
+
+
+def _section(elements: list[Block]) -> Block:
+    return {"type": "rich_text_section", "elements": elements}
+
+
+def _text(text: str, *, bold: bool = False) -> Block:
+    element: Block = {"type": "text", "text": text}
+    if bold:
+        element["style"] = {"bold": True}
+    return element
+
+
+def _context(text: str) -> Block:
+    line = one_line(text, 1000)
+    return {
+        "type": "context",
+        "elements": [{"type": "plain_text", "text": line, "emoji": False}],
+    }

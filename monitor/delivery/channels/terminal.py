@@ -1,0 +1,40 @@
+"""The terminal channel: it always exists, and it prints."""
+
+from __future__ import annotations
+
+from rich.console import Console
+
+from monitor.config.schema import TerminalChannel
+from monitor.delivery.channel import Context, Lookup, Outcome, Traits, sent
+from monitor.delivery.channels.terminal_text import alert_lines
+from monitor.model import Notification
+from monitor.reasons import DeliveryReason
+
+
+class Terminal:
+    """Prints to standard output. A closed pipe is an unreachable channel, not a crash."""
+
+    traits = Traits(timeout=5.0)
+
+    def __init__(self, settings: TerminalChannel, console: Console | None = None) -> None:
+        self._console = console or Console(no_color=not settings.colour, highlight=False)
+
+    async def send(self, notification: Notification, context: Context) -> Outcome:
+        """Print one notification."""
+        # rich leaves the process when a pipe is closed, so it only formats and we write.
+        with self._console.capture() as lines:
+            self._console.print(alert_lines(notification, context.now))
+        try:
+            self._console.file.write(lines.get())
+            self._console.file.flush()
+        except (OSError, ValueError) as error:
+            detail = type(error).__name__
+            return Outcome("retry", DeliveryReason.UNREACHABLE, detail, whole_channel=True)
+        return sent(notification.id)
+
+    async def find(self, notification: Notification, context: Context) -> Lookup:
+        """Nobody can tell what a terminal has shown."""
+        return Lookup("cannot_tell", detail="a terminal keeps no history")
+
+    async def aclose(self) -> None:
+        """Nothing to close."""

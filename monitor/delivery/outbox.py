@@ -1,0 +1,345 @@
+"""The outbox: what is still to be told, per channel, and the notification log of what was.
+
+`outbox:{channel}` is a sorted set of notification ids scored by due time, so that a retry, quiet
+hours and a rate limit are all just "a later due time", and all survive a restart.
+`notification:{id}` holds the notification and its attempt marks. Whoever holds
+`lease:channel:{channel}` sends; every step is one atomic write, refused once the lease is lost.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from monitor.model import Alert, Notification, Receipt, Thread
+from monitor.queue.dead_letter import bury_commands
+from monitor.reasons import DeadLetterReason
+from monitor.store.client import Redis, run_script
+from monitor.store.keys import Keys
+from monitor.store.lease import Lease
+from monitor.store.transaction import Command
+
+LEASE_SECONDS = 12.0  # longer than one send may take (pipeline/deliver.py), shorter than patience
+RECENT = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A notification with its marks; `began` is when a send without known outcome began, or 0."""
+
+    notification: Notification
+    began: float = 0.0
+    failing_since: float = 0.0
+
+
+class OutboxStore:
+    """Reads and atomic steps of the outbox.
+
+    Args:
+        client: the store.
+        keys: key names.
+        keep: seconds a receipt is kept (`store.keep_receipts`).
+    """
+
+    def __init__(self, client: Redis, keys: Keys, keep: float = 30 * 86400.0) -> None:
+        self._client = client
+        self._keys = keys
+        self._keep = int(keep)
+
+    # --- putting in
+
+    async def put(self, notifications: Sequence[Notification]) -> int:
+        """Put notifications in, each at most once for ever. Return how many were new."""
+        if not notifications:
+            return 0
+        names, args = [self._keys("outbox")], list[Any]()
+        for item, due in _in_order(notifications):
+            names += [self._queue(item.channel), self._note(item.id), self._receipt(item.id)]
+            args += [item.channel, item.id, due, _dump(item.to_dict())]
+        return int(await run_script(self._client, "outbox_put", names, args))
+
+    async def fresh(self, notifications: Sequence[Notification]) -> list[Notification]:
+        """Return those that are neither waiting nor told, for a writer who then commits them."""
+        pipe = self._client.pipeline(transaction=False)
+        for item in notifications:
+            pipe.exists(self._note(item.id), self._receipt(item.id))
+        known = await pipe.execute() if notifications else []
+        return [item for item, count in zip(notifications, known, strict=True) if not count]
+
+    def put_commands(self, notifications: Sequence[Notification]) -> list[Command]:
+        """Return the commands that put `fresh` notifications in, for a hand-off's own step."""
+        commands: list[Command] = []
+        for item, due in _in_order(notifications):
+            commands += [
+                ["HSET", self._note(item.id), "json", _dump(item.to_dict())],
+                ["ZADD", self._queue(item.channel), due, item.id],
+                ["SADD", self._keys("outbox"), item.channel],
+            ]
+        return commands
+
+    # --- looking
+
+    async def channels(self) -> set[str]:
+        """Return the channels for which something waits, or ever did."""
+        return {name.decode() for name in await self._client.smembers(self._keys("outbox"))}
+
+    async def first_due(self, channels: Sequence[str]) -> dict[str, float]:
+        """Return the earliest due time of each channel that has one, in one round trip."""
+        pipe = self._client.pipeline(transaction=False)
+        for channel in channels:
+            pipe.zrange(self._queue(channel), 0, 0, withscores=True)
+        found = await pipe.execute() if channels else []
+        return {name: rows[0][1] for name, rows in zip(channels, found, strict=True) if rows}
+
+    async def waiting(self, channel: str) -> int:
+        """Return how many notifications wait for `channel`, due or not."""
+        return int(await self._client.zcard(self._queue(channel)))
+
+    async def read(self, channel: str, now: float, limit: int) -> list[Due]:
+        """Return up to `limit` notifications that are due, earliest first, with their marks."""
+        ids = await self._client.zrangebyscore(
+            self._queue(channel), "-inf", now, start=0, num=limit, withscores=True
+        )
+        pipe = self._client.pipeline(transaction=False)
+        for item, _ in ids:
+            pipe.hgetall(self._note(item.decode()))
+        rows = await pipe.execute() if ids else []
+        return [_due(row, score) for (_, score), row in zip(ids, rows, strict=True) if row]
+
+    async def is_waiting(self, notification_id: str) -> bool:
+        """Whether a notification has not been told yet."""
+        return bool(await self._client.exists(self._note(notification_id)))
+
+    async def receipt(self, notification_id: str) -> Receipt | None:
+        """Return the proof of delivery, or None."""
+        text = await self._client.hget(self._receipt(notification_id), "json")
+        return Receipt(**json.loads(text)) if text else None
+
+    async def thread(self, channel: str, parent: str) -> Thread | None:
+        """Return the message that updates of alert `parent` go under, or None."""
+        text = await self._client.hget(self._keys("thread", channel, parent), "json")
+        if not text:
+            return None
+        data = json.loads(text)
+        data["alert"] = Alert.from_dict(data["alert"]) if data["alert"] else None
+        return Thread(**data)
+
+    async def recent(self, channel: str, count: int = 20) -> list[dict[str, Any]]:
+        """Return the latest deliveries of a channel, newest first."""
+        rows = await self._client.lrange(self._keys("recent", channel), 0, count - 1)
+        return [json.loads(row) for row in rows]
+
+    async def state(self, channel: str) -> dict[str, str]:
+        """Return what is known of a channel: state, reason, detail, since, paused_until, …"""
+        rows = await self._client.hgetall(self._keys("channel", channel))
+        return {name.decode(): value.decode() for name, value in rows.items()}
+
+    async def ceilings(self, channel: str, topics: Sequence[str]) -> dict[str, tuple[int, float]]:
+        """Return for each topic how many alerts went in its hour, and seconds until it ends."""
+        pipe = self._client.pipeline(transaction=False)
+        for topic in topics:
+            pipe.get(self._keys("ceiling", channel, topic))
+            pipe.pttl(self._keys("ceiling", channel, topic))
+        flat = await pipe.execute() if topics else []
+        pairs = zip(topics, flat[::2], flat[1::2], strict=True)
+        return {topic: (int(count or 0), max(0, left) / 1000.0) for topic, count, left in pairs}
+
+    async def last_digest(self, channel: str) -> float:
+        """Return when a scheduled digest last had something to say, or 0."""
+        return float(await self._client.get(self._keys("digest", channel)) or 0.0)
+
+    # --- steps of the holder of a channel's lease
+
+    def lease(self, channel: str) -> Lease:
+        """Return a lease on sending to `channel`, not yet taken."""
+        return Lease(self._client, self._keys("lease", "channel", channel), LEASE_SECONDS)
+
+    async def begin(self, lease: Lease, notification: Notification, now: float) -> None:
+        """Mark a send as begun. Found marked later, the outcome of that send is unknown.
+
+        Raises:
+            LeaseLost: another notifier has the channel; nothing was marked.
+        """
+        note = self._note(notification.id)
+        await lease.write([["HSET", note, "in_flight", now], ["HINCRBY", note, "attempts", 1]])
+
+    async def done(
+        self,
+        lease: Lease,
+        notification: Notification,
+        receipt: Receipt,
+        threads: Mapping[str, Thread],
+        count: str,
+        state: Mapping[str, Any],
+        ceiling: str = "",
+    ) -> None:
+        """Record a receipt and take the notification out of the outbox.
+
+        Also used for what was dropped on purpose: its receipt says why in `note`. The alerts of a
+        digest get receipts of their own. `threads` are by parent alert id. `count` is the named
+        reason to count, `state` what to note about the channel, `ceiling` the topic whose hourly
+        ceiling this counts against.
+        """
+        channel = notification.channel
+        commands = self._out(notification)
+        ids = [notification.id, *(f"{alert.id}@{channel}" for alert in notification.alerts)]
+        for item in ids:
+            inside = f"in {notification.id}" if item != notification.id else receipt.note
+            record = replace(receipt, notification=item, note=inside)
+            commands += self._log(item, record)
+        for parent, thread in threads.items():
+            key = self._keys("thread", channel, parent)
+            data = asdict(replace(thread, alert=None))
+            data["alert"] = thread.alert.to_dict() if thread.alert else None
+            commands += [["HSET", key, "json", _dump(data)], ["EXPIRE", key, self._keep]]
+        recent = self._keys("recent", channel)
+        entry = {**asdict(receipt), "kind": notification.kind, "reason": count}
+        commands += [
+            ["LPUSH", recent, _dump(entry)],
+            ["LTRIM", recent, 0, RECENT - 1],
+            *self._count(channel, count),
+            *self._state(channel, state),
+        ]
+        if ceiling:
+            key = self._keys("ceiling", channel, ceiling)
+            commands += [["INCR", key], ["EXPIRE", key, 3600, "NX"]]
+        await lease.write(commands)
+
+    async def later(
+        self,
+        lease: Lease,
+        notification: Notification,
+        due: float,
+        reason: str,
+        marks: Mapping[str, Any],
+        state: Mapping[str, Any],
+    ) -> None:
+        """Put a notification off until `due`: a retry, a hold, a rate limit.
+
+        `reason` is counted unless it is "". `marks` are fields of the notification to change,
+        `state` what to note of the channel.
+        """
+        channel = notification.channel
+        commands: list[Command] = [
+            ["ZADD", self._queue(channel), "XX", due, notification.id],
+            *self._count(channel, reason),
+            *self._state(channel, state),
+        ]
+        if marks:
+            flat = [part for pair in marks.items() for part in pair]
+            commands.append(["HSET", self._note(notification.id), *flat])
+        await lease.write(commands)
+
+    async def fold(
+        self,
+        lease: Lease,
+        members: Sequence[Notification],
+        digests: Sequence[Notification],
+        reason: str,
+        now: float,
+    ) -> None:
+        """Put `digests` in the place of `members`, whose receipts name them until they are told."""
+        commands: list[Command] = []
+        where = {a.id: digest.id for digest in digests for a in digest.alerts}
+        for member in members:
+            commands += self._out(member)
+            told_in = where.get(member.alert.id, "") if member.alert else ""
+            receipt = Receipt(member.id, member.channel, now, note=f"waits in {told_in}")
+            commands += self._log(member.id, receipt)
+            commands += self._count(member.channel, reason)
+        channel = members[0].channel
+        commands += self.put_commands(digests)
+        commands.append(["SET", self._keys("digest", channel), now, "EX", 7 * 86400])
+        await lease.write(commands)
+
+    async def bury(
+        self, lease: Lease, notification: Notification, reason: str, detail: str, now: float
+    ) -> None:
+        """Set a notification aside as a dead letter, whole and with its reason."""
+        record = {
+            "stage": "notifier",
+            "reason": DeadLetterReason.UNDELIVERABLE.value,
+            "why": reason,
+            "detail": detail[:500],
+            "deliveries": notification.attempts,
+            "at": now,
+            "notification": notification.to_dict(),
+        }
+        receipt = Receipt(
+            notification.id, notification.channel, now, note=f"dead letter: {reason}",
+            attempts=notification.attempts,
+        )  # fmt: skip
+        await lease.write(
+            self._out(notification)
+            + self._log(notification.id, receipt)
+            + bury_commands(self._keys, f"notifier:{notification.id}", _dump(record))
+            + self._count(notification.channel, reason)
+        )
+
+    async def note_state(self, lease: Lease, channel: str, state: Mapping[str, Any]) -> None:
+        """Write down what is known of a channel."""
+        await lease.write(self._state(channel, state))
+
+    async def revive(self, notification: Notification, now: float) -> None:
+        """Put a dead letter back: due now, with a clean slate."""
+        clean = replace(notification, due=now, attempts=0, in_flight=False, last_error="")
+        await self._client.delete(self._receipt(notification.id))
+        await self.put([clean])
+
+    # --- parts
+
+    def _out(self, item: Notification) -> list[Command]:
+        return [["ZREM", self._queue(item.channel), item.id], ["DEL", self._note(item.id)]]
+
+    def _log(self, notification_id: str, receipt: Receipt) -> list[Command]:
+        key = self._receipt(notification_id)
+        return [["HSET", key, "json", _dump(asdict(receipt))], ["EXPIRE", key, self._keep]]
+
+    def _count(self, channel: str, reason: str) -> list[Command]:
+        field = f"delivery:{channel}:{reason}"
+        return [["HINCRBY", self._keys("count"), field, 1]] if reason else []
+
+    def _state(self, channel: str, state: Mapping[str, Any]) -> list[Command]:
+        flat = [part for pair in state.items() for part in pair]
+        return [["HSET", self._keys("channel", channel), *flat]] if flat else []
+
+    def _queue(self, channel: str) -> str:
+        return self._keys("outbox", channel)
+
+    def _note(self, notification_id: str) -> str:
+        return self._keys("notification", notification_id)
+
+    def _receipt(self, notification_id: str) -> str:
+        return self._keys("receipt", notification_id)
+
+
+def _in_order(items: Sequence[Notification]) -> Iterator[tuple[Notification, float]]:
+    """Yield each with its due time, a microsecond apart: what is due at once keeps its order."""
+    for place, item in enumerate(items):
+        yield item, item.due - (len(items) - place) * 1e-6
+
+
+def _dump(data: Any) -> str:
+    return json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+
+
+def _due(row: dict[bytes, bytes], due: float) -> Due:
+    notification = Notification.from_dict(json.loads(row[b"json"]))
+    began = float(row.get(b"in_flight") or 0.0)
+    remaining = row.get(b"remaining", b"")
+    return Due(
+        replace(
+            notification,
+            due=due,
+            attempts=int(row.get(b"attempts", b"0")),
+            in_flight=began > 0,
+            unknown_outcome=row.get(b"unknown") == b"1",
+            held_for=row.get(b"held_for", b"").decode(),
+            last_error=row.get(b"last_error", b"").decode(),
+            remaining=tuple(json.loads(remaining)) if remaining else (),
+        ),
+        began,
+        float(row.get(b"failing_since") or 0.0),
+    )

@@ -1,0 +1,84 @@
+"""From stories to vectors: what is embedded, and the models that do it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from monitor.embedding.passages import happening_text, passages
+from monitor.model import EmbeddedStory
+
+if TYPE_CHECKING:
+    from monitor.config.schema import EmbeddingSettings
+    from monitor.model import Matrix, Story
+
+
+class Embedder(Protocol):
+    """A model that turns texts into unit vectors.
+
+    The same text gives the same vector whatever else is in the batch, up to rounding of the
+    precision in use. `fingerprint` changes with the model, its weights and the rules in `text.py`,
+    never with precision or machine: vectors of different fingerprints are not comparable.
+    """
+
+    @property
+    def fingerprint(self) -> str:
+        """Return `name/weights/tN`: model, short hash of its weights, version of the text rules."""
+        ...
+
+    @property
+    def dimension(self) -> int:
+        """Return the length of a vector."""
+        ...
+
+    def encode(self, texts: Sequence[str]) -> Matrix:
+        """Return one unit vector for each text, in the same order, shape (len(texts), dimension).
+
+        Empty text gives a vector as well. Raises ModelError when the model cannot compute.
+        """
+        ...
+
+    def encode_happenings(self, texts: Sequence[str]) -> Matrix:
+        """Return a unit vector for each headline (with lead): near where one happening is told.
+
+        Shape (len(texts), e); (len(texts), 0) from a model that has no such view. Raises ModelError
+        when the model cannot compute.
+        """
+        ...
+
+
+def embed_stories(model: Embedder, stories: Sequence[Story], limit: int) -> list[EmbeddedStory]:
+    """Return stories with the vectors of their passages, at most `limit` passages each.
+
+    Raises:
+        ModelError: the model cannot compute.
+    """
+    groups = [passages(story, limit) for story in stories]
+    vectors = model.encode([part.embedded for parts in groups for part in parts])
+    happenings = model.encode_happenings([happening_text(parts) for parts in groups])
+    embedded, at = [], 0
+    for story, parts, happening in zip(stories, groups, happenings, strict=True):
+        rows = vectors[at : at + len(parts)]
+        embedded.append(EmbeddedStory(story, parts, rows, model.fingerprint, happening))
+        at += len(parts)
+    return embedded
+
+
+def open_embedder(settings: EmbeddingSettings) -> Embedder:
+    """Return the embedder that the settings ask for; the model `hashing` needs no weights.
+
+    Raises:
+        ModelError: the model is missing, altered or unusable; says what to do.
+    """
+    if settings.model == "hashing":
+        from monitor.embedding.hashing import HashingEmbedder
+
+        return HashingEmbedder()
+    from monitor.embedding.transformer import TransformerEmbedder
+
+    return TransformerEmbedder(
+        settings.model,
+        precision=settings.precision,
+        batch_size=settings.batch_size,
+        threads=settings.threads,
+    )

@@ -1,0 +1,285 @@
+"""Stories against topics: one calibrated score for each pair, with its evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from monitor.config.schema import Topic
+from monitor.errors import ModelError
+from monitor.matching.background import Background
+from monitor.matching.gates import check, excludes, fold
+from monitor.matching.terms import shared_terms
+from monitor.matching.topic_profile import (
+    NEAREST,
+    WHOLE,
+    WORDS,
+    Array,
+    Profile,
+    aside_penalty,
+    build_profiles,
+)
+from monitor.model import EmbeddedStory, Match, Matrix, Vector
+from monitor.reasons import SuppressionReason
+
+# Scores are 1 / (1 + exp(-margin)), the margin in standard deviations of ordinary news.
+LINES = {"strict": 0.65, "balanced": 0.5, "broad": 0.35}
+
+BODY = 0.25  # what a body passage must bring on top of what a headline must
+BODIES = 0.3  # and for each doubling of their number: the best of many is high by chance
+TITLE_SHARE = 0.05  # the headline's say in a body passage's score
+
+Indices = npt.NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class TopicMatcher:
+    """Topics made ready to be held against stories. Build once, use until topics change."""
+
+    topics: tuple[Topic, ...]
+    model: str
+    background: Background = field(repr=False)
+    vectors: Mapping[str, Vector] = field(repr=False)
+    profiles: tuple[Profile, ...] = field(repr=False)
+    _table: _Table = field(repr=False)
+
+    @classmethod
+    def build(
+        cls,
+        topics: Sequence[Topic],
+        vectors: Mapping[str, Vector],
+        background: Background,
+        previous: TopicMatcher | None = None,
+    ) -> TopicMatcher:
+        """Make topics ready.
+
+        Args:
+            topics: those to match; disabled ones are left out.
+            vectors: a unit vector for each of `texts(topics)`, made by the background's model.
+            background: ordinary news of the same model.
+            previous: a matcher whose unchanged topics may be taken over (same background only).
+
+        Raises:
+            ModelError: a vector is missing or of another length than the background's.
+        """
+        enabled = tuple(topic for topic in topics if topic.enabled)
+        known = {}
+        if previous is not None and previous.background is background:
+            known = {profile.topic: profile for profile in previous.profiles}
+        fresh = [topic for topic in enabled if topic not in known]
+        known |= zip(fresh, build_profiles(fresh, vectors, background), strict=True)
+        profiles = tuple(known[topic] for topic in enabled)
+        d = background.vectors.shape[1]
+        table = _Table.of(profiles, d)
+        return cls(enabled, background.model, background, vectors, profiles, table)
+
+    def beside(self, recent: Matrix) -> TopicMatcher:
+        """Return the same topics, stories being read beside others as well, shape (n, d)."""
+        return TopicMatcher.build(self.topics, self.vectors, self.background.beside(recent))
+
+    def score(self, stories: Sequence[EmbeddedStory]) -> Scores:
+        """Score every story against every topic.
+
+        Raises:
+            ModelError: a story's vectors were made by another model than the topics'.
+        """
+        for story in stories:
+            if story.model != self.model:
+                raise ModelError(
+                    f"story {story.story.id} was embedded by {story.model}, topics by {self.model};"
+                    " both must be embedded anew by one model"
+                )
+        t = len(self.topics)
+        score = np.zeros((len(stories), t), dtype=np.float32)
+        best = np.zeros((len(stories), t), dtype=np.int32)
+        without = np.zeros((len(stories), t), dtype=np.float32)
+        if not t or not stories:
+            return Scores(self, tuple(stories), score, best, without)
+        stacked = np.vstack([story.vectors for story in stories])
+        before, after = self._margins(self.background.in_context(stacked))
+        start = 0
+        for at, story in enumerate(stories):
+            end = start + len(story.passages)
+            allowance, share = _body_terms(story)
+            margin, plain = after[start:end], before[start:end]
+            if share.any():
+                margin = margin + share[:, None] * (margin[:1] - margin) - allowance[:, None]
+                plain = plain + share[:, None] * (plain[:1] - plain) - allowance[:, None]
+            best[at] = margin.argmax(axis=0)
+            score[at] = margin.max(axis=0)
+            without[at] = plain.max(axis=0)
+            start = end
+        return Scores(self, tuple(stories), squash(score), best, squash(without))
+
+    def score_batch(self, stories: Sequence[EmbeddedStory]) -> list[list[Match]]:
+        """Return every topic's match for every story, in the order of stories and of topics."""
+        scores = self.score(stories)
+        return [scores.matches(index) for index in range(len(stories))]
+
+    def margins_of_ordinary_news(self) -> Array:
+        """Return how the background itself stands to each topic's balanced line, shape (n, t)."""
+        return self._margins(self.background.measure)[1]
+
+    def _margins(self, vectors: Matrix) -> tuple[Array, Array]:
+        """Return each passage's margin for each topic, before and after counter-examples."""
+        before = self._table.margins(vectors)
+        after = before
+        for at, profile in enumerate(self.profiles):
+            if profile.contrast is not None:
+                if after is before:
+                    after = before.copy()
+                after[:, at] = profile.contrast.apply(before[:, at], vectors)
+        return before, after
+
+
+@dataclass(frozen=True)
+class _Table:
+    """All topics' numbers side by side, so that one matrix product serves them all."""
+
+    wholes: Matrix  # shape (t, d)
+    phrases: Matrix
+    phrase_starts: Indices
+    words: Matrix
+    word_starts: Indices
+    word_mean: Array
+    word_deviation: Array
+    mean: Array  # shape (t, 3)
+    deviation: Array  # shape (t, 3)
+    offset: Array
+    asides: tuple[tuple[int, Matrix], ...]
+
+    @classmethod
+    def of(cls, profiles: Sequence[Profile], d: int) -> _Table:
+        if not profiles:
+            none = np.zeros((0, d), dtype=np.float32)
+            flat, index = np.zeros(0, dtype=np.float32), np.zeros(0, dtype=np.intp)
+            pairs = np.zeros((0, 3), dtype=np.float32)
+            return cls(none, none, index, none, index, flat, flat, pairs, pairs, flat, ())
+        return cls(
+            wholes=np.stack([profile.whole for profile in profiles]),
+            phrases=np.vstack([profile.phrase_vectors for profile in profiles]),
+            phrase_starts=_starts([len(profile.phrase_vectors) for profile in profiles]),
+            words=np.vstack([profile.words for profile in profiles]),
+            word_starts=_starts([len(profile.words) for profile in profiles]),
+            word_mean=np.concatenate([profile.word_mean for profile in profiles]),
+            word_deviation=np.concatenate([profile.word_deviation for profile in profiles]),
+            mean=np.stack([profile.mean for profile in profiles]),
+            deviation=np.stack([profile.deviation for profile in profiles]),
+            offset=np.array([profile.offset for profile in profiles], dtype=np.float32),
+            asides=tuple((at, one.asides) for at, one in enumerate(profiles) if len(one.asides)),
+        )
+
+    def margins(self, vectors: Matrix) -> Array:
+        """Return margins before contrast, shape (n, t); the same numbers as `profile.margins`."""
+        whole = vectors @ self.wholes.T
+        nearest = np.maximum.reduceat(vectors @ self.phrases.T, self.phrase_starts, axis=1)
+        words = (vectors @ self.words.T - self.word_mean) / self.word_deviation
+        sizes = np.diff(np.append(self.word_starts, words.shape[1]))
+        each = np.add.reduceat(np.exp(-np.maximum(words, -30.0)), self.word_starts, axis=1) / sizes
+        total = WHOLE * (whole - self.mean[:, 0]) / self.deviation[:, 0]
+        total += NEAREST * (nearest - self.mean[:, 1]) / self.deviation[:, 1]
+        total += WORDS * (-np.log(each) - self.mean[:, 2]) / self.deviation[:, 2]
+        for at, asides in self.asides:
+            total[:, at] -= aside_penalty(vectors, asides)
+        return np.asarray(total - self.offset, dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class Scores:
+    """The scores of some stories against all topics, as arrays; matches are made when asked for."""
+
+    matcher: TopicMatcher
+    stories: tuple[EmbeddedStory, ...]
+    score: Array  # shape (stories, topics), 0 to 1, before gates
+    _best: npt.NDArray[np.int32]  # the passage that decided, shape (stories, topics)
+    _without: Array  # what the scores would be without the topics' counter-examples
+
+    def matches(self, story: int) -> list[Match]:
+        """Return one story's match with every topic, fired or not, in the order of topics."""
+        return [self.match(story, topic) for topic in range(len(self.matcher.topics))]
+
+    def fired(self, story: int) -> list[Match]:
+        """Return one story's matches that fired, best first."""
+        lines = np.array([LINES[topic.sensitivity] for topic in self.matcher.topics])
+        near = np.flatnonzero(np.round(self.score[story], 4) >= lines)
+        found = [match for topic in near if (match := self.match(story, int(topic))).fired]
+        return sorted(found, key=lambda match: -match.score)
+
+    def evidence(self, story: int, topic: int) -> str:
+        """Return the passage that decided between one story and one topic."""
+        return self.stories[story].passages[int(self._best[story, topic])].text
+
+    def match(self, story: int, topic: int) -> Match:
+        """Return the match of one story and one topic, by their positions."""
+        embedded, profile = self.stories[story], self.matcher.profiles[topic]
+        score = round(float(self.score[story, topic]), 4)
+        line = LINES[profile.topic.sensitivity]
+        passage = int(self._best[story, topic])
+        vector = embedded.vectors[passage]
+        nearest = int((profile.phrase_vectors @ vector).argmax())
+        evidence = embedded.passages[passage].text
+        without = round(float(self._without[story, topic]), 4)
+        reason = _refusal(profile.topic, embedded, score, without, line)
+        return Match(
+            topic=profile.topic.id,
+            score=score,
+            line=line,
+            fired=reason is None,
+            raw=round(float(profile.whole @ vector), 4),
+            evidence=evidence,
+            passage=passage,
+            nearest=profile.phrases[nearest].text,
+            terms=shared_terms((one.text for one in profile.phrases), evidence),
+            reason=reason,
+        )
+
+
+def squash(margin: Array) -> Array:
+    """Turn margins into scores from 0 to 1; 0.5 is the balanced line."""
+    return np.asarray(1.0 / (1.0 + np.exp(-np.clip(margin, -30, 30))), dtype=np.float32)
+
+
+def _body_terms(story: EmbeddedStory) -> tuple[Array, Array]:
+    """Return, for each passage, what is taken off and the headline's share in its margin."""
+    body = np.array([passage.kind == "body" for passage in story.passages])
+    count = int(body.sum())
+    allowance = np.where(body, BODY + BODIES * np.log2(max(1, count)), 0.0)
+    return allowance.astype(np.float32), np.where(body, TITLE_SHARE, 0.0).astype(np.float32)
+
+
+def _refusal(
+    topic: Topic, embedded: EmbeddedStory, score: float, without: float, line: float
+) -> SuppressionReason | None:
+    """Return why a story does not fire a topic, or None. Scope and score come before gates."""
+    story = embedded.story
+    if topic.feeds or topic.tags:
+        watched = story.feed_id in topic.feeds or not set(story.tags).isdisjoint(topic.tags)
+        if not watched:
+            return SuppressionReason.OUT_OF_SCOPE
+    if topic.languages and story.language and not _speaks(story.language, topic.languages):
+        return SuppressionReason.LANGUAGE
+    if score < line:
+        if without >= line:
+            return SuppressionReason.COUNTER_EXAMPLE
+        return SuppressionReason.BELOW_THRESHOLD
+    if not (topic.require.any or topic.require.all or topic.exclude.any or topic.exclude.all):
+        return None
+    folded = fold(f"{story.title}\n{story.summary}\n{story.body}")
+    if not check(topic.require, folded).passed:
+        return SuppressionReason.NOT_REQUIRED
+    if excludes(topic.exclude, folded).passed:
+        return SuppressionReason.EXCLUDED
+    return None
+
+
+def _speaks(language: str, wanted: Sequence[str]) -> bool:
+    """Compare primary subtags: a story in en-GB is in en (RFC 5646)."""
+    primary = language.lower().replace("_", "-").split("-")[0]
+    return primary in {one.lower().replace("_", "-").split("-")[0] for one in wanted}
+
+
+def _starts(sizes: Sequence[int]) -> Indices:
+    return np.cumsum([0, *sizes[:-1]]).astype(np.intp)

@@ -1,0 +1,210 @@
+"""The reference parser: feedparser, with its cleaning off and ours on.
+
+Everything else that reads RSS, RDF or Atom here must give what this gives.
+"""
+
+from __future__ import annotations
+
+import calendar
+import time
+from typing import Any
+
+import feedparser
+
+from monitor.identity import content_hash
+from monitor.parsing.document import (
+    EVERYTHING,
+    MAX_CONTENT,
+    MAX_ENTRIES,
+    MAX_GUID,
+    MAX_SUMMARY,
+    MAX_TITLE,
+    Document,
+    Item,
+    Wanted,
+)
+from monitor.parsing.html_text import headline, looks_like_html, prose, web_link
+from monitor.text import one_line
+
+_DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_MARKUP = ("text/html", "application/xhtml+xml")
+
+
+def parse(body: bytes, url: str, content_type: str = "", wanted: Wanted = EVERYTHING) -> Document:
+    """Parse an RSS, RDF or Atom document, well-formed or not.
+
+    Args:
+        body: the document, decoded from its transfer encoding.
+        url: where it came from, for relative links.
+        content_type: the Content-Type header, "" if there was none.
+        wanted: of which entries the texts are wanted.
+    """
+    # Without a base address feedparser leaves identifiers byte for byte; links are made absolute
+    # by `web_link`.
+    headers = {"content-type": content_type} if content_type else {}
+    raw = feedparser.parse(
+        body.lstrip(),  # white space before the XML declaration is an error, and a common one
+        response_headers=headers,
+        sanitize_html=False,
+        resolve_relative_uris=False,
+    )
+    feed = raw.feed
+    base = url or web_link(str(feed.get("link") or ""))
+    document = Document(
+        version=raw.get("version") or "",
+        title=headline(str(feed.get("title") or ""), markup=True, limit=MAX_TITLE),
+        link=web_link(str(feed.get("link") or ""), url),
+        language=one_line(str(feed.get("language") or ""), 40),
+        ttl=minutes(feed.get("ttl")),
+        skip_hours=hours(_all_text(body, b"hour")) if b"skipHours" in body else [],
+        skip_days=days(_all_text(body, b"day")) if b"skipDays" in body else [],
+    )
+    for link in feed.get("links", ()):
+        note_link(document, str(link.get("rel", "")), str(link.get("href", "")), url)
+    if raw.get("bozo") and not isinstance(
+        raw.get("bozo_exception"), feedparser.CharacterEncodingOverride
+    ):
+        document.warnings.append(f"not well-formed: {one_line(str(raw.bozo_exception), 200)}")
+    document.items = [item(entry, document, base, wanted) for entry in raw.entries[:MAX_ENTRIES]]
+    if len(raw.entries) > MAX_ENTRIES:
+        document.warnings.append(
+            f"{len(raw.entries)} entries; only the first {MAX_ENTRIES} are read"
+        )
+    return document
+
+
+def item(entry: Any, document: Document, base: str, wanted: Wanted) -> Item:
+    """Return our fields of one entry of feedparser's."""
+    atom = document.version.startswith("atom")
+    title = str(entry.get("title") or "")
+    kind = str((entry.get("title_detail") or {}).get("type", ""))
+    contents = entry.get("content", ())
+    texts = [(str(c["value"]), str(c.get("type", ""))) for c in contents if c.get("value")]
+    value = str(entry.get("summary") or "")
+    if value and value not in (text for text, _ in texts):  # else a copy of the content
+        texts.append((value, str((entry.get("summary_detail") or {}).get("type", ""))))
+    return make_item(
+        guid=str(entry.get("id") or ""),
+        title=(title, kind),
+        link=str(entry.get("link") or ""),
+        texts=texts,
+        published=seconds(entry.get("published_parsed") or entry.get("created_parsed")),
+        updated=seconds(entry.get("updated_parsed") if "updated_parsed" in entry.keys() else None),  # noqa: SIM118 - `in entry` falls back to published
+        author=str(entry.get("author") or ""),
+        language=str((entry.get("title_detail") or {}).get("language") or document.language),
+        base=base,
+        atom=atom,
+        wanted=wanted,
+    )
+
+
+def make_item(
+    *,
+    guid: str,
+    title: tuple[str, str],
+    link: str,
+    texts: list[tuple[str, str]],
+    published: float | None,
+    updated: float | None,
+    author: str,
+    language: str,
+    base: str,
+    atom: bool,
+    wanted: Wanted,
+) -> Item:
+    """Clean the raw fields of an entry; `title` and `texts` are (value, media type) pairs."""
+    name = headline(title[0], markup=_is_markup(title[0], title[1], atom), limit=MAX_TITLE)
+    fingerprint, length = content_hash(name, (value for value, _ in texts))
+    summary, content = "", ""
+    if not wanted.passes_over(fingerprint, length, published or updated):
+        summary, content = _summary_and_content(texts, atom)
+        if not (name or summary):
+            length = 0  # all markup
+    return Item(
+        guid=guid.strip()[:MAX_GUID],
+        title=name,
+        link=web_link(link, base),
+        summary=summary,
+        content=content,
+        published=published,
+        updated=updated,
+        author=headline(author, markup=True, limit=200),
+        language=one_line(language, 40),
+        fingerprint=fingerprint,
+        length=length,
+    )
+
+
+def _summary_and_content(texts: list[tuple[str, str]], atom: bool) -> tuple[str, str]:
+    """Return the shortest text and, where there are several, the longest.
+
+    Whichever element they stood in: publishers use description, encoded and summary in every
+    permutation.
+    """
+    cleaned = [
+        prose(value, markup=_is_markup(value, kind, atom), limit=MAX_CONTENT)
+        for value, kind in dict.fromkeys(texts)
+    ]
+    cleaned = sorted({text for text in cleaned if text}, key=lambda text: (len(text), text))
+    summary, content = "", ""
+    if len(cleaned) > 1:
+        summary, content = cleaned[0], cleaned[-1]
+    elif cleaned:
+        summary = cleaned[0]
+    if len(summary) > MAX_SUMMARY:
+        content, summary = content or summary, summary[:MAX_SUMMARY].rstrip()
+    return summary, content
+
+
+def note_link(document: Document, rel: str, href: str, base: str) -> None:
+    """Take note of a feed-level link that matters to polling."""
+    target = web_link(href, base)
+    if not target:
+        return
+    if rel == "hub":
+        document.hub = document.hub or target
+    elif rel == "self":
+        document.self_url = document.self_url or target
+    elif rel == "next":
+        document.next_url = document.next_url or target
+
+
+def hours(values: list[str]) -> list[int]:
+    """Return the valid hours of `<skipHours>`; 24 means 0, as in RSS 0.91."""
+    return sorted({int(v) % 24 for v in values if v.isdigit() and v.isascii() and int(v) <= 24})
+
+
+def days(values: list[str]) -> list[int]:
+    """Return the days of `<skipDays>`, 0 Monday to 6 Sunday."""
+    return sorted({_DAYS.index(v.lower()) for v in values if v.lower() in _DAYS})
+
+
+def seconds(value: time.struct_time | None) -> float | None:
+    """Return feedparser's UTC tuple as Unix seconds."""
+    if value is None:
+        return None
+    try:
+        return float(calendar.timegm(value))
+    except (OverflowError, ValueError, TypeError):
+        return None
+
+
+def minutes(value: object) -> float:
+    """Return the seconds of a `<ttl>` in minutes; 0 for nonsense."""
+    text = str(value or "").strip()
+    return float(text[:7]) * 60.0 if text.isdigit() and text.isascii() else 0.0
+
+
+def _is_markup(value: str, kind: str, atom: bool) -> bool:
+    # Atom says of what type a text is and means it; in RSS the default is to guess.
+    if kind in _MARKUP:
+        return True
+    return not atom and looks_like_html(value)
+
+
+def _all_text(body: bytes, tag: bytes) -> list[str]:
+    # feedparser keeps only the last of several <hour> or <day> elements.
+    found = []
+    for piece in body.split(b"<" + tag + b">")[1:50]:
+        found.append(piece[:20].split(b"<", 1)[0].decode("ascii", "replace").strip())
+    return found

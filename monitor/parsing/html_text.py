@@ -1,0 +1,85 @@
+"""From publishers' markup to plain text and safe links."""
+
+from __future__ import annotations
+
+import html
+import re
+from urllib.parse import urljoin, urlsplit
+
+import nh3
+
+from monitor.parsing.document import MAX_LINK
+from monitor.text import one_line, paragraphs, strip_invisible
+
+_BLOCKS = {
+    "p", "div", "br", "hr", "li", "ul", "ol", "dl", "dt", "dd", "h1", "h2", "h3", "h4", "h5", "h6",
+    "blockquote", "pre", "table", "tr", "section", "article", "header", "footer", "figure",
+    "figcaption", "aside", "main", "details", "summary",
+}  # fmt: skip
+_DROPPED = {
+    "script", "style", "noscript", "template", "iframe", "object", "embed", "svg", "math",
+    "canvas", "audio", "video", "button", "select", "textarea", "form", "head",
+}  # fmt: skip
+_CLEANER = nh3.Cleaner(
+    tags=_BLOCKS | {"td", "th"},
+    clean_content_tags=_DROPPED,
+    attributes={},
+    generic_attribute_prefixes=set(),
+    link_rel=None,
+    strip_comments=True,
+)
+_ANY_TAG = re.compile(r"<[^>]*>")  # once nh3 is through, every "<" opens a tag
+_MARKUP = re.compile(r"[<&]")
+_TAG = re.compile(r"<[a-zA-Z!/]")
+# A closing tag, a void element or an entity: only then is text of unsaid type taken for markup.
+_HTML_SIGN = re.compile(r"</\w+\s*>|<(?:br|hr|img|p)\b[^<>]*>|&#?\w+;", re.IGNORECASE)
+_PLAIN_LINK = re.compile(r"https?://[\w.-]+(?::\d+)?(?:[/?#][!-~]*)?", re.ASCII)
+_GAPS = (("<br>", "\n"), ("<td>", " "), ("</td>", " "), ("<th>", " "), ("</th>", " "))
+
+
+def looks_like_html(text: str) -> bool:
+    """Whether text of unsaid type is markup: it closes a tag, or holds an entity or a void tag."""
+    return _HTML_SIGN.search(text) is not None
+
+
+def html_to_text(markup: str, limit: int = 0) -> str:
+    """Return the text of `markup`: blocks become paragraphs; scripts, forms and media vanish."""
+    if not _MARKUP.search(markup):
+        return paragraphs(markup, limit)
+    if _TAG.search(markup):
+        # Newlines in HTML source are mere spaces; blocks, and breaks in pairs, make paragraphs.
+        safe = _CLEANER.clean(markup.replace("\r", " ").replace("\n", " "))
+        for tag, gap in _GAPS:
+            safe = safe.replace(tag, gap)
+        markup = _ANY_TAG.sub("\n\n", safe)
+    return paragraphs(html.unescape(markup), limit)
+
+
+def headline(value: str, *, markup: bool, limit: int) -> str:
+    """Return a title as one line of plain text."""
+    return one_line(html_to_text(value) if markup else value, limit)
+
+
+def prose(value: str, *, markup: bool, limit: int) -> str:
+    """Return a summary or a body as paragraphs of plain text."""
+    return html_to_text(value, limit) if markup else paragraphs(value, limit)
+
+
+def web_link(value: str, base: str = "") -> str:
+    """Return `value` as an absolute http(s) address without userinfo, or "" if it is none."""
+    if len(value) <= MAX_LINK and _PLAIN_LINK.fullmatch(value):
+        return value
+    text = re.sub(r"[\s]+", "", strip_invisible(value)) if value else ""
+    if not text:
+        return ""
+    try:
+        absolute = text if "://" in text[:12] else urljoin(base, text)
+        parts = urlsplit(absolute)
+        host = parts.hostname
+    except ValueError:
+        return ""
+    if parts.scheme.lower() not in ("http", "https") or not host or len(absolute) > MAX_LINK:
+        return ""
+    if "@" in parts.netloc:
+        absolute = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+    return absolute

@@ -1,0 +1,96 @@
+"""JSON Feed 1.0 and 1.1 (jsonfeed.org/version/1.1)."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from monitor.errors import ParseError
+from monitor.parsing.document import EVERYTHING, MAX_ENTRIES, MAX_TITLE, Document, Item, Wanted
+from monitor.parsing.feedparser_reader import make_item, note_link
+from monitor.parsing.html_text import web_link
+from monitor.reasons import FetchReason
+from monitor.text import one_line
+
+
+def parse(body: bytes, url: str, wanted: Wanted = EVERYTHING) -> Document:
+    """Parse a JSON Feed; items that are not objects are passed over with a warning.
+
+    Raises:
+        ParseError: `parse_failed` (not JSON) or `not_a_feed` (JSON, but no JSON Feed).
+    """
+    try:
+        data = json.loads(body.decode("utf-8-sig"))
+    except (ValueError, RecursionError) as error:
+        raise ParseError(FetchReason.PARSE_FAILED, f"not valid JSON: {error}") from None
+    if not isinstance(data, dict) or not isinstance(data.get("items"), list):
+        raise ParseError(FetchReason.NOT_A_FEED, "the answer is JSON, but no JSON Feed")
+    home = web_link(_text(data.get("home_page_url")), url)
+    version = _text(data.get("version"))
+    document = Document(
+        version="json11" if version.endswith("1.1") else "json1",
+        title=one_line(_text(data.get("title")), MAX_TITLE),
+        link=home,
+        language=one_line(_text(data.get("language")), 40),
+        self_url=web_link(_text(data.get("feed_url")), url),
+        next_url=web_link(_text(data.get("next_url")), url),
+    )
+    if "jsonfeed.org/version" not in version:
+        document.warnings.append("no JSON Feed version; read as one because it has items")
+    hubs = data.get("hubs")
+    for hub in hubs if isinstance(hubs, list) else ():
+        if isinstance(hub, dict) and _text(hub.get("type")).lower() == "websub":
+            note_link(document, "hub", _text(hub.get("url")), url)
+    items = data["items"][:MAX_ENTRIES]
+    document.items = [_item(raw, data, document, wanted) for raw in items if isinstance(raw, dict)]
+    if len(document.items) < len(items):
+        document.warnings.append(f"{len(items) - len(document.items)} items are no objects")
+    return document
+
+
+def _item(raw: dict[str, Any], feed: dict[str, Any], document: Document, wanted: Wanted) -> Item:
+    texts = [
+        (_text(raw.get("summary")), "text/plain"),
+        (_text(raw.get("content_text")), "text/plain"),
+        (_text(raw.get("content_html")), "text/html"),
+    ]
+    if texts[1][0] and texts[2][0]:
+        texts.pop(1)  # two forms of one text
+    return make_item(
+        guid=_text(raw.get("id")),
+        title=(_text(raw.get("title")), "text/plain"),
+        link=_text(raw.get("url")) or _text(raw.get("external_url")),
+        texts=[(value, kind) for value, kind in texts if value],
+        published=rfc3339(_text(raw.get("date_published"))),
+        updated=rfc3339(_text(raw.get("date_modified"))),
+        author=_author(raw) or _author(feed),
+        language=_text(raw.get("language")) or document.language,
+        base=document.link or document.self_url,
+        atom=True,
+        wanted=wanted,
+    )
+
+
+def _author(data: dict[str, Any]) -> str:
+    authors = data.get("authors")
+    people = authors if isinstance(authors, list) else [data.get("author")]
+    names = [_text(person.get("name")) for person in people if isinstance(person, dict)]
+    return ", ".join(name for name in names if name)
+
+
+def _text(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)  # ids are often numbers
+    return ""
+
+
+def rfc3339(value: str) -> float | None:
+    """Return an RFC 3339 date (or a day, as sitemaps have it) as Unix seconds, or None."""
+    try:
+        at = datetime.fromisoformat(value.strip())
+        return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        return None

@@ -1,0 +1,439 @@
+"""The fast path: RSS, RDF and Atom that are plain enough to need no heuristics, read with lxml.
+
+It answers only where its answer provably equals the reference's (monitor.parsing.feedparser_reader): the
+document is well-formed UTF-8 without a DTD, and holds nothing in which feedparser's rules go
+beyond "the text of this element". Anything else gives None, and the reference reads the document.
+tests/feeds/test_parse.py holds the two equal.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from functools import lru_cache
+from urllib.parse import urljoin
+from xml.parsers import expat
+
+from feedparser.datetimes import _parse_date
+from feedparser.mixin import _FeedParserMixin
+from lxml import etree
+
+from monitor.parsing.document import EVERYTHING, MAX_ENTRIES, MAX_TITLE, Document, Item, Wanted
+from monitor.parsing.feedparser_reader import (
+    _all_text,
+    days,
+    hours,
+    make_item,
+    minutes,
+    note_link,
+    seconds,
+)
+from monitor.parsing.html_text import headline, web_link
+from monitor.text import one_line
+
+_ATOM = "http://www.w3.org/2005/Atom"
+_RSS1 = "http://purl.org/rss/1.0/"
+_RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+_XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
+_PREFIXES = {uri.lower(): prefix for uri, prefix in _FeedParserMixin.namespaces.items()}
+_ELSEWHERE = "http://elsewhere.invalid/a/"
+_REBASED = re.compile(rb"base\s*=\s*[\"']")
+_ENCODING = re.compile(rb"^<\?xml[^>]*\bencoding\s*=\s*[\"']([^\"']*)[\"']")
+_DECLARATION = re.compile(rb"^<\?xml[^>]*?>")
+_SINGLE_BYTE = frozenset(
+    {"iso-8859-1", "iso-8859-2", "iso-8859-15", "windows-1250", "windows-1251", "windows-1252"}
+)
+_CHARSET = re.compile(r"charset\s*=\s*[\"']?([^\"';\s]+)", re.IGNORECASE)
+_ENTITY_LIKE = re.compile(r"&([A-Za-z0-9_]+);")
+_VERSIONS = {"0.91": "rss091u", "0.92": "rss092", "0.93": "rss093", "0.94": "rss094"}
+# What feedparser mends in every text: Windows-1252 characters that came as C1 controls.
+_C1 = {
+    code: bytes([code]).decode("cp1252")
+    for code in range(128, 160)
+    if code not in (0x81, 0x8D, 0x8F, 0x90, 0x9D)
+}
+
+_C1_SIGN = re.compile("[\x80-\x9f]")
+
+_TEXTS = {
+    "description": "text/html",
+    "content_encoded": "text/html",
+    "media_description": "text/html",
+    "summary": "text/plain",
+    "itunes_summary": "text/plain",
+    "content": "text/plain",
+}
+_PUBLISHED = frozenset({"pubdate", "published", "issued", "dcterms_issued"})
+_UPDATED = frozenset({"updated", "modified", "dc_date", "dcterms_modified", "lastbuilddate"})
+_AUTHORS = frozenset({"author", "dc_creator"})
+# Handled by feedparser in ways that reach our fields: not for the fast path.
+_HEURISTIC = frozenset(
+    {
+        "abstract", "body", "channel", "created", "dc_author", "dc_contributor",
+        "dc_description", "dc_title", "dcterms_created", "entry", "feed",
+        "fullitem", "homepage", "image", "info", "item", "itunes_author", "itunes_email",
+        "itunes_name", "itunes_subtitle", "managingeditor",
+        "newlocation", "svg", "tagline", "textinput", "url", "webmaster", "xhtml_body",
+        "where", "subtitle",
+    }
+)  # fmt: skip
+_PERSON = frozenset({"name", "email", "uri"})
+
+
+class _NotPlain(Exception):
+    """The document needs the reference."""
+
+
+def parse(
+    body: bytes, url: str, content_type: str = "", wanted: Wanted = EVERYTHING
+) -> Document | None:
+    """Parse a plain document; None if it takes more than that."""
+    plain = _as_utf8(body, content_type)
+    if plain is None:
+        return None
+    parser = etree.XMLParser(
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        huge_tree=False,
+        remove_comments=True,
+        remove_pis=True,
+        collect_ids=False,
+    )
+    try:
+        root = etree.fromstring(plain, parser)
+        return _document(root, plain, url, wanted)
+    except (_NotPlain, etree.XMLSyntaxError):
+        return None
+
+
+def _as_utf8(body: bytes, content_type: str) -> bytes | None:
+    """Return a well-formed document without a DTD as UTF-8; None for any other."""
+    body = body.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if b"<!DOCTYPE" in body or b"<!ENTITY" in body:
+        return None
+    declared, charset = _ENCODING.match(body), _CHARSET.search(content_type)
+    encoding = declared[1].decode("latin-1").lower() if declared else "utf-8"
+    if charset and charset[1].lower().replace("utf8", "utf-8") != encoding.replace("utf8", "utf-8"):
+        return None
+    try:
+        if encoding in _SINGLE_BYTE:
+            body = _DECLARATION.sub(b"", body.decode(encoding).encode("utf-8"))
+        elif encoding in ("utf-8", "utf8"):
+            body.decode("utf-8")
+        else:
+            return None
+        expat.ParserCreate(namespace_separator=" ").Parse(body, True)
+    except (UnicodeDecodeError, expat.ExpatError):
+        return None
+    return body
+
+
+def _document(root: etree._Element, body: bytes, url: str, wanted: Wanted) -> Document:
+    name = etree.QName(root)
+    if name.localname == "rss" and not name.namespace:
+        channels = [child for child in root if _name(child) == "channel"]
+        if len(channels) != 1 or len(root) != 1:
+            raise _NotPlain
+        feed, version, kind = channels[0], _rss_version(root), "item"
+        items = [child for child in feed if _name(child) == kind]
+    elif name.namespace == _ATOM and name.localname == "feed":
+        feed, version, kind = root, "atom10", "entry"
+        items = [child for child in feed if _name(child) == kind]
+    elif name.namespace == _RDF and name.localname == "RDF" and root.nsmap.get(None) == _RSS1:
+        if _ATOM in root.nsmap.values():
+            raise _NotPlain
+        channels = [child for child in root if _name(child) == "channel"]
+        if len(channels) != 1:
+            raise _NotPlain
+        feed, version, kind = channels[0], "rss10", "item"
+        items = [child for child in root if _name(child) == kind]
+    else:
+        raise _NotPlain
+    if len(items) != sum(1 for _ in root.iter("{*}item", "{*}entry", "{*}Item", "{*}Entry")):
+        raise _NotPlain
+    document = Document(
+        version=version,
+        fast=True,
+        skip_hours=hours(_all_text(body, b"hour")) if b"skipHours" in body else [],
+        skip_days=days(_all_text(body, b"day")) if b"skipDays" in body else [],
+    )
+    _describe(document, root, feed, url)
+    base = url or document.link
+    atom = version == "atom10"
+    rebased = b"base" in body and _REBASED.search(body) is not None
+    document.items = [
+        _item(item, document, base, atom, rebased, wanted) for item in items[:MAX_ENTRIES]
+    ]
+    if len(items) > MAX_ENTRIES:
+        document.warnings.append(f"{len(items)} entries; only the first {MAX_ENTRIES} are read")
+    return document
+
+
+def _rss_version(root: etree._Element) -> str:
+    said = root.get("version", "")
+    return _VERSIONS.get(said) or ("rss20" if said.startswith("2.") else "rss")
+
+
+def _describe(document: Document, root: etree._Element, feed: etree._Element, url: str) -> None:
+    link = ""
+    said = root.get(_XML_LANG) or root.get("lang") or ""
+    for child in feed:
+        name = _name(child)
+        if name == "title" and not document.title:
+            document.title = headline(_text(child, deep=True), markup=True, limit=MAX_TITLE)
+        elif name == "link":
+            rel, href = _link(child)
+            if href is None:
+                link = _text(child, deep=True)
+            else:
+                note_link(document, rel, href, url)
+                if rel == "alternate" and _is_html(child):
+                    link = href
+        elif name == "id":
+            link = link or _text(child, deep=True)
+        elif name in ("language", "dc_language") and not said:
+            said = _text(child, deep=True)
+        elif name == "ttl":
+            document.ttl = minutes(_text(child, deep=True))
+    document.link = web_link(link, url)
+    document.language = one_line(said.replace("_", "-"), 40)
+
+
+def _item(
+    item: etree._Element,
+    document: Document,
+    base: str,
+    atom: bool,
+    rebased: bool,
+    wanted: Wanted,
+) -> Item:
+    fields: dict[str, str] = {}
+    dates: dict[str, float | None] = {}
+    texts = _Texts()
+    resolved: list[str] = []  # what feedparser would make absolute
+    reopened = False
+    title: tuple[str, str] | None = None
+    media_title, language = False, item.get(_XML_LANG) or document.language
+    if about := item.get(f"{{{_RDF}}}about"):
+        fields["id"] = about
+    if item.get("href") or item.get("lastmod") or item.get("xmlns"):
+        raise _NotPlain
+    for child in item:
+        name = _name(child)
+        if name == "title":
+            value = _text(child)
+            if reopened and title and title[0]:
+                raise _NotPlain  # after an image or a source feedparser takes a second title
+            if title is None or not title[0]:
+                title = (value, _media_type(child, "text/plain"))
+                language = child.get(_XML_LANG) or language
+        elif name in _TEXTS:
+            texts.add(name, child, 0)
+        elif name == "link":
+            _, href = _link(child)
+            if href is None:
+                resolved.append(_text(child))
+                fields["link"] = _ENTITY_LIKE.sub(r"&\1", _text(child).replace("&amp;", "&"))
+            elif child.get("rel", "alternate").lower() == "alternate" and _is_html(child):
+                resolved.append(href)
+                fields["link"] = href
+        elif name in ("guid", "id"):
+            fields["id"] = _text(child)
+            if _attribute(child, "ispermalink", "true") == "true":
+                resolved.append(fields["id"])
+                fields.setdefault("link", fields["id"])
+        elif name in _PUBLISHED:
+            dates["published"] = seconds(_parse_date(_text(child)))
+        elif name in _UPDATED:
+            dates["updated"] = seconds(_parse_date(_text(child)))
+        elif name in _AUTHORS:
+            fields["author"] = _author(child)
+        elif name == "media_title":
+            media_title = True
+        else:
+            reopened = reopened or name in ("image", "source")
+            media_title = _harmless(child, name, texts, 1) or media_title
+    if media_title and (title is None or not title[0]):
+        raise _NotPlain
+    if rebased and any(value and urljoin(_ELSEWHERE, value) != value for value in resolved):
+        raise _NotPlain  # an xml:base somewhere might matter
+    return make_item(
+        guid=fields.get("id", ""),
+        title=title or ("", "text/plain"),
+        link=fields.get("link", ""),
+        texts=texts.found(),
+        published=dates.get("published"),
+        updated=dates.get("updated"),
+        author=fields.get("author", ""),
+        language=language,
+        base=base,
+        atom=atom,
+        wanted=wanted,
+    )
+
+
+def _harmless(node: etree._Element, name: str, texts: _Texts, depth: int) -> bool:
+    """Pass over an element without bearing on our fields; say whether it holds a media title."""
+    if name == "source" and len(node):
+        _quoted(node)
+        return False
+    if name in _HEURISTIC and (name != "image" or len(node)):
+        raise _NotPlain
+    media_title = False
+    allowed = _PERSON if name == "contributor" else frozenset()
+    for child in node:
+        inner = _name(child)
+        if inner == "media_title":
+            media_title = True
+        elif inner == "media_description":
+            texts.add(inner, child, depth)
+        elif inner in allowed:
+            continue
+        elif inner in _BEARING:
+            raise _NotPlain
+        else:
+            media_title = _harmless(child, inner, texts, depth + 1) or media_title
+    return media_title
+
+
+def _quoted(source: etree._Element) -> None:
+    """Pass over the `source` of an Atom entry: what describes another feed is kept apart."""
+    for child in source:
+        name = _name(child)
+        if name not in _SOURCE or (len(child) and name != "author"):
+            raise _NotPlain
+        if any(_name(part) not in _PERSON or len(part) for part in child):
+            raise _NotPlain
+
+
+_SOURCE = frozenset(
+    {"title", "id", "link", "updated", "author", "subtitle", "icon", "logo", "rights", "category"}
+)
+_BEARING = (
+    frozenset(_TEXTS) | _PUBLISHED | _UPDATED | _AUTHORS | _PERSON | {"title", "link", "guid", "id"}
+)
+
+
+class _Texts:
+    """The texts of one entry, kept as feedparser keeps them: where each goes depends on order."""
+
+    def __init__(self) -> None:
+        self._summary: tuple[str, str] | None = None
+        self._depth: int | None = None
+        self._contents: list[tuple[str, str]] = []
+        self._has_content = False
+
+    def add(self, name: str, node: etree._Element, depth: int) -> None:
+        if node.get("src") or node.get("mode"):
+            raise _NotPlain
+        is_content = name.startswith("content")
+        if not is_content and self._summary is not None and not self._has_content:
+            name, is_content = "content", True  # a second summary is taken for the content
+        pair = (_text(node), _media_type(node, _TEXTS[name]))
+        if is_content:
+            self._has_content = True
+            self._contents.append(pair)
+            if self._summary is None:
+                self._summary = (pair[0], "")
+        elif self._depth is None or depth <= self._depth:
+            self._depth = depth
+            self._summary = pair
+        else:
+            assert self._summary is not None
+            self._summary = (self._summary[0], pair[1])
+
+    def found(self) -> list[tuple[str, str]]:
+        """Return (text, media type) pairs, copies of the content left out."""
+        values = {text for text, _ in self._contents}
+        texts = [pair for pair in self._contents if pair[0]]
+        if self._summary and self._summary[0] and self._summary[0] not in values:
+            texts.append(self._summary)
+        return texts
+
+
+def _author(node: etree._Element) -> str:
+    if len(node) == 0:
+        return _text(node)
+    parts: dict[str, str] = {}
+    for child in node:
+        name = _name(child)
+        if name not in _PERSON:
+            if len(child) or name in _BEARING or name in _HEURISTIC:
+                raise _NotPlain
+            continue
+        if name in parts:
+            raise _NotPlain
+        parts[name] = _text(child)
+    name, email = parts.get("name", ""), parts.get("email", "")
+    return f"{name} ({email})" if name and email else name or email
+
+
+def _name(node: etree._Element) -> str:
+    """Return the name under which feedparser would handle an element."""
+    if not isinstance(node.tag, str):
+        raise _NotPlain
+    if (name := _known_name(node.tag)) is not None:
+        return name
+    space, _, local = node.tag.rpartition("}")
+    prefix = (node.prefix or "").lower()
+    if "userland" in space or sum(1 for uri in node.nsmap.values() if uri == space[1:]) > 1:
+        raise _NotPlain
+    return f"{prefix}_{local.lower()}" if prefix else local.lower()
+
+
+@lru_cache(maxsize=1024)
+def _known_name(tag: str) -> str | None:
+    """Return the name of an element in no namespace or in one that feedparser knows."""
+    space, _, local = tag.rpartition("}")
+    prefix = _PREFIXES.get(space[1:].lower()) if space else ""
+    if prefix is None:
+        return None
+    return f"{prefix}_{local.lower()}" if prefix else local.lower()
+
+
+def _text(node: etree._Element, *, deep: bool = False) -> str:
+    if len(node):
+        if not deep:
+            raise _NotPlain  # markup that was not escaped
+        text = "".join(_pieces(node))
+    else:
+        text = node.text or ""
+    text = text.strip()
+    if text.isascii():
+        return text
+    with suppress(UnicodeError):
+        # A common mistake that feedparser mends: UTF-8 taken for Latin-1 and encoded again.
+        text = text.encode("iso-8859-1").decode("utf-8")
+    return text.translate(_C1) if _C1_SIGN.search(text) else text
+
+
+def _pieces(node: etree._Element) -> Iterator[str]:
+    for piece in node.itertext():
+        yield str(piece)
+
+
+def _attribute(node: etree._Element, wanted: str, default: str) -> str:
+    for name, value in node.attrib.items():
+        if str(name).lower() == wanted:
+            return str(value)
+    return default
+
+
+def _media_type(node: etree._Element, default: str) -> str:
+    said = _attribute(node, "type", default).lower()
+    kind = {"text": "text/plain", "plain": "text/plain", "html": "text/html"}.get(said, said)
+    if kind not in ("text/plain", "text/html"):
+        raise _NotPlain
+    return kind
+
+
+def _link(node: etree._Element) -> tuple[str, str | None]:
+    href = node.get("url") or node.get("uri") or node.get("href")
+    return node.get("rel", "alternate").lower(), href or None
+
+
+def _is_html(node: etree._Element) -> bool:
+    kind = node.get("type", "text/html").lower()
+    return kind in ("html", "xhtml", "text/html", "application/xhtml+xml")

@@ -1,0 +1,319 @@
+"""Which entries of a document are news: pure, from what is remembered and what is there now.
+
+No flood and no loss: an entry is handed over once, its edits as revisions; what was there before
+us, old archives and rewritten identifiers are recognised and counted by name.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from monitor.config.schema import FeedSource, PollingSettings
+from monitor.identity import digest, entry_key, folded, site, story_id, url_key
+from monitor.model import Entry, FeedState, Story
+from monitor.parsing.document import SPEAKING, Wanted
+from monitor.polling.seen_entries import Seen, SeenEntry
+from monitor.reasons import EntryReason
+
+DAY = 86400.0
+_TOLERANCE = 600.0  # clocks differ
+_EARLIEST = 631_152_000.0  # 1990: an older date is a mistake
+_BASELINE_FRESH = 48 * 3600.0
+_REFRESH_DAYS = 7
+MAX_SEEN = 5_000
+
+
+@dataclass(slots=True)
+class Sorted:
+    """The entries of one document, told apart.
+
+    `stories` are to be handed over, oldest first. `updates` and `drops` change what is remembered.
+    `instants` are the publication times of new entries, for the rhythm.
+    """
+
+    stories: list[Story] = field(default_factory=list)
+    updates: dict[str, SeenEntry] = field(default_factory=dict)
+    drops: list[str] = field(default_factory=list)
+    counts: Counter[EntryReason] = field(default_factory=Counter)
+    instants: list[float] = field(default_factory=list)
+    newest: float = 0.0
+    overlap: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """One entry with its names."""
+
+    entry: Entry
+    key: str
+    link: str
+    content: str
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Fresh:
+    """One entry never seen before."""
+
+    known: _Known
+    instant: float
+    reason: EntryReason
+
+
+def texts_wanted(state: FeedState, seen: Seen, now: float) -> Wanted:
+    """Return of which entries `sort_entries` may need the texts: those that may become stories."""
+    if not state.baselined:
+        return Wanted(since=now - _BASELINE_FRESH)
+    return Wanted(frozenset(content for record in seen.values() for content in record.hashes))
+
+
+def sort_entries(
+    source: FeedSource,
+    state: FeedState,
+    seen: Seen,
+    entries: Iterable[Entry],
+    now: float,
+    settings: PollingSettings,
+    *,
+    keep_seen: float = 90 * DAY,
+    trace: str = "",
+) -> Sorted:
+    """Tell the entries of a document apart.
+
+    Args:
+        source: the feed as configured.
+        state: its state before this poll.
+        seen: everything remembered of it, by entry key.
+        entries: the document's entries, in document order.
+        now: time of the poll, Unix seconds.
+        settings: for `baseline_stories` and `stale_after`.
+        keep_seen: how long an entry that left the document is remembered, seconds.
+        trace: goes into the stories.
+    """
+    result = Sorted()
+    named = _name_all(entries, result)
+    present = {known.key for known in named}
+    result.overlap = any(key in seen for key in present)
+    index = _Index(seen, named, present)
+    today = int(now // DAY)
+    fresh: list[_Fresh] = []
+    for known in named:
+        old_key = known.key if known.key in seen else index.find(known)
+        if old_key is None:
+            fresh.append(_date(known, now))
+            continue
+        record = seen[old_key]
+        result.overlap = True
+        moved = old_key != known.key or record.link != known.link
+        new_to_it = known.content not in record.hashes
+        if record.knows(known.content) or index.says(known):
+            result.counts[EntryReason.REWRITTEN if moved else EntryReason.SEEN] += 1
+            if moved or new_to_it or today - record.day >= _REFRESH_DAYS:
+                result.updates[known.key] = SeenEntry(
+                    today, record.origin, known.link, record.hashes
+                ).with_content(known.content)
+            continue
+        result.counts[EntryReason.REVISED] += 1
+        result.updates[known.key] = SeenEntry(
+            today, record.origin, known.link, record.hashes
+        ).with_content(known.content)
+        dated = _date(known, now)
+        result.stories.append(
+            _story(
+                source, state, known, dated.instant, now, trace,
+                id=story_id(source.id, record.origin, known.content),
+                revises=story_id(source.id, record.origin),
+                stale=dated.instant < now - settings.stale_after,
+            )
+        )  # fmt: skip
+    _hand_over(source, state, fresh, now, settings, trace, result)
+    for item in fresh:
+        result.updates[item.known.key] = SeenEntry(
+            today, item.known.key, item.known.link, (item.known.content,)
+        )
+        result.newest = max(result.newest, item.instant)
+    _forget(seen, present, today, keep_seen, result)
+    result.stories.sort(key=lambda story: story.published)
+    return result
+
+
+def _hand_over(
+    source: FeedSource,
+    state: FeedState,
+    fresh: list[_Fresh],
+    now: float,
+    settings: PollingSettings,
+    trace: str,
+    result: Sorted,
+) -> None:
+    newest_first = sorted(fresh, key=lambda item: -item.instant)  # stable: document order
+    if not state.baselined:
+        result.counts[EntryReason.BASELINE] += len(fresh)
+        result.instants = [
+            f.instant for f in fresh if f.reason == EntryReason.NEW and f.instant > now - 28 * DAY
+        ]
+        recent = [
+            f
+            for f in newest_first
+            if f.reason == EntryReason.NEW and f.instant >= now - _BASELINE_FRESH
+        ]
+        for item in recent[: settings.baseline_stories]:
+            result.stories.append(
+                _story(source, state, item.known, item.instant, now, trace, baseline=True)
+            )
+        return
+    undated = sum(item.reason == EntryReason.UNDATED for item in fresh)
+    # A whole page of undated entries of which we know none is an archive re-issued, not news.
+    reissued = not result.overlap and undated > max(settings.baseline_stories, 5)
+    stale_handed = 0
+    for item in newest_first:
+        old = item.instant < now - settings.stale_after
+        stale = old or (reissued and item.reason == EntryReason.UNDATED)
+        if not stale:
+            result.counts[item.reason] += 1
+            result.instants.append(item.instant)
+            result.stories.append(_story(source, state, item.known, item.instant, now, trace))
+            continue
+        result.counts[EntryReason.STALE] += 1
+        if stale_handed < settings.baseline_stories:
+            stale_handed += 1
+            result.stories.append(
+                _story(source, state, item.known, item.instant, now, trace, stale=True)
+            )
+
+
+def _name_all(entries: Iterable[Entry], result: Sorted) -> list[_Known]:
+    listed = []
+    for entry in entries:
+        if not (entry.title or entry.length):
+            result.counts[EntryReason.EMPTY] += 1
+        else:
+            listed.append((entry, url_key(entry.link)))
+    links_of: dict[str, set[str]] = {}
+    titles_of: dict[str, set[str]] = {}
+    for entry, link in listed:
+        if entry.guid:
+            links_of.setdefault(entry.guid, set()).add(link)
+        elif link:
+            titles_of.setdefault(link, set()).add(folded(entry.title))
+    named: dict[str, _Known] = {}
+    for entry, link in listed:
+        key = entry_key(entry.guid, link, entry.title, entry.fingerprint)
+        if entry.guid and len(links_of[entry.guid]) > 1:
+            key = "g" + digest(entry.guid, link)  # a GUID that is none
+        elif not entry.guid and link and len(titles_of[link]) > 1:
+            key = "t" + digest(link, folded(entry.title))
+        if key in named:
+            result.counts[EntryReason.SEEN] += 1
+            continue
+        link_key = key[1:] if key[0] == "l" else digest(link) if link else ""
+        named[key] = _Known(entry, key, link_key, entry.fingerprint, entry.length)
+    return list(named.values())
+
+
+class _Index:
+    """Finds known entries under new names."""
+
+    def __init__(self, seen: Seen, named: list[_Known], present: set[str]) -> None:
+        here = Counter(known.link for known in named if known.link)
+        self._unique_here = {link for link, count in here.items() if count == 1}
+        self._seen, self._present = seen, present
+        self._by_link: dict[str, str] | None = None
+        self._by_content: dict[str, str] = {}
+
+    def _build(self) -> dict[str, str]:
+        by_link: dict[str, str] = {}
+        shared: set[str] = set()
+        for key, record in self._seen.items():
+            for content in record.hashes:
+                self._by_content[content] = key
+            if record.link:
+                other = by_link.setdefault(record.link, key)
+                if other != key and self._seen[other].origin != record.origin:
+                    shared.add(record.link)
+        return {link: key for link, key in by_link.items() if link not in shared}
+
+    def says(self, known: _Known) -> bool:
+        """Whether some entry we remember says this very text, of some length."""
+        return self._same_text(known) is not None
+
+    def find(self, known: _Known) -> str | None:
+        """Return the key under which an entry with a new GUID is known, or None.
+
+        The same text of some length is the same entry. So is the same link, where the link
+        belongs to one entry alone, both now and before, and the old GUID is gone.
+        """
+        if (same_text := self._same_text(known)) is not None:
+            return same_text
+        assert self._by_link is not None
+        same_link = self._by_link.get(known.link) if known.link in self._unique_here else None
+        if same_link is not None and same_link not in self._present:
+            return same_link
+        return None
+
+    def _same_text(self, known: _Known) -> str | None:
+        if self._by_link is None:
+            self._by_link = self._build()
+        return self._by_content.get(known.content) if known.length >= SPEAKING else None
+
+
+def _date(known: _Known, now: float) -> _Fresh:
+    claimed = known.entry.published or known.entry.updated
+    if claimed is None or claimed < _EARLIEST:
+        return _Fresh(known, now, EntryReason.UNDATED)
+    if claimed > now + _TOLERANCE:
+        return _Fresh(known, now, EntryReason.FUTURE)
+    return _Fresh(known, min(claimed, now), EntryReason.NEW)
+
+
+def _forget(seen: Seen, present: set[str], today: int, keep_seen: float, result: Sorted) -> None:
+    limit = today - int(keep_seen // DAY)
+    absent = [(record.day, key) for key, record in seen.items() if key not in present]
+    result.drops = [key for day, key in absent if day < limit]
+    excess = len(seen) + len(result.updates) - len(result.drops) - MAX_SEEN
+    if excess > 0:
+        gone = set(result.drops)
+        result.drops += [key for _, key in sorted(absent) if key not in gone][:excess]
+
+
+def _story(
+    source: FeedSource,
+    state: FeedState,
+    known: _Known,
+    published: float,
+    now: float,
+    trace: str,
+    *,
+    id: str = "",
+    revises: str = "",
+    baseline: bool = False,
+    stale: bool = False,
+) -> Story:
+    entry = known.entry
+    host = url_key(entry.link or state.link or source.url).split("/", 1)[0].split(":", 1)[0]
+    return Story(
+        id=id or story_id(source.id, known.key),
+        title=entry.title or _first_words(entry.summary or entry.content),
+        url=entry.link,
+        summary=entry.summary,
+        body=entry.content,
+        feed_id=source.id,
+        source=source.name or state.title or host,
+        owner=source.owner or (site(host) if host else source.id),
+        tags=source.tags,
+        language=source.language or entry.language or state.language,
+        published=published,
+        seen_at=now,
+        author=entry.author,
+        revises=revises,
+        baseline=baseline,
+        stale=stale,
+        trace=trace,
+    )
+
+
+def _first_words(text: str) -> str:
+    line = text.split("\n", 1)[0]
+    return line if len(line) <= 120 else line[:119].rsplit(" ", 1)[0] + "…"

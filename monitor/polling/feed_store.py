@@ -1,0 +1,261 @@
+"""Feeds in the store: when each is due, what is known of it, and the one step that hands over.
+
+A poll's whole effect (remembered entries, stories, validators, next due time) is one Lua step, so
+a process that dies at any point has either told all of it or none: the feed is then polled again
+when its lease runs out.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+from monitor.codec import pack_story
+from monitor.config.schema import FeedSource
+from monitor.identity import digest
+from monitor.model import FeedState
+from monitor.polling.poll_decision import PollDecision, source_key
+from monitor.polling.seen_entries import SeenEntry
+from monitor.store.client import Redis, run_script
+from monitor.store.keys import Keys
+
+_BATCH = 500
+_FIRST_PER_SECOND = 20.0  # new feeds are started at this pace
+_KEEP_REMOVED = 90 * 86400
+# How each field of a state is read back; the annotations are strings.
+_READ: dict[str, Callable[[str], Any]] = {
+    "str": str,
+    "int": int,
+    "float": float,
+    "bool": lambda text: text == "1",
+}
+_FIELDS = tuple((item.name, _READ.get(str(item.type))) for item in fields(FeedState))
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a feed lives: the host that is spaced, and the site that Retry-After holds.
+
+    `site` is "" for internal hosts, which many unrelated feeds may share.
+    """
+
+    host: str
+    site: str
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Feeds this poller may now fetch, each with the time it was due.
+
+    `backlog` is set instead where so many stories wait that polling pauses.
+    """
+
+    feeds: tuple[tuple[str, float], ...] = ()
+    backlog: int = 0
+
+
+class FeedStore:
+    """The poller's state in Redis or Valkey."""
+
+    def __init__(self, client: Redis, keys: Keys) -> None:
+        self._client = client
+        self._keys = keys
+        self._prefix = keys()
+
+    async def sync(
+        self, sources: Sequence[FeedSource], places: dict[str, Place], now: float
+    ) -> tuple[int, int]:
+        """Make the due set agree with the configuration; return (added, removed).
+
+        Feeds seen for the first time are spread over a moment; known ones keep their due time,
+        so that a restart makes no storm.
+        """
+        enabled = [source for source in sources if source.enabled]
+        wanted = {source.id for source in enabled}
+        known = {item.decode() for item in await self._client.zrange(self._keys("due"), 0, -1)}
+        spread = len(wanted - known) / _FIRST_PER_SECOND
+        added = 0
+        for start in range(0, len(enabled), _BATCH):
+            args: list[str | float] = [self._prefix]
+            for source in enabled[start : start + _BATCH]:
+                place = places[source.id]
+                first = now + spread * (int(digest("first", source.id), 16) / 2**64)
+                args += [source.id, place.host, place.site, source_key(source), first]
+            added += int(await self._run("feed_sync", ["due"], args))
+        gone = sorted(known - wanted)
+        for start in range(0, len(gone), _BATCH):
+            args = [self._prefix, _KEEP_REMOVED, *gone[start : start + _BATCH]]
+            await self._run("feed_drop", ["due"], args)
+        return added, len(gone)
+
+    async def claim_due(
+        self, now: float, limit: int, lease_seconds: float, *, spacing: float, max_backlog: int
+    ) -> Claim:
+        """Claim up to `limit` due feeds, no two on one host; several pollers may share.
+
+        Args:
+            now: Unix seconds.
+            limit: how many this poller can take on.
+            lease_seconds: how long before an unfinished feed falls due again.
+            spacing: least seconds between requests to one host.
+            max_backlog: claim nothing while so many stories wait, for the embedder and for triage.
+        """
+        reply = await self._run(
+            "feed_claim",
+            ["due", "stream:stories", "stream:vectors"],
+            [self._prefix, f"{now:.3f}", limit, lease_seconds, spacing, max_backlog],
+        )
+        if int(reply[0]) >= 0:
+            return Claim(backlog=int(reply[0]))
+        pairs = zip(reply[1::2], reply[2::2], strict=True)
+        return Claim(feeds=tuple((item.decode(), float(due)) for item, due in pairs))
+
+    async def load_states(self, ids: Sequence[str]) -> list[FeedState]:
+        """Return the states of `ids`, blank for feeds never polled, in one round trip."""
+        async with self._client.pipeline(transaction=False) as pipe:
+            for feed_id in ids:
+                pipe.hgetall(self._keys("feed", feed_id, "state"))
+            rows = await pipe.execute()
+        return [_decode(feed_id, row) for feed_id, row in zip(ids, rows, strict=True)]
+
+    async def load_seen(self, feed_id: str) -> dict[str, SeenEntry]:
+        """Return every remembered entry of one feed, by entry key."""
+        rows = await self._client.hgetall(self._keys("feed", feed_id, "seen"))
+        return {
+            key.decode(): SeenEntry.decode(value.decode("utf-8", "replace"))
+            for key, value in rows.items()
+        }
+
+    async def load(self, feed_id: str) -> tuple[FeedState, dict[str, SeenEntry]]:
+        """Return one feed's state and its remembered entries."""
+        return (await self.load_states([feed_id]))[0], await self.load_seen(feed_id)
+
+    async def commit(
+        self,
+        decision: PollDecision,
+        expected_version: int,
+        place: Place,
+        *,
+        now: float,
+        spacing: float,
+        before: FeedState | None = None,
+        answered: Place | None = None,
+        home: Place | None = None,
+    ) -> bool:
+        """Apply one poll in one atomic step; False if another poller committed first.
+
+        Nothing is trimmed from the stories stream: its readers do that, when they have read.
+
+        Args:
+            decision: what the poll changes.
+            expected_version: of the state that the decision was made from.
+            place: where the feed was claimed; its host is free again.
+            now: end of the poll, Unix seconds.
+            spacing: least seconds until the next request to that host.
+            before: the state as it was loaded: then only what differs is written.
+            answered: where the answer came from, if from elsewhere: its site is held.
+            home: where the feed lives from now on, if elsewhere.
+        """
+        state = decision.state
+        described = _encode(state, before)
+        if home is not None:
+            described += ["host", home.host, "site", home.site]
+        held = answered or place
+        # One argument for all of them: a first poll brings hundreds.
+        seen = "\n".join(f"{key} {record.encode()}" for key, record in decision.seen.items())
+        hold = decision.hold if held.site else 0.0
+        args: list[str | bytes | int | float] = [
+            state.feed_id,
+            expected_version,
+            state.version,
+            "+inf" if state.ended else f"{state.next_due:.3f}",
+            f"{now + spacing:.3f}",
+            int(spacing * 1000) + 60_000,
+            f"{now + hold:.3f}" if hold else "",
+            int(hold * 1000) + 1000,
+            len(described),
+            *described,
+            seen,
+            len(decision.dropped),
+            *decision.dropped,
+            len(decision.stories),
+            *(pack_story(story)["story"] for story in decision.stories),
+        ]
+        names = [
+            self._keys("feed", state.feed_id, "state"),
+            self._keys("feed", state.feed_id, "seen"),
+            self._keys("due"),
+            self._keys("stream", "stories"),
+            self._keys("host", place.host),
+            self._hold_key(held),
+        ]
+        return bool(await run_script(self._client, "feed_commit", names, args))
+
+    async def take_turn(self, place: Place, now: float, lease_seconds: float) -> float:
+        """Take a host's turn for a request besides the feeds themselves: a page, an article.
+
+        Returns:
+            0.0: it is ours until `free_host`, or until the lease ends. More: the seconds after
+            which to try again; infinity where the site wants to be left alone.
+        """
+        names = [self._keys("host", place.host), self._hold_key(place)]
+        wait = int(await run_script(self._client, "feed_turn", names, [now, lease_seconds]))
+        return wait / 1000 if wait >= 0 else math.inf
+
+    async def free_host(self, place: Place, now: float, spacing: float) -> None:
+        """Give a host's turn back: it may be asked again `spacing` seconds from `now`."""
+        value, ttl = f"f {now + spacing:.3f}", int(spacing * 1000) + 60_000
+        await self._client.set(self._keys("host", place.host), value, px=ttl)
+
+    async def hold_site(self, place: Place, now: float, seconds: float) -> None:
+        """Leave a whole site alone, as it asked; an internal host holds no site."""
+        if place.site and seconds > 0:
+            until, ttl = f"{now + seconds:.3f}", int(seconds * 1000) + 1000
+            await self._client.set(self._hold_key(place), until, px=ttl)
+
+    async def poll_now(self, ids: Iterable[str], now: float) -> None:
+        """Make feeds due at once (a hub said so, or a person)."""
+        async with self._client.pipeline(transaction=False) as pipe:
+            for feed_id in ids:
+                pipe.zadd(self._keys("due"), {feed_id: now}, xx=True, lt=True)
+            await pipe.execute()
+
+    async def due_count(self, now: float) -> int:
+        """Return how many feeds are due."""
+        return int(await self._client.zcount(self._keys("due"), "-inf", now))
+
+    def _hold_key(self, place: Place) -> str:
+        return self._keys("host", place.site or place.host, "hold")
+
+    async def _run(self, script: str, names: list[str], args: Sequence[object]) -> Any:
+        keys = [self._keys(*name.split(":")) for name in names]
+        return await run_script(self._client, script, keys, list(args))
+
+
+def _encode(state: FeedState, before: FeedState | None) -> list[str]:
+    flat = []
+    for name, read in _FIELDS:
+        value = getattr(state, name)
+        if before is not None and value == getattr(before, name):
+            continue
+        if read is None:
+            text = json.dumps(value, separators=(",", ":"))
+        elif isinstance(value, bool):
+            text = "1" if value else "0"
+        else:
+            text = str(value)
+        flat += [name, text]
+    return flat
+
+
+def _decode(feed_id: str, row: Mapping[bytes, bytes]) -> FeedState:
+    values: dict[str, Any] = {"feed_id": feed_id, "url": ""}
+    for name, read in _FIELDS:
+        raw = row.get(name.encode())
+        if raw is not None:
+            text = raw.decode("utf-8", "replace")
+            values[name] = tuple(json.loads(text)) if read is None else read(text)
+    return FeedState(**values)

@@ -1,0 +1,232 @@
+"""Slack's buttons, slash command and mentions: what they do, and what they answer.
+
+They come over a signed HTTP call (`SlackInbound.handle_slack`, mounted at `/slack`) or by Socket
+Mode (`monitor.slack_app.socket_mode`), which needs no public address. Either way Slack has its
+acknowledgement before anything slow is done.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import uuid
+from collections.abc import Callable
+
+from redis.exceptions import RedisError
+
+from monitor.alerting.feedback_store import FeedbackStore, Verdict
+from monitor.alerting.routing import TERMINAL
+from monitor.alerting.silence_store import SilenceStore
+from monitor.alerting.silences import Matcher, Silence
+from monitor.clock import Clock
+from monitor.config.schema import Config, SlackChannel, parse_duration
+from monitor.delivery.channels.slack_blocks import escape
+from monitor.delivery.outbox import OutboxStore
+from monitor.net.routes import Request, Response
+from monitor.observability.logs import get_logger, redact
+from monitor.slack_app.payloads import Asked, Challenge, Inbound, Pressed, is_signed, read_http
+from monitor.store.client import Redis
+from monitor.store.keys import Keys
+
+log = get_logger(__name__)
+
+PATH = "/slack"
+SNOOZE = 3600.0
+_HELP = (
+    "I know: *status* (channels and what waits), *topics*, *silence* (what is silenced), "
+    "*silence topic=energy-\\* 2h too noisy*, *silence end ID*."
+).replace("\\*", "＊")
+
+
+class SlackInbound:
+    """Does what people in Slack ask for.
+
+    Args:
+        config: returns the configuration in force.
+        client: the store.
+        keys: key names.
+        clock: time.
+    """
+
+    def __init__(
+        self, config: Callable[[], Config], client: Redis, keys: Keys, clock: Clock
+    ) -> None:
+        self._config = config
+        self._client = client
+        self._keys = keys
+        self._clock = clock
+        self._silences = SilenceStore(client, keys)
+        self._feedback = FeedbackStore(client, keys)
+        self._outbox = OutboxStore(client, keys)
+        self._later: set[asyncio.Task[None]] = set()
+
+    async def handle_slack(self, request: Request) -> Response:
+        """Answer one signed call: buttons, slash commands, events.
+
+        401 without a valid signature of the last five minutes, 400 for what cannot be read.
+        """
+        secrets = {
+            channel.signing_secret.get_secret_value()
+            for channel in self._config().channels.values()
+            if isinstance(channel, SlackChannel) and channel.signing_secret
+        }
+        now = self._clock.now()
+        if not any(is_signed(secret, request.headers, request.body, now) for secret in secrets):
+            return Response(401, "not signed by Slack")
+        try:
+            inbound = read_http(request.headers.get("content-type", ""), request.body)
+        except ValueError:
+            return Response(400, "malformed")
+        if inbound is None:
+            return Response(200)
+        if isinstance(inbound, Challenge):
+            return Response(200, inbound.challenge)
+        answer = await self.act(inbound)
+        if isinstance(inbound, Asked) and not inbound.mention:
+            body = json.dumps({"response_type": "ephemeral", "text": answer})
+            return Response(200, body, "application/json")
+        self.answer_later(inbound, answer)
+        return Response(200)
+
+    async def act(self, inbound: Inbound) -> str:
+        """Do what is asked; return the answer as mrkdwn."""
+        try:
+            if isinstance(inbound, Pressed):
+                return await self._press(inbound)
+            if isinstance(inbound, Asked):
+                return await self._ask(inbound)
+        except (RedisError, OSError) as error:
+            log.warning("store_unreachable", worker="slack", error=redact(str(error)))
+            return "The store does not answer just now; please try again."
+        return ""
+
+    def answer_later(self, inbound: Inbound, answer: str) -> None:
+        """Send the answer on its way without waiting for it."""
+        task = asyncio.create_task(self._answer(inbound, answer))
+        self._later.add(task)
+        task.add_done_callback(self._later.discard)
+
+    async def aclose(self) -> None:
+        """Wait for answers that are on their way."""
+        if self._later:
+            await asyncio.wait(self._later, timeout=2.0)
+
+    async def _press(self, pressed: Pressed) -> str:
+        now = self._clock.now()
+        log.info("slack_button", action=pressed.action, topic=pressed.topic, by=pressed.by)
+        if pressed.action in ("relevant", "not_relevant"):
+            good = pressed.action == "relevant"
+            verdict = Verdict(pressed.story, good, pressed.by, now)
+            await self._feedback.add(pressed.topic, verdict)
+            kind = "an example of what belongs" if good else "an example of what does not belong"
+            return f"Noted, as {kind} to this topic."
+        mute = pressed.action == "mute_event"
+        what = Matcher("event", pressed.event) if mute else Matcher("topic", pressed.topic)
+        ends = now + (self._config().events.window if mute else SNOOZE)
+        silence = Silence(
+            uuid.uuid4().hex[:8],
+            (what, *self._only_here(pressed.channel)),
+            now,
+            ends,
+            pressed.by,
+            "button in Slack",
+            "mute" if mute else "snooze",
+        )
+        await self._silences.add(silence, now)
+        thing = "This event is muted" if mute else "This topic is snoozed"
+        return f"{thing} in this channel until {_when(ends)}; undo: silence end {silence.id}"
+
+    def _only_here(self, channel_id: str) -> tuple[Matcher, ...]:
+        for name, settings in self._config().channels.items():
+            if isinstance(settings, SlackChannel) and settings.channel == channel_id:
+                return (Matcher("channel", name),)
+        return ()
+
+    async def _ask(self, asked: Asked) -> str:
+        verb, _, rest = asked.text.strip().partition(" ")
+        if verb == "status":
+            return await self._status()
+        if verb == "topics":
+            return self._topics()
+        if verb == "silence":
+            return await self._silence(rest.split(), asked.by)
+        return _HELP
+
+    async def _status(self) -> str:
+        lines = []
+        for name in sorted({TERMINAL, *self._config().channels, *await self._outbox.channels()}):
+            state = await self._outbox.state(name)
+            waiting = await self._outbox.waiting(name)
+            text = f"*{escape(name)}*: {escape(state.get('state', 'nothing sent yet'))}"
+            if state.get("detail"):
+                text += f" ({escape(state['detail'][:200])})"
+            lines.append(text + (f", {waiting} waiting" if waiting else ""))
+        dead = int(await self._client.hlen(self._keys("dead")))
+        lines.append(f"{dead} dead letters" if dead else "no dead letters")
+        return "\n".join(lines)
+
+    def _topics(self) -> str:
+        topics = [topic for topic in self._config().topics if topic.enabled]
+        lines = [f"• {escape(topic.name)} (`{topic.id}`)" for topic in topics[:50]]
+        more = len(topics) - len(lines)
+        return "\n".join(lines + ([f"… and {more} more"] if more > 0 else [])) or "No topics."
+
+    async def _silence(self, parts: list[str], by: str) -> str:
+        now = self._clock.now()
+        if not parts:
+            active = await self._silences.active(now)
+            lines = [
+                f"`{item.id}` {escape(' '.join(str(m) for m in item.matchers))} until "
+                f"{_when(item.ends)}, by {escape(item.author)}"
+                for item in active
+            ]
+            return "\n".join(lines) or "Nothing is silenced."
+        if parts[0] == "end" and len(parts) == 2:
+            ended = await self._silences.end(parts[1], now)
+            return f"`{ended.id}` is over." if ended else f"There is no `{escape(parts[1])}`."
+        matchers = [part for part in parts if "=" in part]
+        rest = [part for part in parts if "=" not in part]
+        try:
+            parsed = tuple(Matcher.parse(part) for part in matchers)
+            duration = parse_duration(rest[0]) if rest else 7200.0
+        except ValueError as error:
+            return escape(str(error))
+        if not parsed:
+            return "Say what to silence: silence topic=energy-strikes 2h why"
+        reason = " ".join(rest[1:])[:200]
+        silence = Silence(uuid.uuid4().hex[:8], parsed, now, now + duration, by, reason)
+        await self._silences.add(silence, now)
+        return f"Silenced until {_when(silence.ends)}; undo: silence end {silence.id}"
+
+    async def _answer(self, inbound: Inbound, answer: str) -> None:
+        import aiohttp  # with slack_sdk's clients, slow to import and rarely needed
+        from slack_sdk.errors import SlackClientError
+        from slack_sdk.webhook.async_client import AsyncWebhookClient
+
+        try:
+            async with asyncio.timeout(10):
+                if isinstance(inbound, Pressed) and inbound.response_url:
+                    await AsyncWebhookClient(inbound.response_url).send(
+                        text=answer, response_type="ephemeral", replace_original=False
+                    )
+                elif isinstance(inbound, Asked) and inbound.mention:
+                    await self._reply(inbound, answer)
+        except (aiohttp.ClientError, SlackClientError, TimeoutError, OSError) as error:
+            log.info("slack_answer_failed", detail=redact(type(error).__name__))
+
+    async def _reply(self, asked: Asked, answer: str) -> None:
+        from slack_sdk.web.async_client import AsyncWebClient
+
+        for settings in self._config().channels.values():
+            if isinstance(settings, SlackChannel):
+                client = AsyncWebClient(
+                    settings.token.get_secret_value(), base_url=settings.api_url
+                )
+                await client.chat_postMessage(
+                    channel=asked.channel, thread_ts=asked.thread, text=answer
+                )
+                return
+
+
+def _when(at: float) -> str:
+    return f"<!date^{int(at)}^{{date_short_pretty}} {{time}}|{formatting.day_clock(at)}>"

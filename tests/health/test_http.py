@@ -1,0 +1,122 @@
+"""Health, readiness and metrics over real HTTP; callbacks reach who mounted them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+
+from monitor.config.schema import Config, OpsSettings, StoreSettings
+from monitor.net.routes import Request, Response
+from monitor.observability import metrics
+from monitor.store.client import Redis, connect
+from monitor.store.keys import Keys
+from workers.heartbeat import Heartbeat, beats
+from workers.http import HttpServer
+from workers.probe import probe
+from workers.runtime import Runtime
+
+
+def _runtime(store: Redis, keys: Keys) -> Runtime:
+    config = Config(
+        ops=OpsSettings(http_host="127.0.0.1", http_port=0),
+        store=StoreSettings(prefix=keys.prefix),
+    )
+    return Runtime(config, store, "unix:///nowhere")
+
+
+@pytest.fixture
+async def server(store: Redis, keys: Keys) -> AsyncIterator[HttpServer]:
+    """A server on a free port, stopped the way the service stops it."""
+    runtime = _runtime(store, keys)
+    made = HttpServer(runtime, ["embedder"])
+    task = asyncio.create_task(made.run())
+    await made.started.wait()
+    yield made
+    runtime.stopping.set()
+    await task
+
+
+def _address(server: HttpServer, path: str) -> str:
+    return f"http://127.0.0.1:{server.port}{path}"
+
+
+async def test_alive_ready_and_counted(server: HttpServer) -> None:
+    """Alive at once; ready only with store and model; metrics in Prometheus' format."""
+    metrics.MODEL_READY.set(0)
+    async with httpx.AsyncClient(trust_env=False) as client:
+        assert (await client.get(_address(server, "/healthz"))).status_code == 200
+        waiting = await client.get(_address(server, "/readyz"))
+        assert waiting.status_code == 503
+        assert waiting.json()["checks"] == {
+            "store": "ok",
+            "model": "the embedding model is not loaded yet",
+        }
+        metrics.MODEL_READY.set(1)
+        assert (await client.get(_address(server, "/readyz"))).json()["ready"] is True
+        assert await asyncio.to_thread(probe, _address(server, "/readyz")) == 0
+        page = await client.get(_address(server, "/metrics"))
+        assert page.headers["content-type"].startswith("text/plain; version=")
+        assert "wirewatch_store_up 1.0" in page.text
+        assert (await client.get(_address(server, "/else"))).status_code == 404
+    metrics.MODEL_READY.set(0)
+
+
+async def test_a_store_that_is_away_is_not_ready_but_alive(keys: Keys) -> None:
+    """The orchestrator stops sending work; it does not kill a process that waits for its store."""
+    away = connect("unix:///nowhere/at/all")
+    runtime = _runtime(away, keys)
+    server = HttpServer(runtime)
+    task = asyncio.create_task(server.run())
+    await server.started.wait()
+    async with httpx.AsyncClient(trust_env=False) as client:
+        assert (await client.get(_address(server, "/healthz"))).status_code == 200
+        answer = await client.get(_address(server, "/readyz"))
+        assert answer.status_code == 503
+        assert answer.json()["checks"]["store"] != "ok"
+    assert await asyncio.to_thread(probe, _address(server, "/readyz")) == 1
+    runtime.stopping.set()
+    await task
+    await away.aclose()
+
+
+async def test_a_mounted_callback_gets_the_raw_request(server: HttpServer) -> None:
+    """Body byte for byte, header names in lower case; a failing handler is a plain 500."""
+    asked: list[Request] = []
+
+    async def answer(request: Request) -> Response:
+        asked.append(request)
+        return Response(202, "taken")
+
+    async def fail(request: Request) -> Response:
+        raise RuntimeError("boom")
+
+    server._runtime.mounts.mount("/hub/", answer)
+    server._runtime.mounts.mount("/hub/broken", fail)
+    async with httpx.AsyncClient(trust_env=False) as client:
+        done = await client.post(
+            _address(server, "/hub/bbc?x=1"), content=b"\xff{}", headers={"X-Hub-Signature": "s"}
+        )
+        assert (done.status_code, done.text) == (202, "taken")
+        broken = await client.get(_address(server, "/hub/broken"))
+        assert broken.status_code == 500
+        assert "boom" not in broken.text
+    assert asked[0].body == b"\xff{}"
+    assert asked[0].query == {"x": "1"}
+    assert asked[0].headers["x-hub-signature"] == "s"
+
+
+async def test_heartbeats_come_and_go(store: Redis, keys: Keys) -> None:
+    """Every stage of a live process is listed with its state; a stopped one is gone at once."""
+    runtime = _runtime(store, keys)
+    heartbeat = Heartbeat(runtime, ["poller", "triage"])
+    await heartbeat.beat()
+    seen = await beats(store, keys)
+    assert [beat.stage for beat in seen] == ["poller", "triage"]
+    assert all(beat.pid and beat.at and beat.worker == runtime.worker_id for beat in seen)
+    assert 0 < await store.pttl(keys("worker", f"poller:{runtime.worker_id}")) <= 30_000
+    runtime.stopping.set()
+    await heartbeat.run()
+    assert await beats(store, keys) == []

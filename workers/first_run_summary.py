@@ -1,0 +1,129 @@
+"""The first answer: what was already out there when the service first looked, in the terminal.
+
+What a first poll finds is a silent baseline and never goes to Slack or mail. But someone who has
+just started the service wants to see that it works, so the terminal gets one summary of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from redis.exceptions import RedisError
+from rich.console import RenderableType
+from rich.text import Text
+
+from monitor.analysis.archive import AnalysisStore
+from monitor.delivery.channels.terminal_text import render_terminal_summary
+from monitor.model import Alert, Story
+from monitor.observability.logs import get_logger
+from monitor.reasons import AlertReason
+from workers.runtime import Runtime
+
+log = get_logger(__name__)
+
+LOOK_EVERY = 0.5
+PATIENCE = 90.0  # seconds for the slowest feeds; the summary does not wait for them longer
+SHOWN = 12
+
+
+class FirstLook:
+    """Prints the summary once every feed has been read (or given up on) and triage is through.
+
+    Args:
+        runtime: what the process stands on.
+        show: prints a rich renderable.
+    """
+
+    name = "first_look"
+
+    def __init__(self, runtime: Runtime, show: Callable[[RenderableType], None]) -> None:
+        self._runtime = runtime
+        self._show = show
+        settings = runtime.config
+        self._archive = AnalysisStore(
+            runtime.store, runtime.keys, settings.store.keep_stories, settings.events.window
+        )
+
+    async def run(self) -> None:
+        """Wait for the first round, print, and be done until the runtime stops."""
+        try:
+            if not await self._runtime.store.hexists(self._runtime.keys("config"), "first_look"):
+                if await self._first_round():
+                    return
+                await self._say()
+                await self._runtime.store.hset(self._runtime.keys("config"), "first_look", "said")
+        except (RedisError, OSError) as error:
+            log.warning("store_unreachable", worker=self.name, error=str(error))
+        await self._runtime.stopping.wait()
+
+    async def _first_round(self) -> bool:
+        """Wait until everything was read once. Return True if the service stops before."""
+        deadline = self._runtime.clock.now() + PATIENCE
+        while self._runtime.clock.now() < deadline:
+            if await self._all_read() and await self._nothing_waiting():
+                return False
+            if await self._runtime.wait_or_stop(LOOK_EVERY):
+                return True
+        return False
+
+    async def _all_read(self) -> bool:
+        pipe = self._runtime.store.pipeline(transaction=False)
+        feeds = [feed for feed in self._runtime.config.feeds if feed.enabled]
+        for feed in feeds:
+            pipe.hget(self._runtime.keys("feed", feed.id, "state"), "last_poll")
+        return all(at and float(at) > 0 for at in (await pipe.execute() if feeds else []))
+
+    async def _nothing_waiting(self) -> bool:
+        keys = self._runtime.keys
+        waiting = [
+            await self._runtime.store.xlen(keys("stream", name)) for name in ("stories", "vectors")
+        ]
+        return not any(waiting)
+
+    async def _say(self) -> None:
+        now = self._runtime.clock.now()
+        stories, found = 0, list[Alert]()
+        async for ids in self._archive.between(now - 3 * 86400, now + 1):
+            for story_id in ids:
+                archived = await self._archive.story(story_id)
+                if archived is None:
+                    continue
+                stories += 1
+                item, record = archived
+                for match in record.get("matches", ()):
+                    if match["fired"] and not record.get("copy_of"):
+                        found.append(self._as_alert(item.story, record, match))
+        config = self._runtime.config
+        latest = sorted(found, key=lambda alert: -alert.story.published)
+        feeds = sum(feed.enabled for feed in config.feeds)
+        self._show(render_terminal_summary(feeds, len(config.topics), stories, latest, now, SHOWN))
+        if unread := await self._unread():
+            more = f" and {len(unread) - 5} more" if len(unread) > 5 else ""
+            line = f"{len(unread)} feeds gave nothing yet: {', '.join(unread[:5])}{more}"
+            self._show(Text(f"{line}; they are tried again.\n", style="yellow"))
+
+    async def _unread(self) -> list[str]:
+        """Feeds that gave nothing at the first try, with the reason."""
+        found = []
+        for feed in self._runtime.config.feeds:
+            row = await self._runtime.store.hmget(
+                self._runtime.keys("feed", feed.id, "state"), "last_success", "last_reason"
+            )
+            if feed.enabled and not float(row[0] or 0):
+                found.append(f"{feed.id} ({row[1].decode() if row[1] else 'not answered yet'})")
+        return found
+
+    def _as_alert(self, story: Story, record: dict[str, Any], match: dict[str, Any]) -> Alert:
+        topic = self._runtime.config.topic(match["topic"])
+        return Alert(
+            id=f"{match['topic']}:{story.id}",
+            topic=match["topic"],
+            topic_name=topic.name if topic else match["topic"],
+            event=str(record["event"]),
+            reason=AlertReason.FIRST,
+            story=story,
+            score=match["score"],
+            line=match["line"],
+            evidence=match["evidence"],
+        )
