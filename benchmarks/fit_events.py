@@ -4,10 +4,10 @@
 
 Everything is learned from labelled headlines (`benchmarks.labelled`). The changes to the
 model are learned four times: once from all stretches, which is what is written into the package
-(happening.npz, space.npz), and thrice with two months of the half year left out. Those three give
-each stretch vectors by a model that saw neither it nor the news of its weeks; from them come the
-weights for `monitor/events/pair_score.py`, which are printed, and figures for news that was not learned
-from, with the weights that link.py has.
+(event_adapter.npz, vector_space.npz), and thrice with two months of the half year left out. Those
+three give each stretch vectors by a model that saw neither it nor the news of its weeks; from them
+come the weights for `monitor/events/pair_score.py`, which are printed, and figures for news that
+was not learned from, with the weights that pair_score.py has.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ import numpy as np
 from monitor.config.schema import EmbeddingSettings
 from monitor.embedding import Embedder, embed_stories, open_embedder
 from monitor.embedding.event_adapter import version
-from monitor.embedding.passages import happening_text, passages
+from monitor.embedding.passages import event_text, passages
 from monitor.errors import ParseError
 from monitor.model import EmbeddedStory, Story
 from monitor.parsing.detect_format import parse
@@ -165,7 +165,7 @@ def _model() -> Embedder:
 
 def told_by(stories: Sequence[Story]) -> list[str]:
     """Return what tells the happening of each story: headline and lead."""
-    return [happening_text(passages(story)) for story in stories]
+    return [event_text(passages(story)) for story in stories]
 
 
 def measure(gold: Sequence[str], found: Sequence[object]) -> tuple[float, ...]:

@@ -23,7 +23,7 @@ from monitor.errors import ModelError
 from monitor.model import EmbeddedStory, Story
 from monitor.observability import metrics, traces
 from monitor.observability.logs import get_logger
-from monitor.queue.streams import Item, StreamQueue
+from monitor.queue.streams import StreamMessage, StreamQueue
 from monitor.store.client import connect_blocking
 from monitor.store.transaction import apply
 from workers.heartbeat import leave_fault
@@ -108,7 +108,7 @@ class Embedder:
     async def _in_thread(self, function: Callable[..., T], *args: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, function, *args)
 
-    async def _embed(self, items: Sequence[Item], stories: Sequence[Story]) -> None:
+    async def _embed(self, items: Sequence[StreamMessage], stories: Sequence[Story]) -> None:
         started = time.perf_counter()
         embedded = await self._in_thread(self._encode, stories)
         texts = sum(len(item.passages) + (len(item.happening) > 0) for item in embedded)

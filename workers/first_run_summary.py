@@ -27,7 +27,7 @@ PATIENCE = 90.0  # seconds for the slowest feeds; the summary does not wait for 
 SHOWN = 12
 
 
-class FirstLook:
+class FirstRunSummary:
     """Prints the summary once every feed has been read (or given up on) and triage is through.
 
     Args:

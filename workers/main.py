@@ -172,9 +172,9 @@ def _side_tasks(runtime: Runtime, options: RunOptions) -> list[Worker]:
     if options.all_in_one:
         from rich.console import Console
 
-        from workers.first_run_summary import FirstLook
+        from workers.first_run_summary import FirstRunSummary
 
-        sides.append(FirstLook(runtime, Console().print))
+        sides.append(FirstRunSummary(runtime, Console().print))
     return sides
 
 

@@ -43,7 +43,7 @@ STOP_WITHIN = 4.0
 
 
 @dataclass(slots=True)
-class _Line:
+class _ChannelTask:
     """One channel at work: its settings, its task, and the bell that says something is due."""
 
     settings: ChannelSettings
@@ -66,7 +66,7 @@ class Notifier:
         keep = runtime.config.store.keep_receipts
         self._outbox = OutboxStore(runtime.store, runtime.keys, keep)
         self._silences = SilenceStore(runtime.store, runtime.keys)
-        self._lines: dict[str, _Line] = {}
+        self._lines: dict[str, _ChannelTask] = {}
         self._inbound = SlackInbound(
             lambda: runtime.config, runtime.store, runtime.keys, runtime.clock
         )
@@ -82,7 +82,7 @@ class Notifier:
             while not self._runtime.stopping.is_set():
                 try:
                     self._follow_config()
-                    await self._ring()
+                    await self._wake_senders()
                     now = self._runtime.clock.now()
                     if now >= next_gauges:
                         next_gauges = now + GAUGES_EVERY
@@ -106,7 +106,7 @@ class Notifier:
                 self._close(self._lines.pop(name))
         for name, settings in wanted.items():
             if name not in self._lines:
-                line = _Line(settings)
+                line = _ChannelTask(settings)
                 line.task = asyncio.create_task(self._serve(name, line), name=f"channel:{name}")
                 self._lines[name] = line
         self._follow_sockets()
@@ -129,7 +129,7 @@ class Notifier:
                     socket.run(self._runtime.stopping), name="slack-socket"
                 )
 
-    async def _ring(self) -> None:
+    async def _wake_senders(self) -> None:
         now = self._runtime.clock.now()
         for name, due in (await self._outbox.first_due(list(self._lines))).items():
             if due <= now:
@@ -137,7 +137,7 @@ class Notifier:
 
     # --- one channel
 
-    async def _serve(self, name: str, line: _Line) -> None:
+    async def _serve(self, name: str, line: _ChannelTask) -> None:
         """Hold the channel's lease and send, for as long as the line is open."""
         channel = await self._open(name, line)
         if channel is None:
@@ -164,9 +164,9 @@ class Notifier:
                 await lease.drop()
             await channel.aclose()
 
-    async def _open(self, name: str, line: _Line) -> Channel | None:
+    async def _open(self, name: str, line: _ChannelTask) -> Channel | None:
         if name == canary_channel.CHANNEL:
-            return canary_channel.Perch()
+            return canary_channel.CanaryChannel()
         try:
             return build(line.settings)
         except (ChannelUnusable, ValueError, OSError, ImportError) as error:
@@ -182,7 +182,9 @@ class Notifier:
                 await self._runtime.store.hset(self._runtime.keys("channel", name), mapping=state)
             return None
 
-    async def _send_all(self, name: str, line: _Line, channel: Channel, lease: Lease) -> None:
+    async def _send_all(
+        self, name: str, line: _ChannelTask, channel: Channel, lease: Lease
+    ) -> None:
         sender = ChannelSender(
             name,
             channel,
@@ -200,13 +202,15 @@ class Notifier:
             if pause > 0:
                 await self._wait(line, pause, line.bell if pause >= 1.0 else None)
 
-    async def _wait(self, line: _Line, seconds: float, bell: asyncio.Event | None = None) -> None:
+    async def _wait(
+        self, line: _ChannelTask, seconds: float, bell: asyncio.Event | None = None
+    ) -> None:
         """Wait `seconds`, or until the bell rings, or until there is no more to do."""
         waits = [self._runtime.stopping.wait(), line.closing.wait()]
         waits += [bell.wait()] if bell is not None else []
         await _first_of(waits, seconds)
 
-    def _done(self, line: _Line) -> bool:
+    def _done(self, line: _ChannelTask) -> bool:
         return self._runtime.stopping.is_set() or line.closing.is_set()
 
     # --- what is said of the whole
@@ -238,7 +242,7 @@ class Notifier:
 
     # --- the end
 
-    def _close(self, line: _Line) -> None:
+    def _close(self, line: _ChannelTask) -> None:
         line.closing.set()
         if line.task is not None:
             self._closed.add(line.task)

@@ -19,8 +19,8 @@ from monitor.observability import metrics
 from monitor.observability.logs import get_logger, trace
 from monitor.parsing.parser_pool import ParserPool
 from monitor.polling.feed_store import FeedStore
-from monitor.polling.full_text import Articles
-from monitor.polling.polite_fetcher import Turns, place_of
+from monitor.polling.full_text import FullTextFetcher
+from monitor.polling.polite_fetcher import PoliteFetcher, host_slot_of
 from monitor.polling.poll import Intake, longest
 from monitor.polling.poll_decision import PollDecision
 from monitor.polling.websub import PATH as PUSH_PATH
@@ -58,14 +58,14 @@ class Poller:
         self._fetcher = Fetcher(settings, self._runtime.clock)
         self._parsers = ParserPool(settings)
         self._readers = ParserPool(settings, job="article", size=1)  # starts when first needed
-        turns = Turns(self._fetcher, self._store, self._runtime.clock, settings)
+        turns = PoliteFetcher(self._fetcher, self._store, self._runtime.clock, settings)
         self._intake = Intake(
             self._fetcher,
             self._parsers,
             self._store,
             self._runtime.clock,
             settings,
-            articles=Articles(turns, self._readers, self._runtime.clock),
+            articles=FullTextFetcher(turns, self._readers, self._runtime.clock),
             keep_seen=config.store.keep_seen,
         )
         self._push = Push(
@@ -166,7 +166,7 @@ class Poller:
     async def _sync(self) -> None:
         guard = self._fetcher.guard
         sources = list(self._sources.values())
-        places = {source.id: place_of(source.url, guard) for source in sources}
+        places = {source.id: host_slot_of(source.url, guard) for source in sources}
         added, removed = await self._store.sync(sources, places, self._runtime.clock.now())
         log.info("feeds_in_force", feeds=len(sources), added=added, removed=removed)
 

@@ -14,8 +14,7 @@ from pathlib import Path
 
 from redis.exceptions import RedisError
 
-from monitor.config.reload import read_beside
-from monitor.config.watch import Fingerprint, fingerprint
+from monitor.config.reload import Fingerprint, fingerprint, read_beside
 from monitor.errors import Problem
 from monitor.observability import logs, metrics
 from monitor.observability.logs import get_logger

@@ -15,7 +15,7 @@ from redis.exceptions import RedisError
 
 from monitor.errors import LeaseLost
 from monitor.observability.logs import get_logger
-from monitor.queue.streams import MAX_DELIVERIES, Item, StreamQueue, whose
+from monitor.queue.streams import MAX_DELIVERIES, StreamMessage, StreamQueue, whose
 from monitor.reasons import DeadLetterReason
 from workers.runtime import Runtime
 
@@ -23,7 +23,7 @@ log = get_logger(__name__)
 
 T = TypeVar("T")
 Decode = Callable[[Mapping[bytes, bytes]], T]
-Work = Callable[[Sequence[Item], Sequence[T]], Awaitable[None]]
+Work = Callable[[Sequence[StreamMessage], Sequence[T]], Awaitable[None]]
 
 
 class Stage(Generic[T]):
@@ -88,7 +88,7 @@ class Stage(Generic[T]):
         count, linger = self._size()
         await self._handle(await self._queue.read(count, linger))
 
-    async def _handle(self, items: Sequence[Item]) -> None:
+    async def _handle(self, items: Sequence[StreamMessage]) -> None:
         sound = [pair for item in items if (pair := await self._admit(item)) is not None]
         if not sound:
             return
@@ -99,7 +99,7 @@ class Stage(Generic[T]):
             for item, value in sound:
                 await self._try([item], [value])
 
-    async def _try(self, items: Sequence[Item], values: Sequence[T]) -> bool:
+    async def _try(self, items: Sequence[StreamMessage], values: Sequence[T]) -> bool:
         """Work on items; a single one that fails is buried. Return whether it went well."""
         try:
             await self._work(items, values)
@@ -118,7 +118,7 @@ class Stage(Generic[T]):
             )
             await self._recover()
             if len(items) == 1:
-                await self._queue.bury(items[0], DeadLetterReason.POISON, repr(error))
+                await self._queue.dead_letter(items[0], DeadLetterReason.POISON, repr(error))
             return False
         return True
 
@@ -126,13 +126,13 @@ class Stage(Generic[T]):
         if self._after_failure:
             await self._after_failure()
 
-    async def _admit(self, item: Item) -> tuple[Item, T] | None:
+    async def _admit(self, item: StreamMessage) -> tuple[StreamMessage, T] | None:
         if item.deliveries > MAX_DELIVERIES:
             detail = f"handed out {item.deliveries} times without success"
-            await self._queue.bury(item, DeadLetterReason.POISON, detail)
+            await self._queue.dead_letter(item, DeadLetterReason.POISON, detail)
             return None
         try:
             return item, self._decode(item.fields)
         except ValueError as error:
-            await self._queue.bury(item, DeadLetterReason.MALFORMED, str(error))
+            await self._queue.dead_letter(item, DeadLetterReason.MALFORMED, str(error))
             return None

@@ -23,7 +23,7 @@ REFRESH_EVERY = 3600.0
 RECENT = 14 * 86400.0
 
 
-class TopicSet:
+class TopicMatcherLoader:
     """Builds matchers for the topics in force, with what the embedder and the archive give.
 
     Args:

@@ -16,11 +16,11 @@ from contextlib import suppress
 from redis.exceptions import RedisError
 
 from monitor.alerting.alert_decision import lapse
-from monitor.alerting.alert_state import Told
+from monitor.alerting.alert_state import AlertState
 from monitor.alerting.routing import TERMINAL
 from monitor.analysis.archive import AnalysisStore
-from monitor.analysis.batch_commit import Settlement, count
-from monitor.analysis.story_analysis import Analysis, ToldKey
+from monitor.analysis.batch_commit import BatchCommit, count
+from monitor.analysis.story_analysis import AlertKey, Analysis
 from monitor.codec import pack_story, unpack_embedded
 from monitor.config.schema import Config
 from monitor.delivery.outbox import OutboxStore
@@ -34,13 +34,13 @@ from monitor.matching import SecondLook
 from monitor.model import EmbeddedStory
 from monitor.observability import metrics
 from monitor.observability.logs import get_logger
-from monitor.queue.streams import Item, StreamQueue
+from monitor.queue.streams import StreamMessage, StreamQueue
 from monitor.store.client import connect_blocking
 from monitor.store.lease import Lease
 from monitor.store.transaction import Command
 from workers.runtime import Runtime, end
 from workers.stage import Stage
-from workers.topic_loader import TopicSet
+from workers.topic_loader import TopicMatcherLoader
 
 log = get_logger(__name__)
 
@@ -67,11 +67,11 @@ class Triage:
             store, keys, settings.keep_stories, runtime.config.events.window
         )
         self._outbox = OutboxStore(store, keys, settings.keep_receipts)
-        self._settlement = Settlement(self._archive, self._outbox)
+        self._settlement = BatchCommit(self._archive, self._outbox)
         self._retention = Retention(store, keys, settings.keep_receipts)
         self._swept = -SWEEP_EVERY
         self._lease = Lease(store, keys("lease", "triage"))
-        self._topics = TopicSet(runtime, self._archive)
+        self._topics = TopicMatcherLoader(runtime, self._archive)
         self._blocking = connect_blocking(runtime.store_url)
         self._queue = StreamQueue(
             store, self._blocking, keys, "vectors", f"triage-{runtime.worker_id}"
@@ -88,7 +88,7 @@ class Triage:
             while not self._runtime.stopping.is_set():
                 try:
                     if await self._lease.take():
-                        await self._lead()
+                        await self.run_as_leader()
                 except LeaseLost:
                     log.warning("lease_lost", lease="triage")
                 except (RedisError, OSError) as error:
@@ -97,12 +97,12 @@ class Triage:
         finally:
             await self._blocking.aclose()
 
-    async def _lead(self) -> None:
+    async def run_as_leader(self) -> None:
         """Rebuild the state from the store, then work as the one writer."""
         log.info("lease_taken", lease="triage")
         metrics.LEASE_HELD.labels(lease="triage").set(1)
         metrics.LEASE_CHANGES.labels(lease="triage").inc()
-        sides = [asyncio.create_task(side()) for side in (self._keep_lease, self._keep_house)]
+        sides = [asyncio.create_task(side()) for side in (self._keep_lease, self._housekeeping)]
         try:
             await self._open_second_look()
             await self._rebuild()
@@ -165,7 +165,7 @@ class Triage:
     async def _reloaded(self, config: Config) -> None:
         self._renew_topics.set()
 
-    async def _keep_house(self) -> None:
+    async def _housekeeping(self) -> None:
         """Renew topics after an edit and the calibration in time; let waiting alerts lapse."""
         while True:
             with suppress(TimeoutError):
@@ -174,9 +174,9 @@ class Triage:
                 if self._analysis and (self._renew_topics.is_set() or self._topics.due()):
                     self._renew_topics.clear()
                     await self._renew()
-                await self._let_lapse()
+                await self._expire_pending()
                 await self._forget()
-                await self._sweep()
+                await self._delete_orphans()
             except (RedisError, OSError, WirewatchError) as error:
                 log.warning("housekeeping_put_off", worker=self.name, error=str(error))
 
@@ -186,7 +186,7 @@ class Triage:
                 window = self._runtime.config.events.window
                 self._analysis.index.forget(self._runtime.clock.now() - window)
 
-    async def _sweep(self) -> None:
+    async def _delete_orphans(self) -> None:
         """Let go of what lies in the store for nobody."""
         now = self._runtime.clock.now()
         if now - self._swept >= SWEEP_EVERY:
@@ -209,29 +209,29 @@ class Triage:
 
     # --- the work itself
 
-    async def _work(self, items: Sequence[Item], batch: Sequence[EmbeddedStory]) -> None:
+    async def _work(self, items: Sequence[StreamMessage], batch: Sequence[EmbeddedStory]) -> None:
         """Analyse a batch and make it stand, in one step with its acknowledgement."""
         started = time.perf_counter()
         async with self._turn:
             assert self._analysis is not None
             canaries = [item for item in batch if is_canary(item.story)]
-            fresh = await self._not_seen_before([i for i in batch if not is_canary(i.story)])
-            fresh, foreign = await self._of_our_model(fresh)
-            looked = await asyncio.to_thread(self._analysis.look, fresh)
-            told = await self._told(looked.events)
+            fresh = await self._drop_known([i for i in batch if not is_canary(i.story)])
+            fresh, foreign = await self._split_by_model(fresh)
+            scored = await asyncio.to_thread(self._analysis.score_and_assign, fresh)
+            told = await self._told(scored.events)
             now = self._runtime.clock.now()
-            concluded = self._analysis.conclude(looked, told, now)
+            decided = self._analysis.decide(scored, told, now)
             analysis = self._analysis
             commands = self._settlement.batch(
-                concluded, analysis.index, analysis.matcher.model, self._runtime.config, now
+                decided, analysis.index, analysis.matcher.model, self._runtime.config, now
             )
             commands += self._outbox.put_commands(onward(canaries, now))
             commands += self._embed_anew(foreign)
             await self._lease.write(commands + self._queue.done_commands(items))
         metrics.ANALYSE_SECONDS.observe(time.perf_counter() - started)
-        count(concluded.outcomes, now)
+        count(decided.outcomes, now)
 
-    async def _not_seen_before(self, batch: Sequence[EmbeddedStory]) -> list[EmbeddedStory]:
+    async def _drop_known(self, batch: Sequence[EmbeddedStory]) -> list[EmbeddedStory]:
         """Drop stories that were settled before, and repeats within the batch."""
         known = await self._archive.known([item.story.id for item in batch])
         fresh: dict[str, EmbeddedStory] = {}
@@ -240,7 +240,7 @@ class Triage:
                 fresh.setdefault(item.story.id, item)
         return list(fresh.values())
 
-    async def _of_our_model(
+    async def _split_by_model(
         self, batch: Sequence[EmbeddedStory]
     ) -> tuple[list[EmbeddedStory], list[EmbeddedStory]]:
         """Part stories whose vectors are our model's from others, after following a new model."""
@@ -257,11 +257,11 @@ class Triage:
         stream = self._runtime.keys("stream", "stories")
         return [["XADD", stream, "*", "story", pack_story(i.story)["story"]] for i in foreign]
 
-    async def _told(self, events: set[str]) -> dict[ToldKey, Told]:
+    async def _told(self, events: set[str]) -> dict[AlertKey, AlertState]:
         rows = await self._archive.told(events)
-        return {key: Told.from_dict(json.loads(text)) for key, text in rows.items()}
+        return {key: AlertState.from_dict(json.loads(text)) for key, text in rows.items()}
 
-    async def _let_lapse(self) -> None:
+    async def _expire_pending(self) -> None:
         """Let alerts that waited too long for a second source go, with their reason."""
         now = self._runtime.clock.now()
         async with self._turn:

@@ -19,9 +19,9 @@ from monitor.alerting.routing import TERMINAL
 from monitor.delivery.outbox import OutboxStore
 from monitor.health import rules as judge
 from monitor.health.canary_channel import CHANNEL as CANARY
-from monitor.health.hourly_profile import Profile, observe
+from monitor.health.hourly_profile import HourlyProfile, observe
 from monitor.health.notices import Notice, Open, plan
-from monitor.health.rules import Finding, Kind, QueueLook
+from monitor.health.rules import HealthFinding, Kind, QueueLook
 from monitor.model import FeedState, Notification
 from monitor.observability import metrics
 from monitor.observability.logs import get_logger, redact
@@ -51,7 +51,7 @@ class Watchdog:
         self._runtime = runtime
         self._lease = Lease(runtime.store, runtime.keys("lease", "watchdog"), seconds=EVERY * 3)
         self._feeds_at = 0.0
-        self._feed_findings: list[Finding] = []
+        self._feed_findings: list[HealthFinding] = []
         self._lapses = 0.0  # when our lease does, unless renewed
 
     async def run(self) -> None:
@@ -109,7 +109,7 @@ class Watchdog:
 
     # --- measuring
 
-    async def _stages(self, now: float) -> list[Finding]:
+    async def _stages(self, now: float) -> list[HealthFinding]:
         store, keys = self._runtime.store, self._runtime.keys
         live: Counter[str] = Counter()
         ready = 0
@@ -148,14 +148,14 @@ class Watchdog:
         metrics.QUEUE_OLDEST.labels(queue=name).set(oldest)
         return QueueLook(name, depth, lag, pending, oldest)
 
-    async def _feeds(self, now: float) -> list[Finding]:
+    async def _feeds(self, now: float) -> list[HealthFinding]:
         """Look through all feeds, but not at every turn: there may be a hundred thousand."""
         if now - self._feeds_at < FEEDS_EVERY:
             return self._feed_findings
         feeds = FeedStore(self._runtime.store, self._runtime.keys)
         ids = [source.id for source in self._runtime.config.feeds if source.enabled]
         health: Counter[str] = Counter(dict.fromkeys(_HEALTHS, 0))
-        found: list[Finding] = []
+        found: list[HealthFinding] = []
         for start in range(0, len(ids), _CHUNK):
             for state in await feeds.load_states(ids[start : start + _CHUNK]):
                 health[feed_health(state)] += 1
@@ -169,7 +169,7 @@ class Watchdog:
         self._feeds_at, self._feed_findings = now, found
         return found
 
-    async def _topics(self, now: float) -> list[Finding]:
+    async def _topics(self, now: float) -> list[HealthFinding]:
         """Follow how often each topic fires, by its running total in `count`."""
         store, keys = self._runtime.store, self._runtime.keys
         topics = [topic.id for topic in self._runtime.config.topics if topic.enabled]
@@ -178,13 +178,13 @@ class Watchdog:
         totals = await store.hmget(keys("count"), [f"topic:{topic}" for topic in topics])
         name = keys("watch", "topics")
         known = {k.decode(): json.loads(v) for k, v in (await store.hgetall(name)).items()}
-        found: list[Finding] = []
+        found: list[HealthFinding] = []
         rows: dict[str, str] = {}
         for topic, total in zip(topics, totals, strict=True):
             count, row = int(total or 0), known.get(topic, {})
             fresh = max(0, count - int(row.get("total", count)))
             last = now if fresh else float(row.get("last", 0.0))
-            profile = observe(Profile.from_json(row.get("profile")), fresh, now)
+            profile = observe(HourlyProfile.from_json(row.get("profile")), fresh, now)
             rows[topic] = json.dumps({"total": count, "last": last, "profile": profile.to_json()})
             odd = judge.odd_topic(topic, profile, last, now)
             found += [odd] if odd else []
@@ -193,7 +193,7 @@ class Watchdog:
             await store.hdel(name, *gone)
         return found
 
-    async def _channels(self, now: float) -> list[Finding]:
+    async def _channels(self, now: float) -> list[HealthFinding]:
         outbox = OutboxStore(self._runtime.store, self._runtime.keys)
         names = list(self._runtime.config.channels)
         shown = list(dict.fromkeys([TERMINAL, *names, CANARY]))  # as the notifier shows them
@@ -202,7 +202,7 @@ class Watchdog:
         ages = {name: max(0.0, now - first.get(name, now)) for name in shown}
         metrics.show(metrics.OUTBOX_WAITING, waiting)
         metrics.show(metrics.OUTBOX_OLDEST, ages)
-        found: list[Finding] = []
+        found: list[HealthFinding] = []
         for name in names:
             late = now - ages[name] if name in first else 0.0
             state = await outbox.state(name)
@@ -210,17 +210,17 @@ class Watchdog:
             found += [bad] if bad else []
         return found
 
-    async def _config(self) -> list[Finding]:
+    async def _config(self) -> list[HealthFinding]:
         text = await self._runtime.store.hget(self._runtime.keys("config"), "problems")
         refused = judge.refused_config(errors_among(text))
         return [refused] if refused else []
 
-    async def _canary(self) -> list[Finding]:
+    async def _canary(self) -> list[HealthFinding]:
         row = await last_canary(self._runtime.store, self._runtime.keys)
         if not int(row.get("lost", 0)):
             return []
         return [
-            Finding(
+            HealthFinding(
                 Kind.CANARY_LOST,
                 "canary",
                 f"a test story did not come through within {float(row['patience']):.0f} s; it "
@@ -228,7 +228,7 @@ class Watchdog:
             )
         ]
 
-    async def _store_itself(self) -> list[Finding]:
+    async def _store_itself(self) -> list[HealthFinding]:
         try:
             info: dict[str, Any] = {
                 **await self._runtime.store.info("persistence"),

@@ -20,7 +20,7 @@ import json
 from dataclasses import dataclass, replace
 from typing import Any
 
-from monitor.alerting.alert_state import Told
+from monitor.alerting.alert_state import AlertState
 from monitor.config.schema import Topic
 from monitor.model import Alert, Assignment, EmbeddedStory, Match, Suppression
 from monitor.reasons import AlertReason, SuppressionReason
@@ -38,7 +38,7 @@ class Decision:
 
     alert: Alert | None = None
     suppression: Suppression | None = None
-    told: Told | None = None
+    told: AlertState | None = None
 
 
 def decide(
@@ -46,18 +46,20 @@ def decide(
     item: EmbeddedStory,
     match: Match,
     assignment: Assignment,
-    told: Told | None,
+    told: AlertState | None,
     now: float,
 ) -> Decision:
     """Decide what a topic's readers are told of one story. `now` is Unix seconds."""
     story = item.story
 
-    def hold(reason: SuppressionReason, detail: str = "", state: Told | None = told) -> Decision:
+    def hold(
+        reason: SuppressionReason, detail: str = "", state: AlertState | None = told
+    ) -> Decision:
         return Decision(
             None, Suppression(topic.id, story.id, assignment.event, reason, detail), state
         )
 
-    def tell(reason: AlertReason, state: Told) -> Decision:
+    def tell(reason: AlertReason, state: AlertState) -> Decision:
         alert = _alert(topic, item, match, assignment, reason, now, parent=state.first)
         corroborated = state.corroborated or len(alert.sources) > 1
         return Decision(
@@ -85,7 +87,7 @@ def decide(
             return hold(
                 SuppressionReason.COPY, f"{assignment.copy_kind} copy of {assignment.copy_of}"
             )
-    fresh = Told(topic.id, assignment.event, "waiting", now)
+    fresh = AlertState(topic.id, assignment.event, "waiting", now)
     if told is None:
         if topic.alert.min_sources <= max(1, len(assignment.sources)):
             return tell(AlertReason.FIRST, fresh)
@@ -115,7 +117,7 @@ def decide(
     return hold(SuppressionReason.NOTHING_NEW, f"adds nothing to what {told.first} told")
 
 
-def lapse(told: Told, topic: Topic, now: float) -> Decision | None:
+def lapse(told: AlertState, topic: Topic, now: float) -> Decision | None:
     """Return the decision that a waiting alert has waited in vain, or None while it may wait."""
     if told.state != "waiting" or now - told.since <= topic.alert.wait_at_most:
         return None
@@ -129,7 +131,7 @@ def lapse(told: Told, topic: Topic, now: float) -> Decision | None:
     )
 
 
-def _release(topic: Topic, assignment: Assignment, told: Told, now: float) -> Decision | None:
+def _release(topic: Topic, assignment: Assignment, told: AlertState, now: float) -> Decision | None:
     """Return the waiting alert, told, if the event now has its sources and the wait is not over."""
     enough = len(assignment.sources) >= topic.alert.min_sources
     if not enough or told.held is None or now - told.since > topic.alert.wait_at_most:
@@ -146,7 +148,7 @@ def _release(topic: Topic, assignment: Assignment, told: Told, now: float) -> De
     return Decision(alert, None, replace(state, stories=(*state.stories, assignment.story)))
 
 
-def _vouched(match: Match, told: Told | None) -> bool:
+def _vouched(match: Match, told: AlertState | None) -> bool:
     """Whether an event already told lets a story through that lies just under the line.
 
     Words that a topic requires or excludes, its languages and its feeds are never overruled.
@@ -200,7 +202,7 @@ def _as_stored(alert: Alert) -> dict[str, Any]:
     return stored
 
 
-def _waits(topic: Topic, assignment: Assignment, told: Told, now: float) -> str:
+def _waits(topic: Topic, assignment: Assignment, told: AlertState, now: float) -> str:
     left = told.since + topic.alert.wait_at_most - now
     return f"{_too_few(topic, assignment)}; waits {_span(left)} more at most"
 

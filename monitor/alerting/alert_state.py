@@ -11,7 +11,7 @@ _REMEMBERED = 64  # ids of stories already told, kept so that deciding twice tel
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class AlertState:
     """Topic x event, as it stands.
 
     `state` is "waiting" (held until enough independent sources report), "told" or "lapsed" (waited
@@ -45,7 +45,7 @@ class Told:
             known[name] = tuple(known.get(name, ()))
         return cls(**known)
 
-    def with_alert(self, alert: Alert, now: float) -> Told:
+    def with_alert(self, alert: Alert, now: float) -> AlertState:
         """Return the state after `alert` was told."""
         return replace(
             self,
@@ -59,7 +59,7 @@ class Told:
         )
 
 
-def merge(one: Told | None, two: Told | None, event: str) -> Told | None:
+def merge(one: AlertState | None, two: AlertState | None, event: str) -> AlertState | None:
     """Join what was told of two events that turned out to be one, under the id `event`.
 
     What was told first stays the thread that updates follow; a told event outweighs one that
@@ -81,7 +81,7 @@ def merge(one: Told | None, two: Told | None, event: str) -> Told | None:
     )
 
 
-def parted(told: Told, story: str, into: Told | None, event: str) -> Told | None:
+def parted(told: AlertState, story: str, into: AlertState | None, event: str) -> AlertState | None:
     """Return what counts as told of the event that `story` has moved to from `told.event`.
 
     Where the story was what readers were told about, they know of its new event too, and updates

@@ -48,7 +48,7 @@ class Ceiling:
 
 PATIENCE = 14 * 86400.0  # where it is quiet round the clock, an alert waits no longer than this
 
-Decision = Send | Hold | Drop
+GateVerdict = Send | Hold | Drop
 
 _HELD = frozenset({DeliveryReason.DIGESTED.value, SuppressionReason.QUIET_HOURS.value})
 
@@ -59,7 +59,7 @@ def decide(
     silences: Sequence[Silence],
     ceiling: Ceiling,
     now: float,
-) -> Decision:
+) -> GateVerdict:
     """Decide about one notification that is due.
 
     Silences come first and drop. Quiet hours, scheduled digests and ceilings hold; what they held

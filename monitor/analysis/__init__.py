@@ -1,1 +1,1 @@
-"""The steps of a story's way: what joins pure decisions to the store and the outside world."""
+"""From an embedded story to decisions: one path for the service, replay and backtest."""

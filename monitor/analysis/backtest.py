@@ -18,7 +18,7 @@ from monitor.analysis.replay import Line, replay
 from monitor.analysis.story_analysis import Analysis
 from monitor.config.schema import Config
 from monitor.embedding import Embedder
-from monitor.embedding.passages import happening_text, passages
+from monitor.embedding.passages import event_text, passages
 from monitor.events.index import EventIndex
 from monitor.events.owners import Owners
 from monitor.matching import Background, TopicMatcher, texts
@@ -122,7 +122,7 @@ class Remembering:
             return
         self._known |= zip((part.embedded for part in parts), item.vectors, strict=True)
         if len(item.happening):
-            self._happenings[happening_text(parts)] = item.happening
+            self._happenings[event_text(parts)] = item.happening
 
     def encode(self, texts: Sequence[str]) -> Matrix:
         """Return one unit vector for each text, shape (n, d)."""

@@ -6,11 +6,11 @@ import json
 from collections import Counter
 from collections.abc import Iterable
 
-from monitor.alerting.alert_state import Told
+from monitor.alerting.alert_state import AlertState
 from monitor.alerting.routing import notifications_for
 from monitor.analysis.archive import AnalysisStore
 from monitor.analysis.decision_record import decision_record
-from monitor.analysis.story_analysis import Concluded, Outcome, ToldKey
+from monitor.analysis.story_analysis import AlertKey, DecidedBatch, StoryDecision
 from monitor.config.schema import Config
 from monitor.delivery.outbox import OutboxStore
 from monitor.events.index import EventIndex
@@ -22,7 +22,7 @@ from monitor.store.transaction import Command
 log = get_logger(__name__)
 
 
-class Settlement:
+class BatchCommit:
     """Builds the commands that make a batch's decisions stand, for triage's atomic step.
 
     Args:
@@ -35,19 +35,19 @@ class Settlement:
         self._outbox = outbox
 
     def batch(
-        self, concluded: Concluded, index: EventIndex, model: str, config: Config, now: float
+        self, decided: DecidedBatch, index: EventIndex, model: str, config: Config, now: float
     ) -> list[Command]:
         """Return the commands for everything that `concluded` decided and `index` changed.
 
         `model` is the fingerprint behind the window's vectors: each model has a window of its own.
         """
         commands: list[Command] = []
-        for outcome in concluded.outcomes:
+        for outcome in decided.outcomes:
             decision = json.dumps(decision_record(outcome, now), ensure_ascii=False)
             commands += self._archive.story_commands(outcome.item, decision)
-        for gone in concluded.absorbed:
+        for gone in decided.absorbed:
             commands += self._archive.forget_event_commands(gone)
-        for outcome in concluded.outcomes:
+        for outcome in decided.outcomes:
             for story_id, parted_from, _ in outcome.assignment.moved:
                 commands += self._archive.leave_commands(parted_from, story_id)
         for story_id in sorted(index.changed()):
@@ -55,12 +55,12 @@ class Settlement:
             record = index.pack(story_id)
             commands += self._archive.window_commands(story_id, seen_at, record, model)
             commands += self._archive.member_commands(index.event_of(story_id), story_id, seen_at)
-        commands += self.told(concluded.told, config)
-        alerts = [alert for outcome in concluded.outcomes for alert in outcome.alerts]
+        commands += self.told(decided.told, config)
+        alerts = [alert for outcome in decided.outcomes for alert in outcome.alerts]
         commands += self.alerts(alerts, config, now)
-        return commands + self._archive.count_commands(_counts(concluded.outcomes))
+        return commands + self._archive.count_commands(_counts(decided.outcomes))
 
-    def told(self, told: dict[ToldKey, Told], config: Config) -> list[Command]:
+    def told(self, told: dict[AlertKey, AlertState], config: Config) -> list[Command]:
         """Return the commands that remember what was told, and what waits for sources."""
         commands: list[Command] = []
         for (topic, event), state in told.items():
@@ -80,7 +80,7 @@ class Settlement:
         return self._outbox.put_commands(notifications)
 
 
-def count(outcomes: Iterable[Outcome], now: float) -> None:
+def count(outcomes: Iterable[StoryDecision], now: float) -> None:
     """Add a settled batch to the metrics, the traces and the log."""
     for outcome in outcomes:
         story = outcome.item.story
@@ -105,7 +105,7 @@ def count(outcomes: Iterable[Outcome], now: float) -> None:
                 metrics.MATCHES.labels(topic=match.topic).inc()
 
 
-def _counts(outcomes: Iterable[Outcome]) -> dict[str, int]:
+def _counts(outcomes: Iterable[StoryDecision]) -> dict[str, int]:
     counts: Counter[str] = Counter()
     for outcome in outcomes:
         counts["stories"] += 1

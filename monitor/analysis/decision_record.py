@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from monitor.analysis.story_analysis import Outcome
+from monitor.analysis.story_analysis import StoryDecision
 from monitor.model import Match
 
 
@@ -23,7 +23,7 @@ def match_record(match: Match) -> dict[str, Any]:
     return record
 
 
-def decision_record(outcome: Outcome, at: float) -> dict[str, Any]:
+def decision_record(outcome: StoryDecision, at: float) -> dict[str, Any]:
     """Return everything decided about one story as JSON-ready data; `at` is when."""
     assignment = outcome.assignment
     return {

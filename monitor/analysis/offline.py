@@ -10,7 +10,7 @@ from monitor.embedding import Embedder, open_embedder
 from monitor.events.index import EventIndex
 from monitor.events.owners import Owners
 from monitor.matching import Background, SecondLook, TopicMatcher, texts
-from monitor.matching.topic_review import Doubt, judge
+from monitor.matching.topic_review import Doubt, review
 
 
 def load_encoder(settings: EmbeddingSettings) -> Embedder:
@@ -43,14 +43,14 @@ def second_look(settings: EmbeddingSettings) -> SecondLook | None:
     return SecondLook(load_judge(settings.second_look))
 
 
-def judge_topics(topics: Sequence[Topic], settings: EmbeddingSettings) -> list[Doubt]:
+def review_topics(topics: Sequence[Topic], settings: EmbeddingSettings) -> list[Doubt]:
     """Return what is doubtful about the meaning of topics.
 
     Raises:
         ModelError: the model is missing or altered.
     """
     matcher = build_matcher(topics, load_encoder(settings))
-    return judge(topics, matcher, matcher.vectors)
+    return review(topics, matcher, matcher.vectors)
 
 
 def offline_analysis(config: Config) -> tuple[Analysis, Embedder]:

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from monitor.alerting.alert_state import Told
+from monitor.alerting.alert_state import AlertState
 from monitor.analysis.decision_record import decision_record, match_record
-from monitor.analysis.story_analysis import Analysis, Outcome, ToldKey
+from monitor.analysis.story_analysis import AlertKey, Analysis, StoryDecision
 from monitor.embedding import Embedder, embed_stories
 from monitor.errors import Problem
 from monitor.identity import canonical_url
@@ -47,7 +47,7 @@ class Tally:
     held: Counter[tuple[str, str]] = field(default_factory=Counter)
     alerted_events: dict[str, set[str]] = field(default_factory=dict)
 
-    def add(self, outcome: Outcome) -> None:
+    def add(self, outcome: StoryDecision) -> None:
         """Count one story."""
         self.stories += 1
         self.copies += bool(outcome.assignment.copy_of)
@@ -135,7 +135,7 @@ def replay(
     max_passages: int = 24,
     progress: Callable[[int], None] = lambda done: None,
     final_events: dict[str, str] | None = None,
-) -> Iterator[tuple[int, Outcome, list[Match]]]:
+) -> Iterator[tuple[int, StoryDecision, list[Match]]]:
     """Yield (position in `lines`, outcome, every topic's match), in time order.
 
     Stories are read beside those of the file so far, as the live service reads them beside its own
@@ -143,7 +143,7 @@ def replay(
     before is not analysed again and not yielded. `final_events` is filled with the event each
     story is in after all merges and splits; an outcome has the event of its own moment.
     """
-    told: dict[ToldKey, Told] = {}
+    told: dict[AlertKey, AlertState] = {}
     order = sorted(range(len(lines)), key=lambda at: (lines[at].story.seen_at, at))
     forgotten = 0.0
     known: set[str] = set()
@@ -160,17 +160,17 @@ def replay(
         analysis.use(matcher.beside(np.stack(headlines)))
         for begin in range(0, len(chunk), BATCH):
             batch = embedded[begin : begin + BATCH]
-            looked = analysis.look(batch)
+            scored = analysis.score_and_assign(batch)
             if final_events is not None:
                 index = analysis.index
                 final_events.update({name: index.event_of(name) for name in index.changed()})
-            concluded = analysis.conclude(looked, _about(told, looked.events), None)
-            told.update(concluded.told)
+            decided = analysis.decide(scored, _about(told, scored.events), None)
+            told.update(decided.told)
             if (now := batch[-1].story.seen_at) - forgotten > _FORGET_EVERY:
                 analysis.index.forget(now - window)
                 forgotten = now
-            for n, outcome in enumerate(concluded.outcomes):
-                yield chunk[begin + n], outcome, looked.scores.matches(n)
+            for n, outcome in enumerate(decided.outcomes):
+                yield chunk[begin + n], outcome, scored.scores.matches(n)
 
 
 def embed(
@@ -188,11 +188,11 @@ def embed(
     return embedded
 
 
-def _about(told: dict[ToldKey, Told], events: set[str]) -> dict[ToldKey, Told]:
+def _about(told: dict[AlertKey, AlertState], events: set[str]) -> dict[AlertKey, AlertState]:
     return {key: state for key, state in told.items() if key[1] in events}
 
 
-def output(outcome: Outcome, matches: Sequence[Match]) -> dict[str, Any]:
+def output(outcome: StoryDecision, matches: Sequence[Match]) -> dict[str, Any]:
     """Return the line of the decisions file for one story; every topic is listed.
 
     `event` and the alerts' events are those of the moment; see `settle_event`.

@@ -17,18 +17,18 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from monitor.alerting.alert_decision import decide
-from monitor.alerting.alert_state import Told, merge, parted
+from monitor.alerting.alert_state import AlertState, merge, parted
 from monitor.config.schema import Topic
 from monitor.events.index import EventIndex
 from monitor.matching import LINES, Scores, SecondLook, TopicMatcher
 from monitor.model import Alert, Assignment, EmbeddedStory, Match, Suppression
 
-ToldKey = tuple[str, str]  # topic, event
+AlertKey = tuple[str, str]  # topic, event
 NEAR = 0.1  # how far below its line a topic's match is still kept for `explain`
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
+class ScoredBatch:
     """A batch with its assignments and scores, before anything is decided."""
 
     batch: tuple[EmbeddedStory, ...]
@@ -47,7 +47,7 @@ class Looked:
 
 
 @dataclass(slots=True)
-class Outcome:
+class StoryDecision:
     """Everything decided about one story. `matches` holds those near or above their line."""
 
     item: EmbeddedStory
@@ -58,14 +58,14 @@ class Outcome:
 
 
 @dataclass(slots=True)
-class Concluded:
+class DecidedBatch:
     """The outcomes of a batch in the batch's order, and what is to be remembered.
 
     `told` holds only what changed; `absorbed` maps events that are no more to the one they joined.
     """
 
-    outcomes: list[Outcome]
-    told: dict[ToldKey, Told]
+    outcomes: list[StoryDecision]
+    told: dict[AlertKey, AlertState]
     absorbed: dict[str, str]
 
 
@@ -89,16 +89,16 @@ class Analysis:
         """Take another set of topics; the window stays."""
         self.matcher = matcher
 
-    def look(self, batch: Sequence[EmbeddedStory]) -> Looked:
+    def score_and_assign(self, batch: Sequence[EmbeddedStory]) -> ScoredBatch:
         """Score stories against every topic and assign them to events."""
         scores = self.matcher.score(batch)
         if self._second is not None:
             scores = self._second.over(scores)
-        return Looked(tuple(batch), tuple(self.index.assign(batch)), scores)
+        return ScoredBatch(tuple(batch), tuple(self.index.assign(batch)), scores)
 
-    def conclude(
-        self, looked: Looked, told: Mapping[ToldKey, Told], now: float | None
-    ) -> Concluded:
+    def decide(
+        self, scored: ScoredBatch, told: Mapping[AlertKey, AlertState], now: float | None
+    ) -> DecidedBatch:
         """Decide what is told, story by story in the order of their times.
 
         Args:
@@ -109,32 +109,32 @@ class Analysis:
         known = dict(told)
         absorbed = {
             gone: assignment.event
-            for assignment in looked.assignments
+            for assignment in scored.assignments
             for gone in assignment.merged
         }
         for gone in absorbed:
             _move_told(known, gone, _final(absorbed, gone))
-        for assignment in looked.assignments:
+        for assignment in scored.assignments:
             for story, parted_from, into in assignment.moved:
                 _follow_told(known, story, parted_from, into)
         outcomes = [
-            Outcome(item, assignment)
-            for item, assignment in zip(looked.batch, looked.assignments, strict=True)
+            StoryDecision(item, assignment)
+            for item, assignment in zip(scored.batch, scored.assignments, strict=True)
         ]
-        order = sorted(range(len(outcomes)), key=lambda at: _when(looked.batch[at]))
+        order = sorted(range(len(outcomes)), key=lambda at: _when(scored.batch[at]))
         for at in order:
             event = _final(absorbed, outcomes[at].assignment.event)
-            instant = _when(looked.batch[at])[0] if now is None else now
-            for place in _near(looked.scores, at, event, known):
-                match = looked.scores.match(at, place)
+            instant = _when(scored.batch[at])[0] if now is None else now
+            for place in _near(scored.scores, at, event, known):
+                match = scored.scores.match(at, place)
                 outcomes[at].matches.append(match)
-                topic = looked.scores.matcher.topics[place]
+                topic = scored.scores.matcher.topics[place]
                 _decide(outcomes[at], topic, match, event, known, instant)
         changed = {key: value for key, value in known.items() if told.get(key) != value}
-        return Concluded(outcomes, changed, {gone: _final(absorbed, gone) for gone in absorbed})
+        return DecidedBatch(outcomes, changed, {gone: _final(absorbed, gone) for gone in absorbed})
 
 
-def _near(scores: Scores, at: int, event: str, known: Mapping[ToldKey, Told]) -> list[int]:
+def _near(scores: Scores, at: int, event: str, known: Mapping[AlertKey, AlertState]) -> list[int]:
     """The topics worth a decision: near or above their line, or told of this event before."""
     topics = scores.matcher.topics
     lines = np.array([LINES[topic.sensitivity] for topic in topics])
@@ -145,11 +145,11 @@ def _near(scores: Scores, at: int, event: str, known: Mapping[ToldKey, Told]) ->
 
 
 def _decide(
-    outcome: Outcome,
+    outcome: StoryDecision,
     topic: Topic,
     match: Match,
     event: str,
-    known: dict[ToldKey, Told],
+    known: dict[AlertKey, AlertState],
     now: float,
 ) -> None:
     key = (topic.id, event)
@@ -166,7 +166,7 @@ def _when(item: EmbeddedStory) -> tuple[float, str]:
     return item.story.seen_at or item.story.published, item.story.id
 
 
-def _move_told(known: dict[ToldKey, Told], gone: str, into: str) -> None:
+def _move_told(known: dict[AlertKey, AlertState], gone: str, into: str) -> None:
     """Hand what was told of an absorbed event to the event that took it in."""
     for topic, event in list(known):
         if event == gone:
@@ -175,7 +175,9 @@ def _move_told(known: dict[ToldKey, Told], gone: str, into: str) -> None:
             known[topic, into] = joined
 
 
-def _follow_told(known: dict[ToldKey, Told], story: str, parted_from: str, into: str) -> None:
+def _follow_told(
+    known: dict[AlertKey, AlertState], story: str, parted_from: str, into: str
+) -> None:
     """Let what was told of a story stay told in the event it was moved to."""
     for topic, event in list(known):
         if event == parted_from:

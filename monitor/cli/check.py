@@ -101,7 +101,7 @@ def _as_json(reading: Reading, problems: list[Problem]) -> str:
 
 def _by_meaning(reading: Reading) -> list[Problem]:
     """Return what the model has to say about the topics, as warnings."""
-    from monitor.analysis.offline import judge_topics
+    from monitor.analysis.offline import review_topics
     from monitor.cli.setup import console
     from monitor.errors import ModelError, Problem
     from monitor.observability import logs
@@ -110,7 +110,7 @@ def _by_meaning(reading: Reading) -> list[Problem]:
     topics = reading.config.topics
     try:
         with console(stderr=True).status(f"judging {_count(len(topics), 'topic')} by meaning"):
-            doubts = judge_topics(topics, reading.config.embedding)
+            doubts = review_topics(topics, reading.config.embedding)
     except ModelError as error:
         text = f"the topics were not judged by meaning: {error}"
         return [Problem(reading.files[-1].name, 1, text, "warning")]

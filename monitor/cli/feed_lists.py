@@ -22,7 +22,7 @@ from monitor.net.fetcher import FEED_TYPES, Fetched, Fetcher
 from monitor.parsing.discovery import USUAL_PATHS, news_sitemaps
 from monitor.parsing.parser_pool import ParserPool
 from monitor.polling.fetch_result import classify_status
-from monitor.polling.polite_fetcher import REFUSALS, place_of
+from monitor.polling.polite_fetcher import REFUSALS, host_slot_of
 from monitor.reasons import FetchReason
 
 _CANDIDATES = 25
@@ -134,7 +134,7 @@ class _Visitor:
         return answer
 
     def _host(self, url: str) -> str:
-        return place_of(url, self._fetcher.guard).host
+        return host_slot_of(url, self._fetcher.guard).host
 
 
 async def _from_robots(visitor: _Visitor, url: str) -> list[str]:

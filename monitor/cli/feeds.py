@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from monitor.config.schema import Config, FeedSource, PollingSettings
     from monitor.model import Entry, FeedState
-    from monitor.polling.fetch_result import Outcome
+    from monitor.polling.fetch_result import FetchResult
 
 _SHOWN = 20
 
@@ -77,13 +77,13 @@ def _read(where: str) -> bytes | None:
 
 async def _inspect(
     document: bytes | None, source: FeedSource, settings: PollingSettings
-) -> Outcome:
+) -> FetchResult:
     from monitor.clock import SystemClock
     from monitor.errors import FetchError
     from monitor.model import FeedState
     from monitor.net.fetcher import Fetcher
     from monitor.parsing.parser_pool import ParserPool
-    from monitor.polling.fetch_result import Outcome
+    from monitor.polling.fetch_result import FetchResult
     from monitor.polling.poll import Intake
     from monitor.reasons import FetchReason
 
@@ -95,8 +95,8 @@ async def _inspect(
             try:
                 parsed = await parsers.parse(document, "", "", source.kind)
             except FetchError as error:
-                return Outcome(error.reason, str(error))
-            return Outcome(FetchReason.OK, parsed=parsed)
+                return FetchResult(error.reason, str(error))
+            return FetchResult(FetchReason.OK, parsed=parsed)
         intake = Intake(fetcher, parsers, None, clock, settings)
         return await intake.look(source, FeedState(feed_id=source.id, url=""))
     finally:
@@ -104,7 +104,7 @@ async def _inspect(
         await fetcher.aclose()
 
 
-def _described(source: FeedSource, outcome: Outcome) -> dict[str, Any]:
+def _described(source: FeedSource, outcome: FetchResult) -> dict[str, Any]:
     from monitor.polling.poll_decision import shown_url
 
     parsed = outcome.parsed
@@ -145,7 +145,7 @@ def _described(source: FeedSource, outcome: Outcome) -> dict[str, Any]:
     return data
 
 
-def _table(source: FeedSource, outcome: Outcome) -> RenderableType:
+def _table(source: FeedSource, outcome: FetchResult) -> RenderableType:
     from rich.console import Group
     from rich.table import Table
     from rich.text import Text

@@ -14,7 +14,7 @@ from monitor.cli.setup import config_option, console, fail, load_or_exit
 
 if TYPE_CHECKING:
     from monitor.config.schema import Config
-    from monitor.delivery.channel import Outcome
+    from monitor.delivery.channel import SendResult
     from monitor.model import Alert
 
 
@@ -48,15 +48,15 @@ def test_alert(
     raise SystemExit(0 if all(outcome.kind == "sent" for outcome in outcomes.values()) else 1)
 
 
-async def _send(config: Config, names: list[str], alert: Alert) -> dict[str, Outcome]:
+async def _send(config: Config, names: list[str], alert: Alert) -> dict[str, SendResult]:
     return dict(
         zip(names, await asyncio.gather(*(_one(config, n, alert) for n in names)), strict=True)
     )
 
 
-async def _one(config: Config, name: str, alert: Alert) -> Outcome:
+async def _one(config: Config, name: str, alert: Alert) -> SendResult:
     from monitor.config.schema import TerminalChannel
-    from monitor.delivery.channel import ChannelUnusable, Context, Outcome
+    from monitor.delivery.channel import ChannelUnusable, Context, SendResult
     from monitor.delivery.channel_registry import build
     from monitor.model import Notification
     from monitor.reasons import DeliveryReason
@@ -65,20 +65,20 @@ async def _one(config: Config, name: str, alert: Alert) -> Outcome:
     try:
         channel = build(settings)
     except (ChannelUnusable, ValueError, OSError) as error:
-        return Outcome("refused", DeliveryReason.MISCONFIGURED, str(error))
+        return SendResult("refused", DeliveryReason.MISCONFIGURED, str(error))
     try:
         note = Notification(f"{alert.id}@{name}", name, "alert", alert, created_at=alert.decided_at)
         async with asyncio.timeout(channel.traits.timeout + 2):
             return await channel.send(note, Context(now=alert.decided_at))
     except TimeoutError:
-        return Outcome("unknown", DeliveryReason.TIMEOUT, "no answer in time")
+        return SendResult("unknown", DeliveryReason.TIMEOUT, "no answer in time")
     except ValueError as error:
-        return Outcome("refused", DeliveryReason.MISCONFIGURED, str(error))
+        return SendResult("refused", DeliveryReason.MISCONFIGURED, str(error))
     finally:
         await channel.aclose()
 
 
-def _show(outcomes: dict[str, Outcome], as_json: bool) -> None:
+def _show(outcomes: dict[str, SendResult], as_json: bool) -> None:
     from rich.table import Table
 
     from monitor.observability.logs import redact

@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 
 from monitor.config.languages import language_fault
 from monitor.config.names import did_you_mean
-from monitor.config.problems import Finding, note
+from monitor.config.problems import ConfigProblem, note
 from monitor.config.reading import Reading
 from monitor.config.schema import Route
 from monitor.config.yaml_source import Loc
@@ -52,7 +52,7 @@ def _notices(reading: Reading, channels: set[str]) -> None:
 
 def _route(
     reading: Reading, route: Route, channels: set[str], feeds: set[str], tags: set[str]
-) -> Iterator[Finding]:
+) -> Iterator[ConfigProblem]:
     """Yield what a branch names that does not exist; the branches below it are looked at alone."""
     topics = reading.ids("topic")
     labels = {label for topic in reading.topics for label in topic.labels}
@@ -69,11 +69,13 @@ def _route(
         yield from _unknown(match.tags, tags, ("match", "tags"), "feed tag")
     for index, code in enumerate(match.languages):
         if fault := language_fault(code):
-            yield Finding(("match", "languages", index), fault)
+            yield ConfigProblem(("match", "languages", index), fault)
 
 
-def _unknown(names: Iterable[str], known: set[str], loc: Loc, what: str) -> Iterator[Finding]:
+def _unknown(names: Iterable[str], known: set[str], loc: Loc, what: str) -> Iterator[ConfigProblem]:
     for index, name in enumerate(names):
         if name in known or any(fnmatchcase(one, name) for one in known):
             continue
-        yield Finding((*loc, index), f'there is no {what} "{name}"; {did_you_mean(name, known)}')
+        yield ConfigProblem(
+            (*loc, index), f'there is no {what} "{name}"; {did_you_mean(name, known)}'
+        )

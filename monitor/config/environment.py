@@ -10,6 +10,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
+
+from pydantic import ValidationError
+
+from monitor.config.schema import OpsSettings
 
 # "$${" stands for a literal "${".
 _REFERENCE = re.compile(
@@ -94,3 +99,34 @@ def _missing(name: str, env: Mapping[str, str]) -> str:
         f"the environment variable {name} {state}; set {name}, or {name}_FILE with the path of a "
         f"file that holds it, or write ${{{name}:-default}}"
     )
+
+
+def with_env_overrides(ops: OpsSettings, env: Mapping[str, str]) -> tuple[OpsSettings, list[str]]:
+    """Return `ops` with the overrides of the environment, and what is wrong with them.
+
+    `WIREWATCH_HTTP` (host:port of /healthz, /readyz and /metrics), `WIREWATCH_LOG_FORMAT` (human,
+    json) and `WIREWATCH_LOG_LEVEL` belong to the place a process runs in. Containers and unit files
+    set them; a setting in `wirewatch.yaml` wins.
+    """
+    faults: list[str] = []
+    wanted: dict[str, object] = {}
+    if address := env.get("WIREWATCH_HTTP", ""):
+        host, _, port = address.rpartition(":")
+        if port.isdigit() and int(port) < 65536:
+            wanted |= {"http_host": host.strip("[]") or "127.0.0.1", "http_port": int(port)}
+        else:
+            faults.append(f'WIREWATCH_HTTP is "{address}"; write host:port, as in 0.0.0.0:9464')
+    for name, field in (
+        ("WIREWATCH_LOG_FORMAT", "log_format"),
+        ("WIREWATCH_LOG_LEVEL", "log_level"),
+    ):
+        if value := env.get(name, ""):
+            try:
+                OpsSettings.model_validate({field: value})
+            except ValidationError:
+                choices = ", ".join(get_args(OpsSettings.model_fields[field].annotation))
+                faults.append(f'{name} is "{value}"; it may be {choices}')
+                continue
+            wanted[field] = value
+    fresh = {name: value for name, value in wanted.items() if name not in ops.model_fields_set}
+    return ops.model_copy(update=fresh), faults

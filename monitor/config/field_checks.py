@@ -17,7 +17,7 @@ from pydantic import SecretStr
 
 from monitor.config.languages import language_fault
 from monitor.config.names import nearest
-from monitor.config.problems import Finding
+from monitor.config.problems import ConfigProblem
 from monitor.config.schema import (
     Channel,
     DigestPlan,
@@ -66,54 +66,62 @@ def url_fault(url: str) -> str:
 _THIS_MACHINE = ("127.0.0.1", "::1", "localhost")  # one's own feeds may be polled at will
 
 
-def check_feed(feed: FeedSource) -> Iterator[Finding]:
+def check_feed(feed: FeedSource) -> Iterator[ConfigProblem]:
     """Yield what is wrong with one feed."""
     if fault := url_fault(feed.url):
-        yield Finding(("url",), fault)
+        yield ConfigProblem(("url",), fault)
     if feed.language and (fault := language_fault(feed.language)):
-        yield Finding(("language",), fault)
+        yield ConfigProblem(("language",), fault)
     if feed.password is not None and not feed.username:
-        yield Finding(("password",), "there is a password but no username; add username")
+        yield ConfigProblem(("password",), "there is a password but no username; add username")
     own = urlsplit(feed.url).hostname in _THIS_MACHINE
     if feed.interval is not None and feed.interval < 10 and not own:
-        yield Finding(
+        yield ConfigProblem(
             ("interval",), "a feed polled more often than every 10 s will block us; write 2m or so"
         )
     for name in feed.headers:
         if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name):
-            yield Finding(("headers", name), "this is not the name of an HTTP header; correct it")
+            yield ConfigProblem(
+                ("headers", name), "this is not the name of an HTTP header; correct it"
+            )
         elif name.lower() in ("host", "content-length", "accept-encoding", "connection"):
-            yield Finding(("headers", name), f"{name} is ours to set; take it out")
+            yield ConfigProblem(("headers", name), f"{name} is ours to set; take it out")
     for name, value in feed.headers.items():
         if re.search(r"[\r\n\0]", value.get_secret_value()):
-            yield Finding(("headers", name), "the value holds a line break; take it out")
+            yield ConfigProblem(("headers", name), "the value holds a line break; take it out")
 
 
-def check_topic(topic: Topic) -> Iterator[Finding]:
+def check_topic(topic: Topic) -> Iterator[ConfigProblem]:
     """Yield what is wrong with one topic, apart from what it means (see monitor.matching)."""
     yield from _languages(topic.languages, ("languages",))
     for key, gate in (("require", topic.require), ("exclude", topic.exclude)):
         for part, words in (("any", gate.any), ("all", gate.all)):
             for index, word in enumerate(words):
                 if not word.strip(" *"):
-                    yield Finding(
+                    yield ConfigProblem(
                         (key, part, index), f'"{word}" matches anything; write a word or word*'
                     )
     for key, lines in (("examples", topic.examples), ("not", topic.not_)):
         seen: set[str] = set()
         for index, line in enumerate(lines):
             if not line.strip():
-                yield Finding((key, index), "this example is empty; write a headline or delete it")
+                yield ConfigProblem(
+                    (key, index), "this example is empty; write a headline or delete it"
+                )
             elif line in seen:
-                yield Finding((key, index), "this example is here twice; delete one", "warning")
+                yield ConfigProblem(
+                    (key, index), "this example is here twice; delete one", "warning"
+                )
             seen.add(line)
     both = {line.casefold() for line in topic.examples} & {line.casefold() for line in topic.not_}
     for index, line in enumerate(topic.not_):
         if line.casefold() in both:
-            yield Finding(("not", index), "this is also among the examples; decide which it is")
+            yield ConfigProblem(
+                ("not", index), "this is also among the examples; decide which it is"
+            )
 
 
-def check_channel(channel: Channel) -> Iterator[Finding]:
+def check_channel(channel: Channel) -> Iterator[ConfigProblem]:
     """Yield what is wrong with one channel."""
     match channel:
         case SlackChannel():
@@ -128,41 +136,41 @@ def check_channel(channel: Channel) -> Iterator[Finding]:
             yield from _secret_url(channel.url)
         case _:
             if "://" not in channel.url.get_secret_value():
-                yield Finding(("url",), "this is not an Apprise URL; write service://…")
+                yield ConfigProblem(("url",), "this is not an Apprise URL; write service://…")
 
 
-def check_interval(interval: TimeInterval) -> Iterator[Finding]:
+def check_interval(interval: TimeInterval) -> Iterator[ConfigProblem]:
     """Yield what is wrong with one time interval."""
     if interval.start == interval.end:
-        yield Finding(
+        yield ConfigProblem(
             ("end",),
             'start and end are the same; for a whole day write start: "00:00", end: "24:00"',
         )
     if interval.end > "24:00":
-        yield Finding(("end",), 'a day ends at "24:00"; write a time up to that')
+        yield ConfigProblem(("end",), 'a day ends at "24:00"; write a time up to that')
     if fault := zone_fault(interval.timezone):
-        yield Finding(("timezone",), fault)
+        yield ConfigProblem(("timezone",), fault)
 
 
-def check_digest(plan: DigestPlan) -> Iterator[Finding]:
+def check_digest(plan: DigestPlan) -> Iterator[ConfigProblem]:
     """Yield what is wrong with a digest's schedule."""
     if fault := zone_fault(plan.timezone):
-        yield Finding(("timezone",), fault)
+        yield ConfigProblem(("timezone",), fault)
     elif fault := cron_fault(plan.cron):
-        yield Finding(("cron",), fault)
+        yield ConfigProblem(("cron",), fault)
 
 
-def check_store(store: StoreSettings) -> Iterator[Finding]:
+def check_store(store: StoreSettings) -> Iterator[ConfigProblem]:
     """Yield what is wrong with the store's address."""
     if store.url is None:
         return
     try:
         address = read_address(store.url.get_secret_value())
     except ValueError as error:
-        yield Finding(("url",), str(error))
+        yield ConfigProblem(("url",), str(error))
         return
     if address.kind == "cluster" and address.name != store.prefix:
-        yield Finding(
+        yield ConfigProblem(
             ("url",),
             f'on a cluster, the address ends with the prefix of our keys; write "/{store.prefix}" '
             "after the hosts",
@@ -221,49 +229,55 @@ def cron_fault(text: str) -> str:
     return ""
 
 
-def _languages(codes: tuple[str, ...], loc: Loc) -> Iterator[Finding]:
+def _languages(codes: tuple[str, ...], loc: Loc) -> Iterator[ConfigProblem]:
     for index, code in enumerate(codes):
         if fault := language_fault(code):
-            yield Finding((*loc, index), fault)
+            yield ConfigProblem((*loc, index), fault)
 
 
-def _slack(channel: SlackChannel) -> Iterator[Finding]:
+def _slack(channel: SlackChannel) -> Iterator[ConfigProblem]:
     if not re.fullmatch(r"[CDGU][A-Z0-9]+", channel.channel):
-        yield Finding(
+        yield ConfigProblem(
             ("channel",),
             "Slack is addressed by the channel's ID, not its name; in Slack, open the channel's "
             "details and copy the ID at the bottom (C0123ABCD)",
         )
     if channel.token.get_secret_value().startswith("xapp-"):
-        yield Finding(("token",), "this is an app-level token; the bot token starts with xoxb-")
+        yield ConfigProblem(
+            ("token",), "this is an app-level token; the bot token starts with xoxb-"
+        )
     if channel.app_token and channel.app_token.get_secret_value().startswith("xox"):
-        yield Finding(("app_token",), "this is a bot token; the app-level one starts with xapp-")
+        yield ConfigProblem(
+            ("app_token",), "this is a bot token; the app-level one starts with xapp-"
+        )
     if fault := url_fault(channel.api_url):
-        yield Finding(("api_url",), fault)
+        yield ConfigProblem(("api_url",), fault)
 
 
-def _email(channel: EmailChannel) -> Iterator[Finding]:
+def _email(channel: EmailChannel) -> Iterator[ConfigProblem]:
     for loc, address in [
         (("from",), channel.sender),
         *((("to", index), to) for index, to in enumerate(channel.to)),
     ]:
         plain = parseaddr(address)[1]
         if not re.fullmatch(r"[^@\s]+@[^@\s]+", plain):
-            yield Finding(loc, f'"{address}" is not an e-mail address; write name@example.org')
+            yield ConfigProblem(
+                loc, f'"{address}" is not an e-mail address; write name@example.org'
+            )
     if not channel.to:
-        yield Finding(("to",), "nobody would get this; write one or more addresses")
+        yield ConfigProblem(("to",), "nobody would get this; write one or more addresses")
     if not 1 <= channel.port <= 65535:
-        yield Finding(("port",), "a port lies between 1 and 65535; 587 is usual, 465 for TLS")
+        yield ConfigProblem(("port",), "a port lies between 1 and 65535; 587 is usual, 465 for TLS")
     if channel.username and channel.password is None:
-        yield Finding(("username",), "there is a username but no password; add password")
+        yield ConfigProblem(("username",), "there is a username but no password; add password")
     if channel.security == "none" and channel.password is not None:
-        yield Finding(
+        yield ConfigProblem(
             ("security",), "the password would travel unprotected; use starttls or tls", "warning"
         )
     if channel.unsubscribe and not channel.unsubscribe.startswith("https://"):
-        yield Finding(("unsubscribe",), "one-click unsubscribe needs an https:// address")
+        yield ConfigProblem(("unsubscribe",), "one-click unsubscribe needs an https:// address")
 
 
-def _secret_url(url: SecretStr) -> Iterator[Finding]:
+def _secret_url(url: SecretStr) -> Iterator[ConfigProblem]:
     if fault := url_fault(url.get_secret_value()):
-        yield Finding(("url",), fault)
+        yield ConfigProblem(("url",), fault)

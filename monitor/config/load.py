@@ -13,14 +13,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from monitor.config.cross_checks import check_references
-from monitor.config.environment import expand
+from monitor.config.environment import expand, with_env_overrides
 from monitor.config.field_checks import check_store, password_in
 from monitor.config.names import nearest
 from monitor.config.reading import Reading
 from monitor.config.schema import Config, OpsSettings, StoreSettings, WirewatchFile
 from monitor.config.sections import read_feeds, read_opml_feeds, read_topics
 from monitor.config.settings import read_settings
-from monitor.config.surroundings import with_surroundings
 from monitor.config.yaml_source import MAX_FILE_BYTES, YamlFile, read_yaml
 from monitor.errors import ConfigError, Problem
 from monitor.observability import redact
@@ -163,7 +162,7 @@ def _assemble(reading: Reading, folder: Path) -> None:
             reading.fatal = True
     ops = reading.sections.get("ops")
     ops = ops if isinstance(ops, OpsSettings) else OpsSettings()
-    reading.sections["ops"], faults = with_surroundings(ops, reading.env)
+    reading.sections["ops"], faults = with_env_overrides(ops, reading.env)
     for fault in faults:
         about.say(1, fault, "warning")
     if not reading.feeds and not reading.ids("feed"):

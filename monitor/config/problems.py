@@ -15,7 +15,7 @@ from monitor.config.yaml_source import Loc, YamlFile
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class ConfigProblem:
     """A mistake in one part of the configuration, at a path of keys inside that part."""
 
     loc: Loc
@@ -23,7 +23,7 @@ class Finding:
     severity: str = "error"
 
 
-def note(file: YamlFile, node: yaml.Node, finding: Finding) -> None:
+def note(file: YamlFile, node: yaml.Node, finding: ConfigProblem) -> None:
     """Note a finding about `node` as a problem with its line."""
     reached, line = file.find(node, finding.loc)
     file.say(line, file.without_secrets(finding.message, reached), finding.severity)
@@ -31,12 +31,12 @@ def note(file: YamlFile, node: yaml.Node, finding: Finding) -> None:
 
 def explain(
     error: ValidationError, model: type[BaseModel], file: YamlFile, node: yaml.Node
-) -> Iterator[Finding]:
+) -> Iterator[ConfigProblem]:
     """Yield one finding for each thing pydantic objected to in `node`, read as `model`."""
     for item in error.errors(include_url=False, include_input=False):
         loc: Loc = tuple(step for step in item["loc"] if step != "[key]")
         reached, _ = file.find(node, loc)
-        yield Finding(loc, _sentence(item, loc, model, reached, file))
+        yield ConfigProblem(loc, _sentence(item, loc, model, reached, file))
 
 
 def keys_of(model: type[BaseModel]) -> list[str]:

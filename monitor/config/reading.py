@@ -11,7 +11,7 @@ import yaml
 from pydantic import BaseModel, SecretStr, ValidationError
 
 from monitor.config.field_checks import literal_secret
-from monitor.config.problems import Finding, explain, note
+from monitor.config.problems import ConfigProblem, explain, note
 from monitor.config.schema import Channel, Config, FeedSource, Route, TimeInterval, Topic
 from monitor.config.yaml_source import Loc, TooMuch, YamlFile
 from monitor.errors import Problem
@@ -20,7 +20,7 @@ Part = TypeVar("Part", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class YamlLocation:
     """Where a part stands. `node` is None for a feed from an OPML list."""
 
     file: YamlFile
@@ -43,15 +43,15 @@ class Reading:
     env: Mapping[str, str]
     files: list[YamlFile] = field(default_factory=list)
     fatal: bool = False
-    places: dict[tuple[str, str], Place] = field(default_factory=dict)
+    places: dict[tuple[str, str], YamlLocation] = field(default_factory=dict)
     feeds: list[FeedSource] = field(default_factory=list)
     topics: list[Topic] = field(default_factory=list)
     channels: dict[str, Channel] = field(default_factory=dict)
     time_intervals: dict[str, tuple[TimeInterval, ...]] = field(default_factory=dict)
     route: Route | None = None
     sections: dict[str, BaseModel] = field(default_factory=dict)
-    addresses: dict[str, Place] = field(default_factory=dict)
-    branches: list[tuple[Route, Place]] = field(default_factory=list)
+    addresses: dict[str, YamlLocation] = field(default_factory=dict)
+    branches: list[tuple[Route, YamlLocation]] = field(default_factory=list)
     secrets: set[str] = field(default_factory=set)
     config: Config = field(default_factory=Config)
 
@@ -84,7 +84,7 @@ class Reading:
         line = place.file.find(place.node, loc)[1] if place.node is not None else place.line
         return Problem(place.file.name, line, message, severity)
 
-    def claim(self, kind: str, name: str, place: Place) -> bool:
+    def claim(self, kind: str, name: str, place: YamlLocation) -> bool:
         """Take an id for a part. False, with a problem noted, if another part has it."""
         first = self.places.setdefault((kind, name), place)
         if first is place:
@@ -115,7 +115,7 @@ def build(
     data: object,
     file: YamlFile,
     node: yaml.Node,
-    check: Callable[[Part], Iterable[Finding]] = lambda _: (),
+    check: Callable[[Part], Iterable[ConfigProblem]] = lambda _: (),
 ) -> tuple[Part | None, Part | None]:
     """Validate data as a settings class, note every problem, and let `check` find more.
 
@@ -154,7 +154,7 @@ def _without(wrong: set[object], model: type[Part], data: object) -> Part | None
         return None
 
 
-def _literal_secrets(part: BaseModel, file: YamlFile, node: yaml.Node) -> Iterator[Finding]:
+def _literal_secrets(part: BaseModel, file: YamlFile, node: yaml.Node) -> Iterator[ConfigProblem]:
     """Yield a warning for each secret that stands in the file itself."""
     for name, field_info in type(part).model_fields.items():
         value = getattr(part, name)
@@ -167,7 +167,7 @@ def _literal_secrets(part: BaseModel, file: YamlFile, node: yaml.Node) -> Iterat
                 continue
             loc = (key, word) if isinstance(value, dict) else (key,)
             if not file.variables(file.find(node, loc)[0]):
-                yield Finding(
+                yield ConfigProblem(
                     loc,
                     f'"{word}" holds a secret in plain sight; put it into the environment and '
                     f"write {_variable(field_info.description, word)} here",

@@ -6,7 +6,9 @@ worked before. Nor may a change be taken over by half: the settings in `FIXED` w
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,6 +16,8 @@ from monitor.config.load import examine
 from monitor.config.reading import Reading
 from monitor.config.schema import Config, FeedSource, Topic
 from monitor.errors import Problem
+
+_READ = (".yaml", ".yml", ".opml")
 
 Item = TypeVar("Item", FeedSource, Topic)
 
@@ -108,3 +112,52 @@ def _kind(file: str, folder: Path) -> str:
     except (ValueError, IndexError):
         return "folder"
     return first.partition(".")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """The contents of a configuration folder. Two are equal if the contents are."""
+
+    digest: str
+    files: dict[str, tuple[int, int, int, str]] = field(default_factory=dict, compare=False)
+
+
+def fingerprint(folder: str | Path, known: Fingerprint | None = None) -> Fingerprint:
+    """Return the fingerprint of every file the configuration may be read from.
+
+    A file whose times, size and inode are those in `known` is not read again. A file that cannot
+    be read counts as such, so that its return is a change too. Touching a file is no change.
+    """
+    before = known.files if known else {}
+    files: dict[str, tuple[int, int, int, str]] = {}
+    top = Path(folder)
+    for path in sorted(_config_files(top)):
+        name = path.relative_to(top).as_posix()
+        try:
+            stat = path.stat()
+            key = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
+            old = before.get(name)
+            content = (
+                old[3] if old and old[:3] == key else hashlib.sha256(path.read_bytes()).hexdigest()
+            )
+        except OSError:
+            key, content = (0, 0, 0), "unreadable"
+        files[name] = (*key, content)
+    whole = hashlib.sha256()
+    for name, row in files.items():
+        whole.update(f"{name}\0{row[3]}\n".encode("utf-8", "surrogateescape"))
+    return Fingerprint(whole.hexdigest(), files)
+
+
+def _config_files(folder: Path) -> list[Path]:
+    try:
+        inner = [folder, folder / "feeds", folder / "topics"]
+        return [
+            path
+            for place in inner
+            if place.is_dir()
+            for path in place.iterdir()
+            if path.suffix in _READ and path.is_file()
+        ]
+    except OSError:
+        return []

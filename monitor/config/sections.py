@@ -11,7 +11,7 @@ from monitor.config.field_checks import check_feed, check_topic, password_in
 from monitor.config.names import did_you_mean, digest, feed_slug, nearest, slug
 from monitor.config.opml import read_opml
 from monitor.config.problems import keys_of
-from monitor.config.reading import Place, Reading, build, data_of, errors_in
+from monitor.config.reading import Reading, YamlLocation, build, data_of, errors_in
 from monitor.config.schema import FeedSource, Topic
 from monitor.config.yaml_source import YamlFile, line_of, pairs
 
@@ -25,7 +25,7 @@ def read_feeds(reading: Reading, file: YamlFile) -> None:
             continue
         if "id" not in data and isinstance(data.get("url"), str):
             data["id"] = _free_feed_id(reading, str(data.get("name") or ""), data["url"])
-        place = Place(file, node, line_of(node))
+        place = YamlLocation(file, node, line_of(node))
         if not _claim(reading, "feed", data, place):
             continue
         feed, partial = build(FeedSource, data, file, node, check_feed)
@@ -47,7 +47,7 @@ def read_opml_feeds(reading: Reading, file: YamlFile, raw: bytes) -> None:
     for line, message in faults:
         file.say(line, message, "warning" if outlines else "error")
     for outline in outlines:
-        place = Place(file, None, outline.line)
+        place = YamlLocation(file, None, outline.line)
         before = errors_in(file)
         if "${" in outline.url:
             file.say(
@@ -89,7 +89,7 @@ def read_topics(reading: Reading, file: YamlFile) -> None:
             continue
         if "id" not in data and isinstance(data.get("name"), str) and data["name"].strip():
             data["id"] = slug(data["name"])
-        if not _claim(reading, "topic", data, Place(file, node, line_of(node))):
+        if not _claim(reading, "topic", data, YamlLocation(file, node, line_of(node))):
             continue
         data.setdefault("id", "unnamed")
         topic, _ = build(Topic, data, file, node, check_topic)
@@ -156,7 +156,7 @@ def _as_mapping(
     return None
 
 
-def _claim(reading: Reading, kind: str, data: dict[str, Any], place: Place) -> bool:
+def _claim(reading: Reading, kind: str, data: dict[str, Any], place: YamlLocation) -> bool:
     name = data.get("id")
     return not isinstance(name, str) or reading.claim(kind, name, place)
 
@@ -169,7 +169,7 @@ def _free_feed_id(reading: Reading, name: str, url: str) -> str:
     return wanted
 
 
-def _same_address(reading: Reading, feed: FeedSource, place: Place) -> None:
+def _same_address(reading: Reading, feed: FeedSource, place: YamlLocation) -> None:
     """Warn if another feed has this address: its stories would only ever be copies."""
     bare = feed.url.partition("://")[2].rstrip("/").casefold()
     first = reading.addresses.setdefault(bare, place)

@@ -22,8 +22,8 @@ from monitor.config.field_checks import (
     password_in,
 )
 from monitor.config.names import did_you_mean, slug
-from monitor.config.problems import Finding, keys_of, note
-from monitor.config.reading import Part, Place, Reading, build, data_of, errors_in
+from monitor.config.problems import ConfigProblem, keys_of, note
+from monitor.config.reading import Part, Reading, YamlLocation, build, data_of, errors_in
 from monitor.config.schema import (
     SLUG,
     AppriseChannel,
@@ -107,11 +107,11 @@ def read_settings(reading: Reading, file: YamlFile) -> None:
 
 
 def _section(reading: Reading, file: YamlFile, key: str, node: yaml.Node) -> None:
-    def check(part: BaseModel) -> Iterable[Finding]:
+    def check(part: BaseModel) -> Iterable[ConfigProblem]:
         return check_store(part) if isinstance(part, StoreSettings) else ()
 
     part, partial = build(_SECTIONS[key], data_of(file, node), file, node, check)
-    reading.places[("section", key)] = Place(file, node, line_of(node))
+    reading.places[("section", key)] = YamlLocation(file, node, line_of(node))
     if partial is not None:
         _remember(reading, partial)
     if part is not None:
@@ -128,7 +128,7 @@ def _beside(part: Part, key: str, file: YamlFile, node: yaml.Node) -> Part:
         return part
     path = Path(file.name).parent / named
     if not path.is_file():
-        note(file, node, Finding((key,), f'there is no file "{path}"; correct "{key}"'))
+        note(file, node, ConfigProblem((key,), f'there is no file "{path}"; correct "{key}"'))
         return part
     return part.model_copy(update={key: str(path)})
 
@@ -139,7 +139,9 @@ def _channels(reading: Reading, file: YamlFile, parent: yaml.Node) -> None:
         before = errors_in(file)
         data = data_of(file, node)
         if not isinstance(data, dict):
-            note(file, node, Finding((), f'channel "{name}" needs settings, at least its type'))
+            note(
+                file, node, ConfigProblem((), f'channel "{name}" needs settings, at least its type')
+            )
             continue
         kind = _CHANNELS.get(str(data.get("type")))
         if kind is None:
@@ -149,7 +151,7 @@ def _channels(reading: Reading, file: YamlFile, parent: yaml.Node) -> None:
                 else (f'channel "{name}" has no type')
             )
             advice = did_you_mean(str(data.get("type", "")), _CHANNELS)
-            note(file, node, Finding(("type",), f"{what}; {advice}"))
+            note(file, node, ConfigProblem(("type",), f"{what}; {advice}"))
             continue
         channel: Any
         channel, partial = build(kind, data, file, node, check)
@@ -191,7 +193,7 @@ def _named(
                 f'"{name[:40]}" cannot be a name; it must be lower-case without blanks, at most '
                 f'80 letters, digits and . _ -; write "{short}"',
             )
-        elif reading.claim(kind, name, Place(file, node, line)):
+        elif reading.claim(kind, name, YamlLocation(file, node, line)):
             found.append((name, node))
     return found
 
@@ -199,17 +201,17 @@ def _named(
 def _route(reading: Reading, file: YamlFile, node: yaml.Node, data: object) -> Route | None:
     """Build a branch and those below it; a bad branch below is left out, with its problem."""
     if not isinstance(data, dict):
-        note(file, node, Finding((), "a route needs settings such as to: [channel]"))
+        note(file, node, ConfigProblem((), "a route needs settings such as to: [channel]"))
         return None
 
-    def check(one: Route) -> Iterable[Finding]:
+    def check(one: Route) -> Iterable[ConfigProblem]:
         for finding in check_digest(one.digest) if one.digest is not None else ():
-            yield Finding(("digest", *finding.loc), finding.message)
+            yield ConfigProblem(("digest", *finding.loc), finding.message)
 
     own = {key: value for key, value in data.items() if key != "routes"}
     branch, partial = build(Route, own, file, node, check)
     if partial is not None:
-        reading.branches.append((partial, Place(file, node, line_of(node))))
+        reading.branches.append((partial, YamlLocation(file, node, line_of(node))))
     below: list[Route | None] = []
     if "routes" in data:
         inner, line = file.find(node, ("routes",))

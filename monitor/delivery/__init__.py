@@ -1,1 +1,1 @@
-"""."""
+"""Alerts to people: the outbox, the sender, and what a send leaves behind."""

@@ -26,7 +26,7 @@ class Context:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class SendResult:
     """What became of one send.
 
     - `sent`: the channel has it; `ref` and `thread` are its handles. `note` names what was not
@@ -60,9 +60,9 @@ class Lookup:
     after: float = 0.0
 
 
-def sent(ref: str = "", **more: object) -> Outcome:
+def sent(ref: str = "", **more: object) -> SendResult:
     """Return the outcome of a send that arrived."""
-    return Outcome("sent", DeliveryReason.SENT, ref=ref, **more)  # type: ignore[arg-type]
+    return SendResult("sent", DeliveryReason.SENT, ref=ref, **more)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ class Channel(Protocol):
 
     traits: Traits
 
-    async def send(self, notification: Notification, context: Context) -> Outcome:
+    async def send(self, notification: Notification, context: Context) -> SendResult:
         """Deliver one notification; return what became of it."""
         ...
 

@@ -14,9 +14,9 @@ from monitor.alerting import digest_schedule, send_gate
 from monitor.alerting.silence_store import SilenceStore
 from monitor.clock import Clock
 from monitor.config.schema import Config
-from monitor.delivery.channel import Channel, Context, Lookup, Outcome
+from monitor.delivery.channel import Channel, Context, Lookup, SendResult
 from monitor.delivery.outbox import Due, OutboxStore
-from monitor.delivery.send_results import Aftermath
+from monitor.delivery.send_results import SendResultHandler
 from monitor.model import Notification, Receipt, Thread
 from monitor.observability import metrics
 from monitor.observability.logs import get_logger, trace
@@ -70,11 +70,11 @@ class ChannelSender:
         self._config = config
         self._stopping = stopping
         self._next_send = 0.0
-        self._after = Aftermath(name, outbox, lease, clock, config)
+        self._results = SendResultHandler(name, outbox, lease, clock, config)
 
     async def start(self) -> None:
         """Take over what the last holder of the channel knew."""
-        await self._after.start()
+        await self._results.start()
 
     async def step(self) -> float:
         """Do what can be done at once. Return the seconds until there may be more to do.
@@ -84,8 +84,8 @@ class ChannelSender:
             RedisError: the store cannot be reached.
         """
         now = self._clock.now()
-        if self._after.paused_until > now:
-            return self._after.paused_until - now
+        if self._results.paused_until > now:
+            return self._results.paused_until - now
         due = await self._outbox.read(self.name, now, BATCH)
         if not due:
             return 1.0
@@ -98,8 +98,8 @@ class ChannelSender:
             return 0.0
         for item in ready:
             now = self._clock.now()
-            if max(self._next_send, self._after.paused_until) > now:
-                return max(self._next_send, self._after.paused_until) - now
+            if max(self._next_send, self._results.paused_until) > now:
+                return max(self._next_send, self._results.paused_until) - now
             if self._stopping():
                 return 0.0
             if not await self._parent_is_waiting(item, now):
@@ -199,18 +199,18 @@ class ChannelSender:
         with trace(notification.trace):
             outcome = await self._attempt(notification, context)
             self._next_send = now + self._channel.traits.spacing
-            await self._after.settle(item, context, outcome)
+            await self._results.apply_result(item, context, outcome)
 
-    async def _attempt(self, notification: Notification, context: Context) -> Outcome:
+    async def _attempt(self, notification: Notification, context: Context) -> SendResult:
         try:
             with metrics.SEND_SECONDS.labels(channel=self.name).time():
                 async with asyncio.timeout(self._channel.traits.timeout + 1.0):
                     return await self._channel.send(notification, context)
         except TimeoutError:
-            return Outcome("unknown", DeliveryReason.TIMEOUT, "no answer in time")
+            return SendResult("unknown", DeliveryReason.TIMEOUT, "no answer in time")
         except Exception as error:  # a bug or a hostile message must not stop the channel
             log.exception("send_failed", notification=notification.id, channel=self.name)
-            return Outcome("unknown", DeliveryReason.INTERNAL, type(error).__name__)
+            return SendResult("unknown", DeliveryReason.INTERNAL, type(error).__name__)
 
     async def _settle_unknown(self, item: Due) -> float:
         """Find out what became of a send that left no record, then act on it."""
@@ -220,13 +220,13 @@ class ChannelSender:
         context = Context(now=now, thread=thread, attempt=notification.attempts, began=item.began)
         found = await self._look(notification, context)
         if found.kind == "later":
-            wait = found.after or self._after.patience()
+            wait = found.after or self._results.next_pause()
             reason, marks = DeliveryReason.UNREACHABLE, {"last_error": found.detail}
-            await self._after.pause(notification, wait, reason, found.detail, marks)
+            await self._results.pause(notification, wait, reason, found.detail, marks)
             return wait
         if found.kind == "found":
-            outcome = Outcome("sent", DeliveryReason.ALREADY_SENT, ref=found.ref)
-            await self._after.settle(item, context, outcome)
+            outcome = SendResult("sent", DeliveryReason.ALREADY_SENT, ref=found.ref)
+            await self._results.apply_result(item, context, outcome)
             return 0.0
         if self._next_send > now:
             return self._next_send - now

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from monitor.model import Alert, Notification, Receipt, Thread
-from monitor.queue.dead_letter import bury_commands
+from monitor.queue.dead_letter import dead_letter_commands
 from monitor.reasons import DeadLetterReason
 from monitor.store.client import Redis, run_script
 from monitor.store.keys import Keys
@@ -254,7 +254,7 @@ class OutboxStore:
         commands.append(["SET", self._keys("digest", channel), now, "EX", 7 * 86400])
         await lease.write(commands)
 
-    async def bury(
+    async def dead_letter(
         self, lease: Lease, notification: Notification, reason: str, detail: str, now: float
     ) -> None:
         """Set a notification aside as a dead letter, whole and with its reason."""
@@ -274,7 +274,7 @@ class OutboxStore:
         await lease.write(
             self._out(notification)
             + self._log(notification.id, receipt)
-            + bury_commands(self._keys, f"notifier:{notification.id}", _dump(record))
+            + dead_letter_commands(self._keys, f"notifier:{notification.id}", _dump(record))
             + self._count(notification.channel, reason)
         )
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from monitor.clock import Clock
 from monitor.config.schema import Config
-from monitor.delivery.channel import Context, Outcome
+from monitor.delivery.channel import Context, SendResult
 from monitor.delivery.outbox import Due, OutboxStore
 from monitor.delivery.retry_policy import backoff, is_poison
 from monitor.delivery.thread import merged
@@ -27,7 +27,7 @@ log = get_logger(__name__)
 BROKEN_PAUSE = 60.0
 
 
-class Aftermath:
+class SendResultHandler:
     """Acts on the outcomes of one channel, and remembers how the channel is.
 
     Args:
@@ -64,12 +64,12 @@ class Aftermath:
         self._last_ok = float(state.get("last_ok") or 0.0)
         self._status = state.get("state", "ok")
 
-    def patience(self) -> float:
+    def next_pause(self) -> float:
         """Return how long to rest after one more failure of the channel, in seconds."""
         self._failures += 1
         return backoff(self._failures, self.name)
 
-    async def settle(self, item: Due, context: Context, outcome: Outcome) -> None:
+    async def apply_result(self, item: Due, context: Context, outcome: SendResult) -> None:
         """Write down what became of one send.
 
         Raises:
@@ -92,7 +92,9 @@ class Aftermath:
         else:
             await self._bury(item.notification, outcome.reason, outcome.detail)
 
-    async def _record(self, notification: Notification, context: Context, outcome: Outcome) -> None:
+    async def _record(
+        self, notification: Notification, context: Context, outcome: SendResult
+    ) -> None:
         now = self._clock.now()
         reason = outcome.reason
         if context.resend and reason is DeliveryReason.SENT:
@@ -130,7 +132,7 @@ class Aftermath:
         say("delivered", notification=notification.id, reason=reason, note=receipt.note)
 
     async def _threads(
-        self, notification: Notification, context: Context, outcome: Outcome
+        self, notification: Notification, context: Context, outcome: SendResult
     ) -> dict[str, Thread]:
         """Return what later updates attach to, by the id of the topic's first alert."""
         alert = notification.alert
@@ -150,7 +152,7 @@ class Aftermath:
                 found[parent] = Thread(ref, subject=outcome.subject, digest=True)
         return found
 
-    async def _leave_unknown(self, item: Due, outcome: Outcome) -> None:
+    async def _leave_unknown(self, item: Due, outcome: SendResult) -> None:
         """Leave the mark standing: the next look asks the channel's history first."""
         notification = item.notification
         now = self._clock.now()
@@ -168,7 +170,7 @@ class Aftermath:
         log.warning("outcome_unknown", notification=notification.id, reason=reason,
                     detail=outcome.detail)  # fmt: skip
 
-    async def _retry(self, item: Due, context: Context, outcome: Outcome) -> None:
+    async def _retry(self, item: Due, context: Context, outcome: SendResult) -> None:
         notification = item.notification
         now = self._clock.now()
         if is_poison(notification.attempts + 1, item.failing_since, self._last_ok, now):
@@ -186,7 +188,7 @@ class Aftermath:
                     detail=outcome.detail)  # fmt: skip
 
     async def _channel_trouble(
-        self, notification: Notification, context: Context, outcome: Outcome
+        self, notification: Notification, context: Context, outcome: SendResult
     ) -> None:
         """Rest the whole channel: the next message would fare no better. Nothing loses its turn."""
         broken = outcome.kind == "refused"
@@ -218,7 +220,7 @@ class Aftermath:
         self.paused_until = now + wait
         self._status = f"broken:{reason}" if broken else "retrying"
         state = self._trouble(
-            Outcome("retry", reason, detail), self.paused_until, status=self._status
+            SendResult("retry", reason, detail), self.paused_until, status=self._status
         )
         await self._outbox.later(
             self._lease, notification, notification.due, reason.value, marks, state
@@ -228,7 +230,7 @@ class Aftermath:
 
     async def _bury(self, notification: Notification, reason: DeliveryReason, detail: str) -> None:
         now = self._clock.now()
-        await self._outbox.bury(self._lease, notification, reason.value, detail, now)
+        await self._outbox.dead_letter(self._lease, notification, reason.value, detail, now)
         self._count(reason.value)
         dead = DeadLetterReason.UNDELIVERABLE
         metrics.DEAD_LETTERS.labels(queue="notifier", reason=dead).inc()
@@ -258,7 +260,7 @@ class Aftermath:
             )
 
     def _trouble(
-        self, outcome: Outcome, paused_until: float, status: str = "retrying"
+        self, outcome: SendResult, paused_until: float, status: str = "retrying"
     ) -> dict[str, Any]:
         self._status = status
         return {

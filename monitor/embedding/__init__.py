@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from monitor.embedding.passages import happening_text, passages
+from monitor.embedding.passages import event_text, passages
 from monitor.model import EmbeddedStory
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def embed_stories(model: Embedder, stories: Sequence[Story], limit: int) -> list
     """
     groups = [passages(story, limit) for story in stories]
     vectors = model.encode([part.embedded for parts in groups for part in parts])
-    happenings = model.encode_happenings([happening_text(parts) for parts in groups])
+    happenings = model.encode_happenings([event_text(parts) for parts in groups])
     embedded, at = [], 0
     for story, parts, happening in zip(stories, groups, happenings, strict=True):
         rows = vectors[at : at + len(parts)]

@@ -18,7 +18,7 @@ import numpy as np
 
 from monitor.errors import ModelError
 
-FILE = Path(__file__).with_name("happening.npz")
+FILE = Path(__file__).with_name("event_adapter.npz")
 
 
 def weights_of() -> str:

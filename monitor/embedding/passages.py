@@ -53,7 +53,7 @@ def passages(story: Story, limit: int = 24) -> tuple[Passage, ...]:
     )
 
 
-def happening_text(parts: Sequence[Passage]) -> str:
+def event_text(parts: Sequence[Passage]) -> str:
     """Return what tells one happening from others: headline and the beginning of the lead."""
     told = [part.embedded for part in parts if part.kind in ("title", "lead")]
     return (told[-1] if told else parts[0].embedded)[:HAPPENING]

@@ -1,11 +1,11 @@
 """The space in which stories are compared: what they are about, and which happening they tell.
 
-A story has two views: the mean of its headline's and lead's vectors, and the vector of the model's
-second view (`monitor.embedding.event_adapter`), in which reports of one happening are near. Their cosines
+A story has two views: the mean of its headline's and lead's vectors, and the vector of the event
+adapter (`monitor.embedding.event_adapter`), in which reports of one event are near. Their cosines
 are mixed, `SHARE` of the second to the rest of the first, which is the cosine of the two vectors
 laid end to end; the projection keeps the strongest directions of those and loses nothing that can
-be measured (docs/explanation/events.md). `space.npz` holds it for the packaged model; stories of
-any other model are compared by their plain vectors.
+be measured (docs/explanation/events.md). `vector_space.npz` holds it for the packaged model;
+stories of any other model are compared by their plain vectors.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from monitor.model import Matrix, Vector
 
-FILE = Path(__file__).with_name("space.npz")
+FILE = Path(__file__).with_name("vector_space.npz")
 SHARE = 0.6  # of the second view in a cosine
 # A plain cosine c of another model is read as _SLOPE * c + _OFFSET in the fitted space: the
 # least-squares line between the two for the packaged model. Good enough to start from.

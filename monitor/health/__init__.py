@@ -1,1 +1,1 @@
-"""What operators should hear before the newsroom does: pure decisions of the watchdog."""
+"""What is unusual and worth a notice; retention; the canary channel."""

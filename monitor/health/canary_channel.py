@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from monitor.delivery.channel import Context, Lookup, Outcome, Traits, sent
+from monitor.delivery.channel import Context, Lookup, SendResult, Traits, sent
 from monitor.model import EmbeddedStory, Notification, Story
 
 FEED = "_canary"  # no feed or channel of a configuration can have this name
@@ -65,12 +65,12 @@ def _sound(item: EmbeddedStory) -> bool:
     )
 
 
-class Perch:
+class CanaryChannel:
     """The built-in channel where canaries end: it takes everything and shows it to nobody."""
 
     traits = Traits(timeout=5.0)
 
-    async def send(self, notification: Notification, context: Context) -> Outcome:
+    async def send(self, notification: Notification, context: Context) -> SendResult:
         """Take it."""
         return sent(notification.id)
 

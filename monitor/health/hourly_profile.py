@@ -24,7 +24,7 @@ _CATCH_UP = 1800.0  # so long afterwards, what had piled up may come at once
 
 
 @dataclass(frozen=True, slots=True)
-class Profile:
+class HourlyProfile:
     """Counts and hours of evidence by hour of the week (UTC, Monday 00 first).
 
     `open_hour` is the hour being counted (hours since the epoch), `open_count` its count so far.
@@ -72,7 +72,7 @@ class Profile:
             return cls()
 
 
-def observe(profile: Profile, count: int, now: float) -> Profile:
+def observe(profile: HourlyProfile, count: int, now: float) -> HourlyProfile:
     """Return `profile` with `count` more occurrences at `now`; an hour that ended is closed.
 
     After a gap between two looks it begins afresh, with all that it had learnt before.
@@ -88,20 +88,20 @@ def observe(profile: Profile, count: int, now: float) -> Profile:
         slot = hour_of_week(profile.open_hour * 3600.0)
         counts[slot] += profile.open_count
         hours[slot] += 1.0
-    return Profile(tuple(counts), tuple(hours), hour, count, profile.since, now)
+    return HourlyProfile(tuple(counts), tuple(hours), hour, count, profile.since, now)
 
 
-def whole_since(profile: Profile) -> int:
+def whole_since(profile: HourlyProfile) -> int:
     """Return the first hour (since the epoch) whose count is whole and free of what piled up."""
     return math.ceil((profile.since + _CATCH_UP) / 3600.0)
 
 
-def known_hours(profile: Profile) -> float:
+def known_hours(profile: HourlyProfile) -> float:
     """Return how many hours of evidence there are."""
     return sum(profile.hours)
 
 
-def usual(profile: Profile, hour: int) -> float:
+def usual(profile: HourlyProfile, hour: int) -> float:
     """Return the number of occurrences to expect in `hour` (hours since the epoch)."""
     total = sum(profile.hours)
     if total <= 0:

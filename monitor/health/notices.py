@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 
-from monitor.health.rules import Finding, Kind
+from monitor.health.rules import HealthFinding, Kind
 
 # A trouble must last so long before it is worth a word: restarts and roll-outs pass by themselves.
 _PATIENCE = {
@@ -78,7 +78,7 @@ class Notice:
 
 
 def plan(
-    known: Mapping[str, Open], found: Iterable[Finding], now: float, every: float
+    known: Mapping[str, Open], found: Iterable[HealthFinding], now: float, every: float
 ) -> tuple[dict[str, Open], list[Notice]]:
     """Return what is open after this look, and the notices to send.
 
@@ -90,7 +90,7 @@ def plan(
     current = {finding.key: finding for finding in found}
     fresh, fresh_ends = _fresh(known, now - every)
     after: dict[str, Open] = {}
-    speak: dict[Kind, list[Finding]] = defaultdict(list)
+    speak: dict[Kind, list[HealthFinding]] = defaultdict(list)
     ended: dict[Kind, list[str]] = defaultdict(list)
     for key, finding in current.items():
         before = known.get(key)
@@ -112,7 +112,7 @@ def plan(
         state = before if before.ended else replace(before, ended=now)
         kind, _, subject = key.partition(":")
         if Kind(kind) in _TOLD_LATE and state.told < state.since and Kind(kind) not in fresh:
-            speak[Kind(kind)].append(Finding(Kind(kind), subject, state.text))
+            speak[Kind(kind)].append(HealthFinding(Kind(kind), subject, state.text))
             state = replace(state, told=now)
         unsaid = state.told >= state.since > state.end_told and Kind(kind) not in _NO_END
         if unsaid and Kind(kind) not in fresh_ends:
@@ -145,7 +145,7 @@ def still_open(known: Mapping[str, Open]) -> dict[str, Open]:
     return {key: state for key, state in known.items() if not state.ended and state.told}
 
 
-def _notice(kind: Kind, findings: list[Finding]) -> Notice:
+def _notice(kind: Kind, findings: list[HealthFinding]) -> Notice:
     lines = [finding.text for finding in findings[:_LINES]]
     if len(findings) > _LINES:
         lines.append(f"and {len(findings) - _LINES} more; `wirewatch status` lists them")

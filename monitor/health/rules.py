@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from monitor.health.hourly_profile import Profile, known_hours, usual, whole_since
+from monitor.health.hourly_profile import HourlyProfile, known_hours, usual, whole_since
 from monitor.model import FeedState
 from monitor.polling.schedule import hour_of_week, items_per_day
 
@@ -34,7 +34,7 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class HealthFinding:
     """One thing that is wrong: what kind, with what, in words that say what to look at."""
 
     kind: Kind
@@ -57,7 +57,7 @@ _FADE_WEEKS = 4 / math.log(2)  # mean life of a count in the rhythm, in weeks
 _FAILING_SINCE = 6 * 3600.0
 
 
-def silent_feed(state: FeedState, now: float) -> Finding | None:
+def silent_feed(state: FeedState, now: float) -> HealthFinding | None:
     """Say when a feed that usually publishes has brought nothing new for much longer than usual.
 
     Judged by the feed's own rhythm: ten items should have come by now, allowing for nights and
@@ -81,7 +81,7 @@ def silent_feed(state: FeedState, now: float) -> Finding | None:
     if _missed(state, since, until) < _SILENT_EXPECTED:
         return None
     rate = items_per_day(state, since)
-    return Finding(
+    return HealthFinding(
         Kind.FEED_SILENT,
         state.feed_id,
         f"feed {state.feed_id} usually brings {rate:.0f} stories a day and has brought none for "
@@ -105,7 +105,7 @@ def _missed(state: FeedState, since: float, until: float) -> float:
     return missed
 
 
-def failing_feed(state: FeedState) -> Finding | None:
+def failing_feed(state: FeedState) -> HealthFinding | None:
     """Say when a feed that used to work has not been read for six hours and three tries.
 
     Counted up to the last try: of the time since then nothing is known.
@@ -115,7 +115,7 @@ def failing_feed(state: FeedState) -> Finding | None:
     down = state.last_poll - state.last_success
     if down < _FAILING_SINCE:
         return None
-    return Finding(
+    return HealthFinding(
         Kind.FEED_FAILING,
         state.feed_id,
         f"feed {state.feed_id} has failed for {_words(down)} ({state.last_reason}); "
@@ -123,12 +123,12 @@ def failing_feed(state: FeedState) -> Finding | None:
     )
 
 
-def feeds_overdue(oldest_due: float, overdue: int, now: float) -> Finding | None:
+def feeds_overdue(oldest_due: float, overdue: int, now: float) -> HealthFinding | None:
     """Say when polling has fallen behind: the next feed should have been polled long ago."""
     late = now - oldest_due
     if not overdue or late < 300.0:
         return None
-    return Finding(
+    return HealthFinding(
         Kind.FEEDS_OVERDUE,
         "polling",
         f"polling is behind: {overdue} feeds are due, the first for {_words(late)}; "
@@ -146,7 +146,9 @@ _BURST_TIMES = 4.0
 _BURST_CHANCE = 1e-6
 
 
-def odd_topic(topic: str, profile: Profile, last_match: float, now: float) -> Finding | None:
+def odd_topic(
+    topic: str, profile: HourlyProfile, last_match: float, now: float
+) -> HealthFinding | None:
     """Say when a topic is unusually quiet, or fires far more than it usually does.
 
     A hush may be a gate that no longer fits or a feed that went away; a burst may be news, or a
@@ -165,7 +167,7 @@ def odd_topic(topic: str, profile: Profile, last_match: float, now: float) -> Fi
         and _poisson_at_least(count, expected_now) < _BURST_CHANCE
     ):
         usually = usual(profile, this_hour)
-        return Finding(
+        return HealthFinding(
             Kind.TOPIC_BURST,
             topic,
             f"topic {topic} fired {count} times within the hour, usually {usually:.1f}; "
@@ -178,7 +180,7 @@ def odd_topic(topic: str, profile: Profile, last_match: float, now: float) -> Fi
         hour -= 1
     if missed < _HUSH_EXPECTED or not last_match:
         return None
-    return Finding(
+    return HealthFinding(
         Kind.TOPIC_HUSH,
         topic,
         f"topic {topic} has been silent for {_words(now - last_match)}; about {missed:.0f} "
@@ -215,13 +217,13 @@ _STAGE_OF_QUEUE = {"stories": "embedder", "vectors": "triage"}
 
 def stuck_stages(
     queues: Iterable[QueueLook], live: Mapping[str, int], expected: Sequence[str]
-) -> list[Finding]:
+) -> list[HealthFinding]:
     """Say which stages are not running at all, and which run but do not get on.
 
     `live` counts fresh heartbeats by stage.
     """
     found = [
-        Finding(
+        HealthFinding(
             Kind.STAGE_MISSING,
             stage,
             f"no {stage} is running; start one (`wirewatch run --only {stage}`), its work waits",
@@ -233,7 +235,7 @@ def stuck_stages(
         stage = _STAGE_OF_QUEUE.get(queue.name, queue.name)
         if queue.depth and queue.oldest > _STUCK_SECONDS and live.get(stage):
             found.append(
-                Finding(
+                HealthFinding(
                     Kind.STAGE_STUCK,
                     queue.name,
                     f"the {stage} is behind: {queue.depth} wait in {queue.name}, the first for "
@@ -243,14 +245,14 @@ def stuck_stages(
     return found
 
 
-def missing_model(embedders: int, ready: int, waiting: int, why: str = "") -> Finding | None:
+def missing_model(embedders: int, ready: int, waiting: int, why: str = "") -> HealthFinding | None:
     """Say when no embedder has its model, be it that they run without or cannot start for it.
 
     `why` is the word that an embedder left when it could not load its model, or "".
     """
     if ready or not (embedders or why):
         return None
-    return Finding(
+    return HealthFinding(
         Kind.MODEL_MISSING,
         "model",
         f"no embedder has its model loaded; {waiting} stories wait. "
@@ -265,7 +267,7 @@ _TRIES = 3
 
 def failing_channel(
     name: str, state: Mapping[str, str], waiting: int, oldest: float, now: float
-) -> Finding | None:
+) -> HealthFinding | None:
     """Say when a channel is broken, fails again and again, or lets notifications wait for long.
 
     `state` is what the notifier noted of the channel ("ok", "retrying" or "broken:REASON", and
@@ -277,7 +279,7 @@ def failing_channel(
         return None
     said = [state.get("reason", ""), state.get("detail", "")] if status != "ok" else []
     why = ", ".join(part for part in said if part)
-    return Finding(
+    return HealthFinding(
         Kind.CHANNEL_FAILING,
         name,
         f"channel {name} is {'behind' if status == 'ok' else status.partition(':')[0]}"
@@ -286,11 +288,11 @@ def failing_channel(
     )
 
 
-def dead_letters(waiting: int, before: int) -> Finding | None:
+def dead_letters(waiting: int, before: int) -> HealthFinding | None:
     """Say when dead letters were added since the last look that somebody was told of."""
     if waiting <= before:
         return None
-    return Finding(
+    return HealthFinding(
         Kind.DEAD_LETTERS,
         "dead",
         f"{waiting - before} more could not be processed and were set aside ({waiting} in all); "
@@ -301,12 +303,12 @@ def dead_letters(waiting: int, before: int) -> Finding | None:
 # --- what it all stands on
 
 
-def refused_config(problems: Sequence[str]) -> Finding | None:
+def refused_config(problems: Sequence[str]) -> HealthFinding | None:
     """Say when the configuration on disk is not the one in force."""
     if not problems:
         return None
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    return Finding(
+    return HealthFinding(
         Kind.CONFIG_REFUSED,
         "config",
         f"the configuration on disk is not in force: {problems[0]}{more}; "
@@ -314,7 +316,7 @@ def refused_config(problems: Sequence[str]) -> Finding | None:
     )
 
 
-def troubled_store(info: Mapping[str, object]) -> list[Finding]:
+def troubled_store(info: Mapping[str, object]) -> list[HealthFinding]:
     """Say what the store itself reports as wrong: persistence, memory. `info` is INFO's answer."""
     found = []
     if str(info.get("aof_enabled", "1")) == "0":
@@ -329,7 +331,7 @@ def troubled_store(info: Mapping[str, object]) -> list[Finding]:
     policy = str(info.get("maxmemory_policy", "noeviction"))
     if policy != "noeviction":
         found.append(("policy", f"its eviction policy is {policy}: it forgets what was told"))
-    return [Finding(Kind.STORE_TROUBLED, name, f"the store: {text}") for name, text in found]
+    return [HealthFinding(Kind.STORE_TROUBLED, name, f"the store: {text}") for name, text in found]
 
 
 def _number(value: object) -> float:

@@ -4,7 +4,7 @@ from monitor.matching.background import Background
 from monitor.matching.matcher import LINES, Scores, TopicMatcher
 from monitor.matching.phrases import texts
 from monitor.matching.rerank import SecondLook
-from monitor.matching.topic_review import Doubt, DoubtKind, judge
+from monitor.matching.topic_review import Doubt, DoubtKind, review
 
 __all__ = [
     "LINES",
@@ -14,6 +14,6 @@ __all__ = [
     "Scores",
     "SecondLook",
     "TopicMatcher",
-    "judge",
+    "review",
     "texts",
 ]

@@ -18,7 +18,7 @@ from monitor.matching.topic_profile import (
     WHOLE,
     WORDS,
     Array,
-    Profile,
+    TopicProfile,
     aside_penalty,
     build_profiles,
 )
@@ -43,7 +43,7 @@ class TopicMatcher:
     model: str
     background: Background = field(repr=False)
     vectors: Mapping[str, Vector] = field(repr=False)
-    profiles: tuple[Profile, ...] = field(repr=False)
+    profiles: tuple[TopicProfile, ...] = field(repr=False)
     _table: _Table = field(repr=False)
 
     @classmethod
@@ -152,7 +152,7 @@ class _Table:
     asides: tuple[tuple[int, Matrix], ...]
 
     @classmethod
-    def of(cls, profiles: Sequence[Profile], d: int) -> _Table:
+    def of(cls, profiles: Sequence[TopicProfile], d: int) -> _Table:
         if not profiles:
             none = np.zeros((0, d), dtype=np.float32)
             flat, index = np.zeros(0, dtype=np.float32), np.zeros(0, dtype=np.intp)

@@ -72,7 +72,7 @@ class Contrast:
 
 
 @dataclass(frozen=True)
-class Profile:
+class TopicProfile:
     """One topic's numbers. Means and deviations are those of ordinary news."""
 
     topic: Topic
@@ -96,13 +96,13 @@ def line_for(count: int) -> float:
 
 def build_profiles(
     topics: Sequence[Topic], vectors: Mapping[str, Vector], background: Background
-) -> list[Profile]:
+) -> list[TopicProfile]:
     """Make topics ready, many at a time: ordinary news is gone through once for each block.
 
     Raises:
         ModelError: a vector is missing or of another length than the background's.
     """
-    built: list[Profile] = []
+    built: list[TopicProfile] = []
     for start in range(0, len(topics), BLOCK):
         parts = [
             _Parts.of(topic, vectors, background.vectors.shape[1])
@@ -149,7 +149,7 @@ class _Parts:
         )
 
 
-def _measured(part: _Parts, cosines: Array) -> Profile:
+def _measured(part: _Parts, cosines: Array) -> TopicProfile:
     """Measure a topic against ordinary news.
 
     Args:
@@ -174,7 +174,7 @@ def _measured(part: _Parts, cosines: Array) -> Profile:
     mean, deviation = _moments(raw)
     sums = ((raw - mean) / deviation) @ np.array([WHOLE, NEAREST, WORDS], dtype=np.float32)
     sums -= _aside_penalty(to_asides)
-    return Profile(
+    return TopicProfile(
         topic=part.topic,
         phrases=part.phrases,
         phrase_vectors=part.good,
@@ -189,7 +189,7 @@ def _measured(part: _Parts, cosines: Array) -> Profile:
     )
 
 
-def margins(profile: Profile, vectors: Matrix) -> Array:
+def margins(profile: TopicProfile, vectors: Matrix) -> Array:
     """Return how far each vector (in context) stands above the balanced line, before contrast."""
     raw = np.stack(
         [
@@ -221,7 +221,7 @@ def _aside_penalty(cosines: Array) -> Array:
     return np.asarray(ASIDE * np.maximum(cosines.max(axis=1) - ASIDE_FROM, 0.0), dtype=np.float32)
 
 
-def _contrasted(profile: Profile, part: _Parts, background: Background) -> Profile:
+def _contrasted(profile: TopicProfile, part: _Parts, background: Background) -> TopicProfile:
     """Return the profile with its counter-examples at work."""
     bad = background.in_context(part.bad)
     good = background.in_context(part.examples if len(part.examples) else part.good)
@@ -231,7 +231,7 @@ def _contrasted(profile: Profile, part: _Parts, background: Background) -> Profi
     return replace(profile, contrast=contrast)
 
 
-def _held(profile: Profile, contrast: Contrast, measure: Matrix) -> Contrast:
+def _held(profile: TopicProfile, contrast: Contrast, measure: Matrix) -> Contrast:
     """Keep answers from opening a topic to ordinary news: most counter-examples are easy ones."""
     before = margins(profile, measure)
     after = contrast.apply(before, measure)
@@ -240,7 +240,7 @@ def _held(profile: Profile, contrast: Contrast, measure: Matrix) -> Contrast:
     return replace(contrast, shift=contrast.shift - excess)
 
 
-def _fit(profile: Profile, contrast: Contrast) -> Contrast:
+def _fit(profile: TopicProfile, contrast: Contrast) -> Contrast:
     """Weigh examples against counter-examples by logistic regression with a prior.
 
     Every example is judged as if it were not in the topic: without its own phrase, without itself

@@ -41,7 +41,7 @@ class Doubt:
     message: str
 
 
-def judge(
+def review(
     topics: Sequence[Topic], matcher: TopicMatcher, vectors: Mapping[str, Vector]
 ) -> list[Doubt]:
     """Return what is doubtful about topics, in their order.

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Logs, metrics, traces, and the redaction they share."""

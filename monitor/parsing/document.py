@@ -21,7 +21,7 @@ MAX_LINK = 4_000
 SPEAKING = 40  # bytes from which equal text means the same entry, whatever its GUID and link
 
 
-class Item(TypedDict, total=False):
+class FeedItem(TypedDict, total=False):
     """The fields of one `Entry`, under the same names."""
 
     guid: str
@@ -78,7 +78,7 @@ class Document:
     self_url: str = ""
     next_url: str = ""
     complete: bool = False
-    items: list[Item] = field(default_factory=list)
+    items: list[FeedItem] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     fast: bool = False
 

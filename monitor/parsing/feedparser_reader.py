@@ -20,7 +20,7 @@ from monitor.parsing.document import (
     MAX_SUMMARY,
     MAX_TITLE,
     Document,
-    Item,
+    FeedItem,
     Wanted,
 )
 from monitor.parsing.html_text import headline, looks_like_html, prose, web_link
@@ -73,7 +73,7 @@ def parse(body: bytes, url: str, content_type: str = "", wanted: Wanted = EVERYT
     return document
 
 
-def item(entry: Any, document: Document, base: str, wanted: Wanted) -> Item:
+def item(entry: Any, document: Document, base: str, wanted: Wanted) -> FeedItem:
     """Return our fields of one entry of feedparser's."""
     atom = document.version.startswith("atom")
     title = str(entry.get("title") or "")
@@ -111,7 +111,7 @@ def make_item(
     base: str,
     atom: bool,
     wanted: Wanted,
-) -> Item:
+) -> FeedItem:
     """Clean the raw fields of an entry; `title` and `texts` are (value, media type) pairs."""
     name = headline(title[0], markup=_is_markup(title[0], title[1], atom), limit=MAX_TITLE)
     fingerprint, length = content_hash(name, (value for value, _ in texts))
@@ -120,7 +120,7 @@ def make_item(
         summary, content = _summary_and_content(texts, atom)
         if not (name or summary):
             length = 0  # all markup
-    return Item(
+    return FeedItem(
         guid=guid.strip()[:MAX_GUID],
         title=name,
         link=web_link(link, base),

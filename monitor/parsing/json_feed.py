@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from monitor.errors import ParseError
-from monitor.parsing.document import EVERYTHING, MAX_ENTRIES, MAX_TITLE, Document, Item, Wanted
+from monitor.parsing.document import EVERYTHING, MAX_ENTRIES, MAX_TITLE, Document, FeedItem, Wanted
 from monitor.parsing.feedparser_reader import make_item, note_link
 from monitor.parsing.html_text import web_link
 from monitor.reasons import FetchReason
@@ -49,7 +49,9 @@ def parse(body: bytes, url: str, wanted: Wanted = EVERYTHING) -> Document:
     return document
 
 
-def _item(raw: dict[str, Any], feed: dict[str, Any], document: Document, wanted: Wanted) -> Item:
+def _item(
+    raw: dict[str, Any], feed: dict[str, Any], document: Document, wanted: Wanted
+) -> FeedItem:
     texts = [
         (_text(raw.get("summary")), "text/plain"),
         (_text(raw.get("content_text")), "text/plain"),

@@ -1,9 +1,9 @@
 """The fast path: RSS, RDF and Atom that are plain enough to need no heuristics, read with lxml.
 
-It answers only where its answer provably equals the reference's (monitor.parsing.feedparser_reader): the
+It answers only where its answer provably equals that of `monitor.parsing.feedparser_reader`: the
 document is well-formed UTF-8 without a DTD, and holds nothing in which feedparser's rules go
 beyond "the text of this element". Anything else gives None, and the reference reads the document.
-tests/feeds/test_parse.py holds the two equal.
+tests/polling/test_parse.py holds the two equal.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from feedparser.datetimes import _parse_date
 from feedparser.mixin import _FeedParserMixin
 from lxml import etree
 
-from monitor.parsing.document import EVERYTHING, MAX_ENTRIES, MAX_TITLE, Document, Item, Wanted
+from monitor.parsing.document import EVERYTHING, MAX_ENTRIES, MAX_TITLE, Document, FeedItem, Wanted
 from monitor.parsing.feedparser_reader import (
     _all_text,
     days,
@@ -208,7 +208,7 @@ def _item(
     atom: bool,
     rebased: bool,
     wanted: Wanted,
-) -> Item:
+) -> FeedItem:
     fields: dict[str, str] = {}
     dates: dict[str, float | None] = {}
     texts = _Texts()

@@ -65,7 +65,7 @@ class ParserPool:
         kind: str = "auto",
         wanted: Wanted = EVERYTHING,
     ) -> ParsedFeed:
-        """Parse one document in a process of its own; arguments as for `monitor.parsing.detect_format`.
+        """Parse one document in a process of its own; arguments as for `detect_format.parse`.
 
         Raises:
             ParseError: `not_a_feed`, `bot_wall`, `parse_failed`, `parse_timeout`, `parse_memory`

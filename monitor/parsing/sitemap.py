@@ -5,7 +5,7 @@ from __future__ import annotations
 from lxml import etree
 
 from monitor.errors import ParseError
-from monitor.parsing.document import EVERYTHING, MAX_ENTRIES, Document, Item
+from monitor.parsing.document import EVERYTHING, MAX_ENTRIES, Document, FeedItem
 from monitor.parsing.feedparser_reader import make_item
 from monitor.parsing.json_feed import rfc3339
 from monitor.reasons import FetchReason
@@ -34,7 +34,7 @@ def parse(body: bytes, url: str) -> Document:
             "this is an index of sitemaps; name one of its parts as the feed: " + ", ".join(parts),
         )
     document = Document(version="sitemap")
-    items: list[Item] = []
+    items: list[FeedItem] = []
     plain = 0
     for entry in root.iter("{*}url"):
         # A page's images and videos have addresses, titles and dates of their own.

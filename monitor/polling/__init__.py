@@ -1,1 +1,1 @@
-"""TODO."""
+"""From a due feed to stored stories: fetch, parse, decide, commit."""

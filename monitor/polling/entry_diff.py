@@ -26,7 +26,7 @@ MAX_SEEN = 5_000
 
 
 @dataclass(slots=True)
-class Sorted:
+class EntryDiff:
     """The entries of one document, told apart.
 
     `stories` are to be handed over, oldest first. `updates` and `drops` change what is remembered.
@@ -43,7 +43,7 @@ class Sorted:
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
+class _KeyedEntry:
     """One entry with its names."""
 
     entry: Entry
@@ -54,10 +54,10 @@ class _Known:
 
 
 @dataclass(frozen=True, slots=True)
-class _Fresh:
+class _NewEntry:
     """One entry never seen before."""
 
-    known: _Known
+    known: _KeyedEntry
     instant: float
     reason: EntryReason
 
@@ -69,7 +69,7 @@ def texts_wanted(state: FeedState, seen: Seen, now: float) -> Wanted:
     return Wanted(frozenset(content for record in seen.values() for content in record.hashes))
 
 
-def sort_entries(
+def diff_entries(
     source: FeedSource,
     state: FeedState,
     seen: Seen,
@@ -79,7 +79,7 @@ def sort_entries(
     *,
     keep_seen: float = 90 * DAY,
     trace: str = "",
-) -> Sorted:
+) -> EntryDiff:
     """Tell the entries of a document apart.
 
     Args:
@@ -92,13 +92,13 @@ def sort_entries(
         keep_seen: how long an entry that left the document is remembered, seconds.
         trace: goes into the stories.
     """
-    result = Sorted()
+    result = EntryDiff()
     named = _name_all(entries, result)
     present = {known.key for known in named}
     result.overlap = any(key in seen for key in present)
     index = _Index(seen, named, present)
     today = int(now // DAY)
-    fresh: list[_Fresh] = []
+    fresh: list[_NewEntry] = []
     for known in named:
         old_key = known.key if known.key in seen else index.find(known)
         if old_key is None:
@@ -142,11 +142,11 @@ def sort_entries(
 def _hand_over(
     source: FeedSource,
     state: FeedState,
-    fresh: list[_Fresh],
+    fresh: list[_NewEntry],
     now: float,
     settings: PollingSettings,
     trace: str,
-    result: Sorted,
+    result: EntryDiff,
 ) -> None:
     newest_first = sorted(fresh, key=lambda item: -item.instant)  # stable: document order
     if not state.baselined:
@@ -184,7 +184,7 @@ def _hand_over(
             )
 
 
-def _name_all(entries: Iterable[Entry], result: Sorted) -> list[_Known]:
+def _name_all(entries: Iterable[Entry], result: EntryDiff) -> list[_KeyedEntry]:
     listed = []
     for entry in entries:
         if not (entry.title or entry.length):
@@ -198,7 +198,7 @@ def _name_all(entries: Iterable[Entry], result: Sorted) -> list[_Known]:
             links_of.setdefault(entry.guid, set()).add(link)
         elif link:
             titles_of.setdefault(link, set()).add(folded(entry.title))
-    named: dict[str, _Known] = {}
+    named: dict[str, _KeyedEntry] = {}
     for entry, link in listed:
         key = entry_key(entry.guid, link, entry.title, entry.fingerprint)
         if entry.guid and len(links_of[entry.guid]) > 1:
@@ -209,14 +209,14 @@ def _name_all(entries: Iterable[Entry], result: Sorted) -> list[_Known]:
             result.counts[EntryReason.SEEN] += 1
             continue
         link_key = key[1:] if key[0] == "l" else digest(link) if link else ""
-        named[key] = _Known(entry, key, link_key, entry.fingerprint, entry.length)
+        named[key] = _KeyedEntry(entry, key, link_key, entry.fingerprint, entry.length)
     return list(named.values())
 
 
 class _Index:
     """Finds known entries under new names."""
 
-    def __init__(self, seen: Seen, named: list[_Known], present: set[str]) -> None:
+    def __init__(self, seen: Seen, named: list[_KeyedEntry], present: set[str]) -> None:
         here = Counter(known.link for known in named if known.link)
         self._unique_here = {link for link, count in here.items() if count == 1}
         self._seen, self._present = seen, present
@@ -235,11 +235,11 @@ class _Index:
                     shared.add(record.link)
         return {link: key for link, key in by_link.items() if link not in shared}
 
-    def says(self, known: _Known) -> bool:
+    def says(self, known: _KeyedEntry) -> bool:
         """Whether some entry we remember says this very text, of some length."""
         return self._same_text(known) is not None
 
-    def find(self, known: _Known) -> str | None:
+    def find(self, known: _KeyedEntry) -> str | None:
         """Return the key under which an entry with a new GUID is known, or None.
 
         The same text of some length is the same entry. So is the same link, where the link
@@ -253,22 +253,22 @@ class _Index:
             return same_link
         return None
 
-    def _same_text(self, known: _Known) -> str | None:
+    def _same_text(self, known: _KeyedEntry) -> str | None:
         if self._by_link is None:
             self._by_link = self._build()
         return self._by_content.get(known.content) if known.length >= SPEAKING else None
 
 
-def _date(known: _Known, now: float) -> _Fresh:
+def _date(known: _KeyedEntry, now: float) -> _NewEntry:
     claimed = known.entry.published or known.entry.updated
     if claimed is None or claimed < _EARLIEST:
-        return _Fresh(known, now, EntryReason.UNDATED)
+        return _NewEntry(known, now, EntryReason.UNDATED)
     if claimed > now + _TOLERANCE:
-        return _Fresh(known, now, EntryReason.FUTURE)
-    return _Fresh(known, min(claimed, now), EntryReason.NEW)
+        return _NewEntry(known, now, EntryReason.FUTURE)
+    return _NewEntry(known, min(claimed, now), EntryReason.NEW)
 
 
-def _forget(seen: Seen, present: set[str], today: int, keep_seen: float, result: Sorted) -> None:
+def _forget(seen: Seen, present: set[str], today: int, keep_seen: float, result: EntryDiff) -> None:
     limit = today - int(keep_seen // DAY)
     absent = [(record.day, key) for key, record in seen.items() if key not in present]
     result.drops = [key for day, key in absent if day < limit]
@@ -281,7 +281,7 @@ def _forget(seen: Seen, present: set[str], today: int, keep_seen: float, result:
 def _story(
     source: FeedSource,
     state: FeedState,
-    known: _Known,
+    known: _KeyedEntry,
     published: float,
     now: float,
     trace: str,

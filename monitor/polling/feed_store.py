@@ -36,7 +36,7 @@ _FIELDS = tuple((item.name, _READ.get(str(item.type))) for item in fields(FeedSt
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class HostSlot:
     """Where a feed lives: the host that is spaced, and the site that Retry-After holds.
 
     `site` is "" for internal hosts, which many unrelated feeds may share.
@@ -66,7 +66,7 @@ class FeedStore:
         self._prefix = keys()
 
     async def sync(
-        self, sources: Sequence[FeedSource], places: dict[str, Place], now: float
+        self, sources: Sequence[FeedSource], places: dict[str, HostSlot], now: float
     ) -> tuple[int, int]:
         """Make the due set agree with the configuration; return (added, removed).
 
@@ -137,13 +137,13 @@ class FeedStore:
         self,
         decision: PollDecision,
         expected_version: int,
-        place: Place,
+        place: HostSlot,
         *,
         now: float,
         spacing: float,
         before: FeedState | None = None,
-        answered: Place | None = None,
-        home: Place | None = None,
+        answered: HostSlot | None = None,
+        home: HostSlot | None = None,
     ) -> bool:
         """Apply one poll in one atomic step; False if another poller committed first.
 
@@ -194,7 +194,7 @@ class FeedStore:
         ]
         return bool(await run_script(self._client, "feed_commit", names, args))
 
-    async def take_turn(self, place: Place, now: float, lease_seconds: float) -> float:
+    async def acquire_host_slot(self, place: HostSlot, now: float, lease_seconds: float) -> float:
         """Take a host's turn for a request besides the feeds themselves: a page, an article.
 
         Returns:
@@ -205,12 +205,12 @@ class FeedStore:
         wait = int(await run_script(self._client, "feed_turn", names, [now, lease_seconds]))
         return wait / 1000 if wait >= 0 else math.inf
 
-    async def free_host(self, place: Place, now: float, spacing: float) -> None:
+    async def free_host(self, place: HostSlot, now: float, spacing: float) -> None:
         """Give a host's turn back: it may be asked again `spacing` seconds from `now`."""
         value, ttl = f"f {now + spacing:.3f}", int(spacing * 1000) + 60_000
         await self._client.set(self._keys("host", place.host), value, px=ttl)
 
-    async def hold_site(self, place: Place, now: float, seconds: float) -> None:
+    async def hold_site(self, place: HostSlot, now: float, seconds: float) -> None:
         """Leave a whole site alone, as it asked; an internal host holds no site."""
         if place.site and seconds > 0:
             until, ttl = f"{now + seconds:.3f}", int(seconds * 1000) + 1000
@@ -227,7 +227,7 @@ class FeedStore:
         """Return how many feeds are due."""
         return int(await self._client.zcount(self._keys("due"), "-inf", now))
 
-    def _hold_key(self, place: Place) -> str:
+    def _hold_key(self, place: HostSlot) -> str:
         return self._keys("host", place.site or place.host, "hold")
 
     async def _run(self, script: str, names: list[str], args: Sequence[object]) -> Any:

@@ -14,7 +14,7 @@ GOOD = frozenset({FetchReason.OK, FetchReason.NOT_MODIFIED, FetchReason.UNCHANGE
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class FetchResult:
     """How one poll ended. `parsed` is there exactly when `reason` is `ok`.
 
     `url_key` is the digest of the address that answered (validators belong to it); `moved` is

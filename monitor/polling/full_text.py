@@ -11,8 +11,8 @@ from monitor.errors import FetchError
 from monitor.model import Story
 from monitor.observability.logs import get_logger
 from monitor.parsing.parser_pool import ParserPool
-from monitor.polling.feed_store import Place
-from monitor.polling.polite_fetcher import REFUSALS, Turns
+from monitor.polling.feed_store import HostSlot
+from monitor.polling.polite_fetcher import REFUSALS, PoliteFetcher
 from monitor.reasons import FetchReason
 
 log = get_logger(__name__)
@@ -24,7 +24,7 @@ _ROBOTS_KEPT = 86400.0  # section 2.4
 _SITES = 256
 
 
-class Articles:
+class FullTextFetcher:
     """Reads articles' pages under the guards and manners of every fetch; a failure costs nothing.
 
     Args:
@@ -33,13 +33,13 @@ class Articles:
         clock: says when a robots.txt is to be asked for anew.
     """
 
-    def __init__(self, turns: Turns, parsers: ParserPool, clock: Clock) -> None:
+    def __init__(self, turns: PoliteFetcher, parsers: ParserPool, clock: Clock) -> None:
         self._turns = turns
         self._parsers = parsers
         self._clock = clock
         self._robots: dict[str, tuple[float, bytes | None]] = {}
 
-    async def read(self, stories: tuple[Story, ...], home: Place) -> tuple[Story, ...]:
+    async def read(self, stories: tuple[Story, ...], home: HostSlot) -> tuple[Story, ...]:
         """Return the stories of a feed claimed at `home`, the new ones with their article's text.
 
         What was there before us or is old keeps the feed's text; so does everything that the time
@@ -74,7 +74,7 @@ class Articles:
             log.info("articles_cut_short", feed=stories[0].feed_id)
         return tuple(full)
 
-    async def _text(self, url: str, home: Place) -> str:
+    async def _text(self, url: str, home: HostSlot) -> str:
         if not await self._welcome(url, home):
             raise FetchError(FetchReason.ROBOTS, "the site's robots.txt keeps us out")
         page = await self._turns.fetch(
@@ -82,7 +82,7 @@ class Articles:
         )
         return await self._parsers.article(page.body, page.url) if page.status == 200 else ""
 
-    async def _welcome(self, url: str, home: Place) -> bool:
+    async def _welcome(self, url: str, home: HostSlot) -> bool:
         """Whether the site's robots.txt lets us read a page (RFC 9309)."""
         place = urljoin(url, "/robots.txt")
         until, rules = self._robots.get(place, (0.0, None))
@@ -96,7 +96,7 @@ class Articles:
             return False
         return not rules or await self._parsers.allows(rules, url)
 
-    async def _rules(self, place: str, home: Place) -> bytes | None:
+    async def _rules(self, place: str, home: HostSlot) -> bytes | None:
         """Return a robots.txt, b"" where there is none (all is allowed), None if it is in doubt."""
         try:
             answer = await self._turns.fetch(

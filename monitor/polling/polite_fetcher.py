@@ -13,7 +13,7 @@ from monitor.identity import digest, site
 from monitor.net.address_guard import AddressGuard
 from monitor.net.fetcher import FEED_TYPES, Fetched, Fetcher
 from monitor.net.response_headers import parse_hints
-from monitor.polling.feed_store import FeedStore, Place
+from monitor.polling.feed_store import FeedStore, HostSlot
 from monitor.polling.fetch_result import classify_status
 from monitor.polling.poll_decision import hold_for
 from monitor.reasons import FetchReason
@@ -24,16 +24,16 @@ _LEASE_MARGIN = 10.0  # seconds over one fetch
 _site = lru_cache(maxsize=100_000)(site)
 
 
-def place_of(url: str, guard: AddressGuard) -> Place:
+def host_slot_of(url: str, guard: AddressGuard) -> HostSlot:
     """Return the host to space requests to, and the site that a Retry-After holds."""
     try:
         _, host, _ = guard.check_url(url)
     except FetchError:
-        return Place(host=digest(url), site="")  # never asked: every fetch of it is refused
-    return Place(host=host, site="" if guard.is_internal(host) else _site(host))
+        return HostSlot(host=digest(url), site="")  # never asked: every fetch of it is refused
+    return HostSlot(host=host, site="" if guard.is_internal(host) else _site(host))
 
 
-class Turns:
+class PoliteFetcher:
     """Asks a host only when its turn comes: one request at a time over all pollers, spaced."""
 
     def __init__(
@@ -47,7 +47,7 @@ class Turns:
     async def fetch(
         self,
         url: str,
-        home: Place,
+        home: HostSlot,
         *,
         accept: str = FEED_TYPES,
         headers: Mapping[str, str] | None = None,
@@ -60,7 +60,7 @@ class Turns:
                 be left alone, and is.
             redis.exceptions.RedisError: the store failed.
         """
-        place = place_of(url, self._fetcher.guard)
+        place = host_slot_of(url, self._fetcher.guard)
         ours = place.host == home.host
         if ours:
             await self._clock.sleep(self._settings.host_spacing)
@@ -78,13 +78,13 @@ class Turns:
         if reason in REFUSALS:
             now = self._clock.now()
             hold = hold_for(reason, parse_hints(answer.headers, now), self._settings)
-            await self._store.hold_site(place_of(answer.url, self._fetcher.guard), now, hold)
+            await self._store.hold_site(host_slot_of(answer.url, self._fetcher.guard), now, hold)
             raise FetchError(reason, message)
         return answer
 
-    async def _wait(self, place: Place) -> None:
+    async def _wait(self, place: HostSlot) -> None:
         lease = self._settings.timeout + _LEASE_MARGIN
-        while wait := await self._store.take_turn(place, self._clock.now(), lease):
+        while wait := await self._store.acquire_host_slot(place, self._clock.now(), lease):
             if wait == math.inf:
                 raise FetchError(
                     FetchReason.RATE_LIMITED, "the site asked a while ago to be left alone"

@@ -19,12 +19,12 @@ from monitor.observability.logs import get_logger
 from monitor.parsing.document import EVERYTHING, MAX_ENTRIES, ParsedFeed, Wanted
 from monitor.parsing.parser_pool import ParserPool
 from monitor.polling.entry_diff import texts_wanted
-from monitor.polling.feed_store import FeedStore, Place
-from monitor.polling.fetch_result import Outcome, classify_status
+from monitor.polling.feed_store import FeedStore, HostSlot
+from monitor.polling.fetch_result import FetchResult, classify_status
 from monitor.polling.full_text import SECONDS as ARTICLE_SECONDS
-from monitor.polling.full_text import Articles
-from monitor.polling.polite_fetcher import Turns, place_of
-from monitor.polling.poll_decision import PollDecision, decide, poll_url, readdressed
+from monitor.polling.full_text import FullTextFetcher
+from monitor.polling.polite_fetcher import PoliteFetcher, host_slot_of
+from monitor.polling.poll_decision import PollDecision, decide, poll_url, reset_if_url_changed
 from monitor.polling.seen_entries import SeenEntry
 from monitor.reasons import FetchReason
 
@@ -59,7 +59,7 @@ class Intake:
         clock: Clock,
         settings: PollingSettings,
         *,
-        articles: Articles | None = None,
+        articles: FullTextFetcher | None = None,
         keep_seen: float = 90 * 86400.0,
     ) -> None:
         self._articles = articles
@@ -67,7 +67,7 @@ class Intake:
         self._parsers = parsers
         self._store = store
         self._clock = clock
-        self._turns = Turns(fetcher, store, clock, settings) if store else None
+        self._turns = PoliteFetcher(fetcher, store, clock, settings) if store else None
         self.settings = settings
         self._keep_seen = keep_seen
 
@@ -80,7 +80,7 @@ class Intake:
         assert self._store is not None
         if state is None:
             state = (await self._store.load_states([source.id]))[0]
-        loaded, state = state, readdressed(source, state)
+        loaded, state = state, reset_if_url_changed(source, state)
         asked = await self._ask(source, state)
         with logs.trace(asked.outcome.trace):
             return await self._take_in(source, loaded, state, asked)
@@ -92,7 +92,7 @@ class Intake:
         assert self._store is not None
         guard = self._fetcher.guard
         url = poll_url(source, state)
-        place = place_of(url, guard)
+        place = host_slot_of(url, guard)
         outcome, seen = asked.outcome, dict[str, SeenEntry]()
         if asked.document is not None:
             seen = await self._store.load_seen(source.id)
@@ -117,8 +117,8 @@ class Intake:
             now=self._clock.now(),
             spacing=self.settings.host_spacing,
             before=loaded if loaded.version else None,
-            answered=place_of(answered, guard) if answered else None,
-            home=place_of(url_after, guard) if url_after != url else None,
+            answered=host_slot_of(answered, guard) if answered else None,
+            home=host_slot_of(url_after, guard) if url_after != url else None,
         )
         return decision if committed else None
 
@@ -129,7 +129,7 @@ class Intake:
         parsed: ParsedFeed,
         seen: dict[str, SeenEntry],
         wanted: Wanted,
-        place: Place,
+        place: HostSlot,
     ) -> ParsedFeed:
         """Follow a paged feed (RFC 5005) back until something known turns up, a few pages at most.
 
@@ -171,7 +171,7 @@ class Intake:
         extra = {"Authorization": authorization} if authorization else {}
         return extra | private_headers(source)
 
-    async def look(self, source: FeedSource, state: FeedState) -> Outcome:
+    async def look(self, source: FeedSource, state: FeedState) -> FetchResult:
         """Fetch and parse one feed; never raises for anything the publisher does."""
         asked = await self._ask(source, state)
         if asked.document is None:
@@ -201,14 +201,14 @@ class Intake:
                 else:
                     document = fetched
         except FetchError as error:
-            outcome = Outcome(error.reason, str(error))
+            outcome = FetchResult(error.reason, str(error))
         except Exception as error:
             outcome = _our_fault(source, error)
         if document is None:
             self._trace(source, trace, began, outcome)
         return _Asked(replace(outcome, trace=trace), document, began, until, answered)
 
-    async def _read(self, source: FeedSource, asked: _Asked, wanted: Wanted) -> Outcome:
+    async def _read(self, source: FeedSource, asked: _Asked, wanted: Wanted) -> FetchResult:
         """Parse the document that a poll brought."""
         outcome, fetched = asked.outcome, asked.document
         assert fetched is not None
@@ -230,7 +230,7 @@ class Intake:
         self._trace(source, outcome.trace, asked.began, outcome)
         return outcome
 
-    def _trace(self, source: FeedSource, trace: str, began: float, outcome: Outcome) -> None:
+    def _trace(self, source: FeedSource, trace: str, began: float, outcome: FetchResult) -> None:
         now = self._clock.now()
         traces.record("fetch", trace, began, now, feed=source.id, reason=outcome.reason.value)
 
@@ -243,16 +243,16 @@ class _Asked:
     the address that answered.
     """
 
-    outcome: Outcome
+    outcome: FetchResult
     document: Fetched | None
     began: float
     until: float
     answered: str
 
 
-def _our_fault(source: FeedSource, error: Exception) -> Outcome:
+def _our_fault(source: FeedSource, error: Exception) -> FetchResult:
     log.exception("poll_broke", feed=source.id, reason=FetchReason.INTERNAL)
-    return Outcome(FetchReason.INTERNAL, f"our own fault: {type(error).__name__}")
+    return FetchResult(FetchReason.INTERNAL, f"our own fault: {type(error).__name__}")
 
 
 def private_headers(source: FeedSource) -> dict[str, str]:
@@ -269,10 +269,10 @@ def body_digest(body: bytes) -> str:
     return hashlib.blake2b(body, digest_size=12).hexdigest()
 
 
-def _answer(fetched: Fetched, now: float) -> Outcome:
+def _answer(fetched: Fetched, now: float) -> FetchResult:
     reason, message = classify_status(fetched)
     headers = fetched.headers
-    return Outcome(
+    return FetchResult(
         reason=reason,
         message=message,
         status=fetched.status,

@@ -13,9 +13,9 @@ from monitor.model import FeedState, Story
 from monitor.net.response_headers import Hints
 from monitor.observability.redact import redact
 from monitor.parsing.document import ParsedFeed
-from monitor.polling.entry_diff import DAY, Sorted, sort_entries
-from monitor.polling.fetch_result import Outcome
-from monitor.polling.schedule import beat, next_due, warm_up
+from monitor.polling.entry_diff import DAY, EntryDiff, diff_entries
+from monitor.polling.fetch_result import FetchResult
+from monitor.polling.schedule import next_due, record_burst, record_items
 from monitor.polling.seen_entries import Seen, SeenEntry
 from monitor.reasons import EntryReason, FetchReason
 
@@ -82,7 +82,7 @@ def decide(
     source: FeedSource,
     state: FeedState,
     seen: Seen,
-    outcome: Outcome,
+    outcome: FetchResult,
     now: float,
     settings: PollingSettings,
     *,
@@ -99,9 +99,9 @@ def decide(
         settings: floors, ceilings, caps.
         keep_seen: how long entries that left the document are remembered, seconds.
     """
-    before = readdressed(source, state)
+    before = reset_if_url_changed(source, state)
     notices: list[str] = []
-    found = Sorted()
+    found = EntryDiff()
     changes: dict[str, Any] = {
         "url": shown_url(source),
         "version": state.version + 1,
@@ -126,7 +126,7 @@ def decide(
             after = replace(before, **changes)
         else:
             described = replace(before, **changes, **_described(before, outcome.parsed))
-            found = sort_entries(
+            found = diff_entries(
                 source,
                 described,
                 seen,
@@ -164,7 +164,7 @@ def hold_for(reason: FetchReason, hints: Hints, settings: PollingSettings) -> fl
     return min(asked or 0.0, settings.max_retry_after)
 
 
-def readdressed(source: FeedSource, state: FeedState) -> FeedState:
+def reset_if_url_changed(source: FeedSource, state: FeedState) -> FeedState:
     """Return `state` for the configured address: starts over, silently, where that is another."""
     key = source_key(source)
     if state.source_key == key:
@@ -190,7 +190,7 @@ def readdressed(source: FeedSource, state: FeedState) -> FeedState:
 
 
 def _failed(
-    source: FeedSource, state: FeedState, outcome: Outcome, notices: list[str]
+    source: FeedSource, state: FeedState, outcome: FetchResult, notices: list[str]
 ) -> dict[str, Any]:
     if state.moved_to and outcome.reason in _LOST:
         notices.append(f"{source.id}: its new address fails; back to the configured one")
@@ -204,7 +204,7 @@ def _failed(
     return {"failures": state.failures + 1}
 
 
-def _learned(state: FeedState, found: Sorted, now: float) -> FeedState:
+def _learned(state: FeedState, found: EntryDiff, now: float) -> FeedState:
     """Return `state` with what the entries teach: rhythm, heat, and that a baseline exists."""
     new = len(found.instants)
     changes: dict[str, Any] = {
@@ -215,9 +215,9 @@ def _learned(state: FeedState, found: Sorted, now: float) -> FeedState:
     if not state.baselined:
         changes["started"] = min(found.instants, default=now)
     elif new:
-        state = warm_up(state, new, now)
+        state = record_burst(state, new, now)
     if new or not state.rhythm:
-        state = beat(state, found.instants, now)
+        state = record_items(state, found.instants, now)
     return replace(state, **changes)
 
 
@@ -234,7 +234,7 @@ def _described(state: FeedState, parsed: ParsedFeed) -> dict[str, Any]:
     }
 
 
-def _validated(state: FeedState, outcome: Outcome) -> dict[str, Any]:
+def _validated(state: FeedState, outcome: FetchResult) -> dict[str, Any]:
     # A delta (226) is not the document, so its hash says nothing about the next answer.
     body_hash = "" if outcome.partial else outcome.body_hash or state.body_hash
     changes: dict[str, Any] = {"body_hash": body_hash}
@@ -254,7 +254,7 @@ def _validated(state: FeedState, outcome: Outcome) -> dict[str, Any]:
 
 
 def _redirected(
-    source: FeedSource, state: FeedState, outcome: Outcome, now: float, notices: list[str]
+    source: FeedSource, state: FeedState, outcome: FetchResult, now: float, notices: list[str]
 ) -> dict[str, Any]:
     private = source.headers or source.username or shown_url(source) != source.url
     if not outcome.moved or private:

@@ -54,7 +54,7 @@ def hour_of_week(instant: float) -> int:
     return int((instant - _MONDAY) % WEEK // 3600.0)
 
 
-def beat(state: FeedState, instants: Iterable[float], now: float) -> FeedState:
+def record_items(state: FeedState, instants: Iterable[float], now: float) -> FeedState:
     """Return `state` with items that appeared at `instants` in its rhythm."""
     counts = list(state.rhythm) if len(state.rhythm) == HOURS else [0.0] * HOURS
     if state.rhythm_at and now > state.rhythm_at:
@@ -66,7 +66,7 @@ def beat(state: FeedState, instants: Iterable[float], now: float) -> FeedState:
     return replace(state, rhythm=tuple(round(count, 3) for count in counts), rhythm_at=now)
 
 
-def warm_up(state: FeedState, items: int, now: float) -> FeedState:
+def record_burst(state: FeedState, items: int, now: float) -> FeedState:
     """Return `state` with the heat of `items` new ones."""
     return replace(state, heat=round(_heat(state, now) + items, 3), heat_at=now)
 

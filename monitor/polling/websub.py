@@ -13,7 +13,7 @@ from monitor.net.fetcher import Fetcher
 from monitor.net.routes import Request, Response
 from monitor.observability.logs import get_logger
 from monitor.polling.feed_store import FeedStore
-from monitor.polling.websub_hub import (
+from monitor.polling.websub_protocol import (
     LEASE,
     Subscription,
     request_form,

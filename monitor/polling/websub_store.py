@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from monitor.polling.websub_hub import LEASE, Subscription
+from monitor.polling.websub_protocol import LEASE, Subscription
 from monitor.store.client import Redis
 from monitor.store.keys import Keys
 

@@ -10,7 +10,7 @@ from monitor.store.keys import Keys
 from monitor.store.transaction import Command
 
 
-def bury_commands(keys: Keys, letter_id: str, record: str) -> list[Command]:
+def dead_letter_commands(keys: Keys, letter_id: str, record: str) -> list[Command]:
     """Return the commands that store one dead letter, for use inside an atomic step."""
     return [
         ["HSET", keys("dead"), letter_id, record],

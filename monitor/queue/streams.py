@@ -21,7 +21,7 @@ from redis.exceptions import ResponseError
 
 from monitor.observability import metrics
 from monitor.observability.logs import get_logger
-from monitor.queue.dead_letter import bury_commands
+from monitor.queue.dead_letter import dead_letter_commands
 from monitor.reasons import DeadLetterReason
 from monitor.store.client import BLOCK_SECONDS, Redis
 from monitor.store.keys import Keys
@@ -35,7 +35,7 @@ _FEW = 8  # a log line names no more stories than these
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class StreamMessage:
     """One message: its stream id, its fields as stored, and how often it was handed out."""
 
     id: bytes
@@ -51,7 +51,7 @@ class Item:
             return ""
 
 
-def whose(items: Sequence[Item]) -> dict[str, Any]:
+def whose(items: Sequence[StreamMessage]) -> dict[str, Any]:
     """Return what a log line says of the stories in `items`: their trace ids, if they are few."""
     found = list(dict.fromkeys(trace for item in items if (trace := item.trace)))
     if len(found) == 1:
@@ -95,7 +95,7 @@ class StreamQueue:
         with suppress(ResponseError):
             await self._client.xgroup_create(self.key, self.group, id="0", mkstream=True)
 
-    async def read(self, count: int, linger: float) -> list[Item]:
+    async def read(self, count: int, linger: float) -> list[StreamMessage]:
         """Wait for a first message, then gather up to `count` for at most `linger` seconds.
 
         Returns an empty list when nothing came within the blocking time.
@@ -114,7 +114,7 @@ class StreamQueue:
             items += more
         return items
 
-    async def _read_group(self, count: int, block: float) -> list[Item]:
+    async def _read_group(self, count: int, block: float) -> list[StreamMessage]:
         try:
             reply = await self._blocking.xreadgroup(
                 self.group,
@@ -128,16 +128,18 @@ class StreamQueue:
                 raise
             await self.ensure()
             return []
-        return [Item(item_id, fields) for _, rows in reply or [] for item_id, fields in rows]
+        return [
+            StreamMessage(item_id, fields) for _, rows in reply or [] for item_id, fields in rows
+        ]
 
-    async def reclaim(self, count: int, *, min_idle: float | None = None) -> list[Item]:
+    async def reclaim(self, count: int, *, min_idle: float | None = None) -> list[StreamMessage]:
         """Take over items whose lease has run out, following the cursor through all of them.
 
         `min_idle=0` takes everything pending: for the only worker that may be alive.
         """
         idle = int((self.lease if min_idle is None else min_idle) * 1000)
         cursor: bytes | str = "0-0"
-        taken: list[Item] = []
+        taken: list[StreamMessage] = []
         while len(taken) < count:
             try:
                 reply: Any = await self._client.xautoclaim(
@@ -149,24 +151,24 @@ class StreamQueue:
                 await self.ensure()
                 return taken
             cursor, rows = reply[0], reply[1]
-            taken += [Item(item_id, fields) for item_id, fields in rows if fields]
+            taken += [StreamMessage(item_id, fields) for item_id, fields in rows if fields]
             if cursor in (b"0-0", "0-0"):
                 break
         metrics.QUEUE_RECLAIMED.labels(queue=self.name).inc(len(taken))
         return await self._with_deliveries(taken)
 
-    async def _with_deliveries(self, items: list[Item]) -> list[Item]:
+    async def _with_deliveries(self, items: list[StreamMessage]) -> list[StreamMessage]:
         pipe = self._client.pipeline(transaction=False)
         for item in items:
             pipe.xpending_range(self.key, self.group, item.id, item.id, 1)
         counted = []
         for item, rows in zip(items, await pipe.execute() if items else [], strict=True):
             times = int(rows[0]["times_delivered"]) if rows else 1
-            counted.append(Item(item.id, item.fields, times))
+            counted.append(StreamMessage(item.id, item.fields, times))
         return counted
 
     @asynccontextmanager
-    async def leased(self, items: Sequence[Item]) -> AsyncIterator[None]:
+    async def leased(self, items: Sequence[StreamMessage]) -> AsyncIterator[None]:
         """Renew the lease of `items` every quarter of it while the block runs.
 
         XCLAIM … JUSTID renews without raising the delivery count, which is the crash counter.
@@ -187,12 +189,12 @@ class StreamQueue:
             with suppress(asyncio.CancelledError, Exception):
                 await task
 
-    def done_commands(self, items: Sequence[Item]) -> list[Command]:
+    def done_commands(self, items: Sequence[StreamMessage]) -> list[Command]:
         """Return the commands that acknowledge and delete `items`, for a hand-off's own step."""
         ids = [item.id for item in items]
         return [["XACK", self.key, self.group, *ids], ["XDEL", self.key, *ids]] if ids else []
 
-    async def bury(self, item: Item, reason: DeadLetterReason, detail: str) -> None:
+    async def dead_letter(self, item: StreamMessage, reason: DeadLetterReason, detail: str) -> None:
         """Set `item` aside as a dead letter: kept whole, with its reason, until someone decides."""
         record = {
             "stage": self.name,
@@ -201,7 +203,9 @@ class StreamQueue:
             "deliveries": item.deliveries,
             "fields": {key.decode(): value.hex() for key, value in item.fields.items()},
         }
-        commands = bury_commands(self._keys, f"{self.name}:{item.id.decode()}", json.dumps(record))
+        commands = dead_letter_commands(
+            self._keys, f"{self.name}:{item.id.decode()}", json.dumps(record)
+        )
         await apply(self._client, commands + self.done_commands([item]))
         metrics.DEAD_LETTERS.labels(queue=self.name, reason=reason).inc()
         log.error(

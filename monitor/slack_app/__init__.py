@@ -1,1 +1,1 @@
-"""TODO."""
+"""The inbound side of Slack: buttons, commands, Socket Mode."""

@@ -20,6 +20,7 @@ from monitor.alerting.silence_store import SilenceStore
 from monitor.alerting.silences import Matcher, Silence
 from monitor.clock import Clock
 from monitor.config.schema import Config, SlackChannel, parse_duration
+from monitor.delivery import formatting
 from monitor.delivery.channels.slack_blocks import escape
 from monitor.delivery.outbox import OutboxStore
 from monitor.net.routes import Request, Response

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.alerting.alert_decision import decide, lapse
-from monitor.alerting.alert_state import Told, merge, parted
+from monitor.alerting.alert_state import AlertState, merge, parted
 from monitor.config.schema import Topic
 from monitor.model import Assignment, EmbeddedStory, Match, Story
 from monitor.reasons import AlertReason, SuppressionReason
@@ -39,7 +39,7 @@ def assigned(id: str = "a", sources: tuple[str, ...] = ("A",), **more: object) -
     return Assignment(id, "e1", sources=sources, **more)  # type: ignore[arg-type]
 
 
-def told_first(**alert: object) -> Told:
+def told_first(**alert: object) -> AlertState:
     """The state after a first alert."""
     state = decide(topic(**alert), item(), fired(), assigned(), None, NOW).told
     assert state is not None
@@ -137,7 +137,7 @@ def test_what_is_held_back_of_a_known_event(
 
 def test_confirmation_is_told_once() -> None:
     """The third and fourth source are no news."""
-    state: Told | None = told_first()
+    state: AlertState | None = told_first()
     reasons = []
     for id, sources in (("b", ("A", "B")), ("c", ("A", "B", "C")), ("d", ("A", "B", "C", "D"))):
         found = decide(topic(), item(id), fired(), assigned(id, sources), state, NOW)
@@ -208,7 +208,7 @@ def test_state_survives_json() -> None:
     waiting = decide(topic(min_sources=2), item(), fired(), assigned(), None, NOW).told
     for state in (told_first(), waiting):
         assert state is not None
-        assert Told.from_dict(json.loads(json.dumps(state.to_dict()))) == state
+        assert AlertState.from_dict(json.loads(json.dumps(state.to_dict()))) == state
 
 
 def test_deciding_twice_tells_once() -> None:
@@ -221,7 +221,7 @@ def test_deciding_twice_tells_once() -> None:
 
 
 states = st.builds(
-    Told,
+    AlertState,
     topic=st.just("ferries"),
     event=st.sampled_from(["e1", "e2"]),
     state=st.sampled_from(["told", "waiting", "lapsed"]),
@@ -233,7 +233,7 @@ states = st.builds(
 
 
 @given(one=states, two=states)
-def test_merging_orphans_no_alert(one: Told, two: Told) -> None:
+def test_merging_orphans_no_alert(one: AlertState, two: AlertState) -> None:
     """Whatever merges, in either order: what was told stays told, under the earliest alert."""
     both = merge(one, two, "e9")
     assert both is not None and both.event == "e9"

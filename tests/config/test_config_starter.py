@@ -15,8 +15,8 @@ from monitor.cli import main
 from monitor.config.json_schema import KINDS, schema_files, schema_for
 from monitor.config.load import load_config, read_config
 from monitor.config.opml import read_opml, write_opml
+from monitor.config.reload import fingerprint
 from monitor.config.starter import starter_files
-from monitor.config.watch import fingerprint
 
 ROOT = Path(__file__).parents[2]
 

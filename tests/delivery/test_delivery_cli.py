@@ -93,7 +93,7 @@ async def _bury(store: Redis, keys: Keys, *notifications: Notification) -> Outbo
     lease = outbox.lease("world")
     assert await lease.take()
     for item in notifications:
-        await outbox.bury(lease, item, "rejected", "too strange", NOW)
+        await outbox.dead_letter(lease, item, "rejected", "too strange", NOW)
     await lease.drop()
     return outbox
 

@@ -14,7 +14,7 @@ from monitor.config.schema import EmbeddingSettings
 from monitor.embedding import Embedder, event_adapter, open_embedder
 from monitor.embedding import transformer as module
 from monitor.embedding.hashing import HashingEmbedder
-from monitor.embedding.passages import HAPPENING, LONG, happening_text, headline, passages
+from monitor.embedding.passages import HAPPENING, LONG, event_text, headline, passages
 from monitor.embedding.transformer import TransformerEmbedder
 from monitor.errors import ModelError
 from monitor.events import vector_space
@@ -168,8 +168,8 @@ def test_a_happening_is_told_by_headline_and_lead() -> None:
     told = Story(
         id="s", title="Ferry aground", summary="It ran onto rocks.", body="All else. " * 90
     )
-    assert happening_text(passages(told)) == "Ferry aground. It ran onto rocks."
+    assert event_text(passages(told)) == "Ferry aground. It ran onto rocks."
     bare = Story(id="s", title="Ferry aground", body="All else. " * 90)
-    assert happening_text(passages(bare)) == "Ferry aground"
+    assert event_text(passages(bare)) == "Ferry aground"
     long = Story(id="s", title="Ferry aground", summary="It ran onto rocks. " * 90)
-    assert len(happening_text(passages(long))) == HAPPENING
+    assert len(event_text(passages(long))) == HAPPENING

@@ -26,7 +26,7 @@ async def _dead_letter(store: Redis, keys: Keys, at: float) -> None:
     await queue.ensure()
     await store.xadd(queue.key, {"story": "not a story"}, id=f"{int(at * 1000)}-1")
     (item,) = await queue.read(1, 0)
-    await queue.bury(item, DeadLetterReason.MALFORMED, "cannot be read")
+    await queue.dead_letter(item, DeadLetterReason.MALFORMED, "cannot be read")
 
 
 async def test_dead_letters_are_kept_for_long_and_not_for_ever(store: Redis, keys: Keys) -> None:

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.health.hourly_profile import Profile, known_hours, observe, usual
+from monitor.health.hourly_profile import HourlyProfile, known_hours, observe, usual
 from monitor.health.notices import Open, plan, still_open
 from monitor.health.rules import (
-    Finding,
+    HealthFinding,
     Kind,
     QueueLook,
     dead_letters,
@@ -28,7 +28,7 @@ from monitor.health.rules import (
     troubled_store,
 )
 from monitor.model import FeedState
-from monitor.polling.schedule import beat
+from monitor.polling.schedule import record_items
 
 HOUR, DAY = 3600.0, 86400.0
 START = 1_767_571_200.0  # Monday 2026-01-05 00:00 UTC
@@ -45,7 +45,7 @@ def _office_feed(days: int = 28) -> FeedState:
         for half in (0, 1)
     ]
     now = START + days * DAY
-    state = beat(state, times, now)
+    state = record_items(state, times, now)
     return replace(state, last_item=times[-1], last_success=now, polls=1000)
 
 
@@ -78,7 +78,7 @@ def test_a_slow_feed_is_left_in_peace() -> None:
     state = FeedState("slow", "https://example.org/", started=START)
     times = [START + week * 7 * DAY for week in range(6)]
     now = times[-1] + 8 * DAY
-    state = replace(beat(state, times, now), last_item=times[-1], last_success=now)
+    state = replace(record_items(state, times, now), last_item=times[-1], last_success=now)
     assert silent_feed(state, now) is None
 
 
@@ -115,8 +115,8 @@ def test_hours_in_which_nobody_tried_do_not_make_a_feed_failing() -> None:
 
 
 def _looks(
-    profile: Profile, since: float, until: float, per_hour: int = 0, step: float = 600.0
-) -> Profile:
+    profile: HourlyProfile, since: float, until: float, per_hour: int = 0, step: float = 600.0
+) -> HourlyProfile:
     """Look every ten minutes; what comes in an hour is seen at the first look in it."""
     at = since
     while at <= until:
@@ -125,13 +125,13 @@ def _looks(
     return profile
 
 
-def _profile(per_hour: int, hours: int = 14 * 24) -> Profile:
-    return _looks(Profile(), START, START + hours * HOUR, per_hour)
+def _profile(per_hour: int, hours: int = 14 * 24) -> HourlyProfile:
+    return _looks(HourlyProfile(), START, START + hours * HOUR, per_hour)
 
 
 def test_a_profile_learns_what_is_usual() -> None:
     """Quiet hours count as evidence too; an hour not seen yet borrows from its neighbours."""
-    profile = Profile()
+    profile = HourlyProfile()
     for look in range(21 * 24 * 6 + 1):
         busy = 8 <= look // 6 % 24 < 18
         profile = observe(profile, int(busy), START + look * 600.0)
@@ -139,8 +139,8 @@ def test_a_profile_learns_what_is_usual() -> None:
     assert usual(profile, monday + 10) == pytest.approx(6, abs=1)
     assert usual(profile, monday + 3) < 1
     assert known_hours(profile) == pytest.approx(21 * 24 * 0.9, rel=0.1)
-    assert Profile.from_json(profile.to_json()).open_hour == profile.open_hour
-    assert Profile.from_json(b"nonsense") == Profile() == Profile.from_json(None)
+    assert HourlyProfile.from_json(profile.to_json()).open_hour == profile.open_hour
+    assert HourlyProfile.from_json(b"nonsense") == HourlyProfile() == HourlyProfile.from_json(None)
 
 
 def test_a_burst_is_said_and_an_ordinary_peak_is_not() -> None:
@@ -202,7 +202,7 @@ def test_a_profile_from_before_an_upgrade_keeps_what_it_learnt() -> None:
     """One written without the times of looking begins to look afresh with its counts."""
     kept = json.loads(_profile(2).to_json())
     del kept["since"], kept["seen"]
-    old = Profile.from_json(json.dumps(kept))
+    old = HourlyProfile.from_json(json.dumps(kept))
     now = START + 15 * DAY
     assert known_hours(observe(old, 0, now)) == known_hours(old) > 300
     assert odd_topic("talks", observe(old, 0, now), START + 14 * DAY, now) is None
@@ -265,8 +265,8 @@ def test_no_trouble_no_finding() -> None:
 # --- how often
 
 
-def _finding(subject: str = "a", kind: Kind = Kind.FEED_SILENT) -> Finding:
-    return Finding(kind, subject, f"text of {subject}")
+def _finding(subject: str = "a", kind: Kind = Kind.FEED_SILENT) -> HealthFinding:
+    return HealthFinding(kind, subject, f"text of {subject}")
 
 
 def test_a_trouble_is_said_once_then_again_after_an_hour_then_its_end() -> None:
@@ -315,7 +315,7 @@ def test_however_it_flaps_it_is_said_at_most_once_an_interval(looks: list[bool])
 
 
 def _plan_over(
-    looks: dict[int, list[Finding]], every: float = 3600.0
+    looks: dict[int, list[HealthFinding]], every: float = 3600.0
 ) -> list[tuple[int, bool, tuple[str, ...]]]:
     """Return (minute, whether of an end, subjects) of the notices of these looks, by minute."""
     known: dict[str, Open] = {}

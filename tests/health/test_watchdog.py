@@ -25,12 +25,12 @@ from monitor.config.schema import (
 )
 from monitor.delivery.outbox import OutboxStore
 from monitor.health import canary_channel
-from monitor.health.hourly_profile import Profile
-from monitor.health.rules import Finding, Kind
+from monitor.health.hourly_profile import HourlyProfile
+from monitor.health.rules import HealthFinding, Kind
 from monitor.model import EmbeddedStory, FeedState, Notification, Passage
 from monitor.observability import metrics
 from monitor.polling.feed_store import _encode
-from monitor.polling.schedule import beat
+from monitor.polling.schedule import record_items
 from monitor.store.client import Redis, connect
 from monitor.store.keys import Keys
 from monitor.store.lease import Lease
@@ -120,7 +120,9 @@ async def test_a_feed_that_went_silent_is_told(runtime: Runtime, clock: ManualCl
     """Two stories an hour for a month, then none for a day although every fetch goes well."""
     now = MONDAY + 29 * 86400
     times = [MONDAY + half * 1800.0 for half in range(28 * 48)]
-    state = beat(FeedState("bbc", "https://example.org/rss", started=MONDAY), times, times[-1])
+    state = record_items(
+        FeedState("bbc", "https://example.org/rss", started=MONDAY), times, times[-1]
+    )
     state = replace(state, last_item=times[-1], last_success=now, polls=9)
     await runtime.store.hset(runtime.keys("feed", "bbc", "state"), items=_encode(state, None))
     clock.advance(now - clock.now())
@@ -132,7 +134,7 @@ async def test_a_feed_that_went_silent_is_told(runtime: Runtime, clock: ManualCl
 
 async def _hours(
     watchdog: Watchdog, runtime: Runtime, clock: ManualClock, hours: int, matches: int
-) -> list[Finding]:
+) -> list[HealthFinding]:
     """Let hours go by with a look at the topics every ten minutes; return what was found."""
     found = []
     for _ in range(hours):
@@ -188,9 +190,9 @@ async def test_a_topic_is_not_blamed_for_the_hours_the_service_was_down(
     assert await _hush(watchdog) == [Kind.TOPIC_HUSH]
 
 
-async def _profile(runtime: Runtime) -> Profile:
+async def _profile(runtime: Runtime) -> HourlyProfile:
     row = await runtime.store.hget(runtime.keys("watch", "topics"), "talks")
-    return Profile.from_json(json.loads(row or b"{}")["profile"])
+    return HourlyProfile.from_json(json.loads(row or b"{}")["profile"])
 
 
 async def test_failing_channel_dead_letters_config_and_model(

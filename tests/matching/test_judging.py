@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from monitor.analysis.quality import average_precision, best_f1, quality, render_report
+from monitor.analysis.backtest_report import render_report
+from monitor.analysis.quality import average_precision, best_f1, quality
 from monitor.cli.backtest import backtest
 from monitor.cli.topics import topics as topics_command
 from monitor.config.schema import Topic
 from monitor.embedding.transformer import TransformerEmbedder
-from monitor.matching import Background, DoubtKind, TopicMatcher
+from monitor.matching import Background, DoubtKind, TopicMatcher, review
 from monitor.matching.tune import Answer, propose
 from monitor.model import Vector
 
@@ -42,7 +43,7 @@ def doubts(background: Background, vectors_of: Vectors, *topics: Topic) -> dict[
     vectors = vectors_of(*topics)
     matcher = TopicMatcher.build(topics, vectors, background)
     found: dict[str, list[str]] = {topic.id: [] for topic in topics}
-    for doubt in judge(topics, matcher, vectors):
+    for doubt in review(topics, matcher, vectors):
         assert doubt.message
         found[doubt.topic].append(doubt.kind.value)
     return found
@@ -97,7 +98,7 @@ def test_a_topic_at_odds_with_itself_is_named(
     topic = Topic(id="t", name="earthquakes", **fields)  # type: ignore[arg-type]
     vectors = vectors_of(topic)
     matcher = TopicMatcher.build([topic], vectors, background)
-    found = [(doubt.kind, doubt.loc) for doubt in judge([topic], matcher, vectors)]
+    found = [(doubt.kind, doubt.loc) for doubt in review([topic], matcher, vectors)]
     if kind is DoubtKind.EXAMPLE_MISSED and (kind, loc) not in found:
         # The counter-example may lose instead; either way the conflict is named.
         assert (DoubtKind.COUNTER_EXAMPLE_CAUGHT, ("not", 0)) in found

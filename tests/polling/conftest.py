@@ -14,8 +14,8 @@ from monitor.config.schema import Config, PollingSettings
 from monitor.net.fetcher import Fetcher
 from monitor.parsing.parser_pool import ParserPool
 from monitor.polling.feed_store import FeedStore
-from monitor.polling.full_text import Articles
-from monitor.polling.polite_fetcher import Turns
+from monitor.polling.full_text import FullTextFetcher
+from monitor.polling.polite_fetcher import PoliteFetcher
 from monitor.polling.poll import Intake
 from monitor.store.client import Redis
 from monitor.store.keys import Keys
@@ -57,7 +57,7 @@ async def intake(
     """The intake pipeline with real parsers and a real store."""
     pools = ParserPool(settings, size=1), ParserPool(settings, job="article", size=1)
     feeds = FeedStore(store, keys)
-    articles = Articles(Turns(fetcher, feeds, clock, settings), pools[1], clock)
+    articles = FullTextFetcher(PoliteFetcher(fetcher, feeds, clock, settings), pools[1], clock)
     yield Intake(fetcher, pools[0], feeds, clock, settings, articles=articles)
     for pool in pools:
         await pool.aclose()

@@ -16,7 +16,7 @@ from monitor.model import Entry, FeedState
 from monitor.net.response_headers import Hints
 from monitor.parsing.document import ParsedFeed
 from monitor.polling.entry_diff import MAX_SEEN, texts_wanted
-from monitor.polling.fetch_result import Outcome
+from monitor.polling.fetch_result import FetchResult
 from monitor.polling.poll_decision import ADOPT_AFTER, PollDecision, decide, poll_url
 from monitor.polling.seen_entries import SeenEntry
 from monitor.reasons import EntryReason, FetchReason
@@ -48,7 +48,7 @@ class Feed:
         self.seen: dict[str, SeenEntry] = {}
         self.handed: Counter[str] = Counter()
 
-    def apply(self, outcome: Outcome, now: float) -> PollDecision:
+    def apply(self, outcome: FetchResult, now: float) -> PollDecision:
         decision = decide(self.source, self.state, self.seen, outcome, now, self.settings)
         again = decide(self.source, self.state, self.seen, outcome, now, self.settings)
         assert again == decision  # pure
@@ -71,7 +71,7 @@ class Feed:
                 tuple(parsed(item, texts_wanted(self.state, self.seen, now)) for item in entries),
             )
         )
-        outcome = Outcome(FetchReason.OK, status=200, parsed=wanted, etag='"1"')
+        outcome = FetchResult(FetchReason.OK, status=200, parsed=wanted, etag='"1"')
         all_texts = replace(outcome, parsed=whole)
         # No text is missing that a story needs.
         before = self.source, self.state, self.seen
@@ -81,7 +81,7 @@ class Feed:
         return self.apply(outcome, now)
 
     def fail(self, reason: FetchReason, now: float = NOW, **fields: object) -> PollDecision:
-        return self.apply(Outcome(reason, "it failed", **fields), now)  # type: ignore[arg-type]
+        return self.apply(FetchResult(reason, "it failed", **fields), now)  # type: ignore[arg-type]
 
 
 def started(*entries: Entry) -> Feed:
@@ -317,7 +317,7 @@ def test_a_delta_answer_forgets_nothing() -> None:
     """226 IM Used brings new entries alone: absent ones stay known, and its hash is not kept."""
     feed = started(entry("a"))
     parsed = ParsedFeed(version="atom10", entries=(entry("b"),))
-    feed.apply(Outcome(FetchReason.OK, parsed=parsed, partial=True, body_hash="h"), NOW)
+    feed.apply(FetchResult(FetchReason.OK, parsed=parsed, partial=True, body_hash="h"), NOW)
     assert feed.state.body_hash == ""
     assert feed.poll(entry("a"), entry("b")).stories == ()
 

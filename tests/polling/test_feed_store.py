@@ -12,8 +12,8 @@ from feedlab import parsed
 from monitor.config.schema import FeedSource, PollingSettings
 from monitor.model import Entry, FeedState
 from monitor.parsing.document import ParsedFeed
-from monitor.polling.feed_store import Claim, FeedStore, Place
-from monitor.polling.fetch_result import Outcome
+from monitor.polling.feed_store import Claim, FeedStore, HostSlot
+from monitor.polling.fetch_result import FetchResult
 from monitor.polling.poll_decision import PollDecision, decide
 from monitor.reasons import FetchReason
 from monitor.store.client import Redis
@@ -28,10 +28,10 @@ def source(name: str, host: str = "") -> FeedSource:
     return FeedSource(id=name, url=f"https://{host or name + '.example'}/feed")
 
 
-def places(*sources: FeedSource, site: bool = True) -> dict[str, Place]:
+def places(*sources: FeedSource, site: bool = True) -> dict[str, HostSlot]:
     """Return where the feeds live."""
     hosts = {item.id: item.url.split("/")[2] for item in sources}
-    return {name: Place(host, host if site else "") for name, host in hosts.items()}
+    return {name: HostSlot(host, host if site else "") for name, host in hosts.items()}
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def entries(count: int) -> tuple[Entry, ...]:
 
 
 async def polled(
-    feeds: FeedStore, item: FeedSource, outcome: Outcome, now: float = NOW
+    feeds: FeedStore, item: FeedSource, outcome: FetchResult, now: float = NOW
 ) -> tuple[PollDecision, bool]:
     """Decide and commit one poll."""
     state, seen = await feeds.load(item.id)
@@ -68,9 +68,11 @@ async def polled(
     return decision, await feeds.commit(decision, state.version, place, now=now, spacing=1.0)
 
 
-def read(*items: Entry) -> Outcome:
+def read(*items: Entry) -> FetchResult:
     """Return a successful poll."""
-    return Outcome(FetchReason.OK, parsed=ParsedFeed(version="rss20", entries=items), etag='"x"')
+    return FetchResult(
+        FetchReason.OK, parsed=ParsedFeed(version="rss20", entries=items), etag='"x"'
+    )
 
 
 async def test_new_feeds_are_spread_and_known_ones_keep_their_time(feeds: FeedStore) -> None:
@@ -117,7 +119,7 @@ async def test_one_request_to_a_host_at_a_time(feeds: FeedStore) -> None:
         assert await claim(feeds, now) == []
         state = FeedState(feed_id=name, url="")
         decision = decide(source(name), state, {}, read(), now, SETTINGS)
-        await feeds.commit(decision, 0, Place("one.example", ""), now=now, spacing=1.0)
+        await feeds.commit(decision, 0, HostSlot("one.example", ""), now=now, spacing=1.0)
         assert await claim(feeds, now + 0.9) == []
         seen.append(name)
         now += 6.0
@@ -127,11 +129,11 @@ async def test_one_request_to_a_host_at_a_time(feeds: FeedStore) -> None:
 async def test_a_rate_limited_site_is_left_alone(feeds: FeedStore) -> None:
     """Retry-After holds all hosts of the site, and one feed alone on an internal host."""
     a, b = source("a", "x.paper.example"), source("b", "y.paper.example")
-    where = {"a": Place("x.paper.example", "paper.example")}
-    where["b"] = Place("y.paper.example", "paper.example")
+    where = {"a": HostSlot("x.paper.example", "paper.example")}
+    where["b"] = HostSlot("y.paper.example", "paper.example")
     await feeds.sync([a, b], where, NOW)
     state = FeedState(feed_id="a", url="")
-    limited = Outcome(FetchReason.RATE_LIMITED, hints=_retry(600.0))
+    limited = FetchResult(FetchReason.RATE_LIMITED, hints=_retry(600.0))
     decision = decide(a, state, {}, limited, NOW, SETTINGS)
     await feeds.commit(decision, 0, where["a"], now=NOW, spacing=1.0)
     assert await claim(feeds, NOW + 300) == []
@@ -149,7 +151,7 @@ async def test_an_internal_host_is_not_held(feeds: FeedStore) -> None:
     a, b = source("a", "gate.intern"), source("b", "gate.intern")
     where = places(a, b, site=False)
     await feeds.sync([a, b], where, NOW)
-    limited = Outcome(FetchReason.RATE_LIMITED, hints=_retry(600.0))
+    limited = FetchResult(FetchReason.RATE_LIMITED, hints=_retry(600.0))
     decision = decide(a, FeedState(feed_id="a", url=""), {}, limited, NOW, SETTINGS)
     await feeds.commit(decision, 0, where["a"], now=NOW, spacing=1.0)
     assert await claim(feeds, NOW + 300) == ["b"]
@@ -191,7 +193,7 @@ async def test_an_ended_feed_rests_until_its_address_changes(feeds: FeedStore) -
     """410 is final for the address that gave it, over restarts too."""
     item = source("paper")
     await feeds.sync([item], places(item), NOW)
-    await polled(feeds, item, Outcome(FetchReason.GONE, "gone"))
+    await polled(feeds, item, FetchResult(FetchReason.GONE, "gone"))
     await feeds.sync([item], places(item), NOW)
     assert await claim(feeds, NOW + 1e8) == []
     other = item.model_copy(update={"url": "https://new.example/feed"})
@@ -203,7 +205,7 @@ async def test_an_ended_feed_that_is_put_back_may_live_again(feeds: FeedStore) -
     """Taken out and put back it is asked again, and polled on if it answers."""
     item = source("paper")
     await feeds.sync([item], places(item), NOW)
-    await polled(feeds, item, Outcome(FetchReason.GONE, "gone"))
+    await polled(feeds, item, FetchResult(FetchReason.GONE, "gone"))
     await feeds.sync([], {}, NOW)
     await feeds.sync([item], places(item), NOW)
     assert await claim(feeds, NOW + 1e6) == ["paper"]
@@ -220,29 +222,29 @@ async def test_a_push_during_a_poll_is_followed_by_another(
     await feeds.sync([item], places(item), NOW)
     assert await claim(feeds) == ["paper"]
     await feeds.poll_now(["paper"], NOW + 61)
-    await polled(feeds, item, Outcome(reason), NOW + 62)
+    await polled(feeds, item, FetchResult(reason), NOW + 62)
     assert await claim(feeds, NOW + 64) == ["paper"]
-    await polled(feeds, item, Outcome(reason), NOW + 65)
+    await polled(feeds, item, FetchResult(reason), NOW + 65)
     assert await claim(feeds, NOW + 70) == []
 
 
 async def test_a_host_takes_turns_with_other_requests(feeds: FeedStore) -> None:
     """While a page is fetched no feed of its host is, and the other way round; spaced, and held."""
-    item, place = source("paper"), Place("paper.example", "paper.example")
+    item, place = source("paper"), HostSlot("paper.example", "paper.example")
     await feeds.sync([item], places(item), NOW)
-    assert await feeds.take_turn(place, NOW + 60, 30.0) == 0.0
-    assert 0.0 < await feeds.take_turn(place, NOW + 60, 30.0) <= 0.5
+    assert await feeds.acquire_host_slot(place, NOW + 60, 30.0) == 0.0
+    assert 0.0 < await feeds.acquire_host_slot(place, NOW + 60, 30.0) <= 0.5
     assert await claim(feeds, NOW + 60) == []
     await feeds.free_host(place, NOW + 70, 1.0)
-    assert await feeds.take_turn(place, NOW + 70.6, 30.0) == pytest.approx(0.4, abs=0.002)
+    assert await feeds.acquire_host_slot(place, NOW + 70.6, 30.0) == pytest.approx(0.4, abs=0.002)
     assert await claim(feeds, NOW + 71.1) == ["paper"]
-    assert await feeds.take_turn(place, NOW + 71.1, 30.0) > 0.0
-    assert await feeds.take_turn(place, NOW + 102, 30.0) == 0.0
+    assert await feeds.acquire_host_slot(place, NOW + 71.1, 30.0) > 0.0
+    assert await feeds.acquire_host_slot(place, NOW + 102, 30.0) == 0.0
     await feeds.hold_site(place, NOW + 102, 600.0)
     await feeds.free_host(place, NOW + 102, 1.0)
-    assert await feeds.take_turn(place, NOW + 700, 30.0) == math.inf
+    assert await feeds.acquire_host_slot(place, NOW + 700, 30.0) == math.inf
     assert await claim(feeds, NOW + 700) == []
-    assert await feeds.take_turn(place, NOW + 703, 30.0) == 0.0
+    assert await feeds.acquire_host_slot(place, NOW + 703, 30.0) == 0.0
 
 
 async def test_a_backlog_pauses_polling(feeds: FeedStore, each_store: Redis, keys: Keys) -> None:
@@ -277,7 +279,7 @@ async def test_every_key_is_in_the_table(feeds: FeedStore, each_store: Redis, ke
     await feeds.sync([item], places(item), NOW)
     await claim(feeds)
     await polled(feeds, item, read(*entries(3)))
-    limited = Outcome(FetchReason.RATE_LIMITED, hints=_retry(60.0))
+    limited = FetchResult(FetchReason.RATE_LIMITED, hints=_retry(60.0))
     await polled(feeds, item, limited)
     names = [key.decode().split(":", 1)[1] async for key in each_store.scan_iter(keys("*"))]
     assert len(names) >= 5

@@ -21,7 +21,7 @@ from monitor.clock import ManualClock
 from monitor.config.load import load_config
 from monitor.config.schema import PollingSettings
 from monitor.model import FeedState
-from monitor.polling.feed_store import FeedStore, Place
+from monitor.polling.feed_store import FeedStore, HostSlot
 from monitor.polling.poll_decision import PollDecision
 from monitor.reasons import FetchReason
 from monitor.store.client import connect
@@ -120,7 +120,7 @@ def test_list_tells_how_each_feed_does(folder: Path, valkey_url: str, keys: Keys
         client = connect(valkey_url)
         for state in states:
             decision = PollDecision(state=state, reason=FetchReason.OK)
-            place = Place(state.feed_id, "")
+            place = HostSlot(state.feed_id, "")
             assert await FeedStore(client, keys).commit(decision, 0, place, now=now, spacing=0.0)
         await client.aclose()
 

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from monitor.config.schema import FeedSource
 from monitor.model import FeedState
-from monitor.polling.feed_store import FeedStore, Place
+from monitor.polling.feed_store import FeedStore, HostSlot
 from monitor.polling.poll_decision import PollDecision
 from monitor.reasons import FetchReason
 from monitor.store.client import Redis, connect
 from monitor.store.keys import Keys
 
-HOST = Place("one.example", "")
+HOST = HostSlot("one.example", "")
 
 
 async def crowd(

@@ -15,8 +15,8 @@ from feedlab import Asked, PublicLoopback, Publisher, polled, rss
 from monitor.clock import ManualClock, SystemClock
 from monitor.config.schema import FeedSource, PollingSettings
 from monitor.net.fetcher import Fetcher
-from monitor.polling.feed_store import FeedStore, Place
-from monitor.polling.polite_fetcher import Turns
+from monitor.polling.feed_store import FeedStore, HostSlot
+from monitor.polling.polite_fetcher import PoliteFetcher
 from monitor.polling.poll import Intake
 from monitor.polling.poll_decision import PollDecision
 from monitor.reasons import FetchReason
@@ -68,7 +68,7 @@ class Desk:
     async def free(self, host: str, after: float = 0.0) -> bool:
         """Whether a feed of `host` may be asked so many seconds from now."""
         feed = FeedSource(id="other", url=f"http://{host}/")
-        await self.feeds.sync([feed], {"other": Place(host, host)}, self.clock.now())
+        await self.feeds.sync([feed], {"other": HostSlot(host, host)}, self.clock.now())
         await self.feeds.poll_now(["other"], 0.0)
         now = self.clock.now() + after
         claim = await self.feeds.claim_due(now, 1, 0.01, spacing=SPACING, max_backlog=99)
@@ -163,8 +163,8 @@ async def test_two_polls_do_not_ask_one_host_at_once(
 ) -> None:
     """Whoever wants an article while another is fetched from its host waits until that is done."""
     settings = settings.model_copy(update={"host_spacing": 0.01})
-    turns = Turns(fetcher, FeedStore(store, keys), SystemClock(), settings)
-    home, second, at_once = Place("paper.example", ""), asyncio.Event(), []
+    turns = PoliteFetcher(fetcher, FeedStore(store, keys), SystemClock(), settings)
+    home, second, at_once = HostSlot("paper.example", ""), asyncio.Event(), []
 
     async def article(_: Asked, writer: asyncio.StreamWriter) -> None:
         if len(publisher.asked) > 1:

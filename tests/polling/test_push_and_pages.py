@@ -20,7 +20,13 @@ from monitor.net.routes import Request
 from monitor.polling.feed_store import FeedStore
 from monitor.polling.poll import Intake
 from monitor.polling.websub import Push
-from monitor.polling.websub_hub import ASK_EVERY, LEASE, RENEW_BEFORE, RETRY_AFTER, signature_holds
+from monitor.polling.websub_protocol import (
+    ASK_EVERY,
+    LEASE,
+    RENEW_BEFORE,
+    RETRY_AFTER,
+    signature_holds,
+)
 from monitor.polling.websub_store import WebSubStore
 from monitor.store.client import Redis
 from monitor.store.keys import Keys

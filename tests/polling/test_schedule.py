@@ -17,11 +17,11 @@ from monitor.polling.schedule import (
     adaptive_interval,
     after_skips,
     back_off,
-    beat,
     hour_of_week,
     items_per_day,
     next_due,
-    warm_up,
+    record_burst,
+    record_items,
 )
 from monitor.reasons import FetchReason
 
@@ -50,7 +50,7 @@ def test_the_rhythm_sets_the_interval() -> None:
         for day in range(7)
         for minute in range(-30, 30, 6)
     ]
-    state = beat(BLANK, mornings, NOW)
+    state = record_items(BLANK, mornings, NOW)
     assert interval(state) < 600
     assert interval(state, NOW + 10 * 3600) > 2 * interval(state)
     assert items_per_day(state, NOW) == pytest.approx(10, rel=0.1)
@@ -58,17 +58,17 @@ def test_the_rhythm_sets_the_interval() -> None:
 
 def test_floor_and_ceiling_hold() -> None:
     """However busy or quiet a feed, the settings bound its interval."""
-    busy = beat(BLANK, [NOW - n for n in range(5000)], NOW)
+    busy = record_items(BLANK, [NOW - n for n in range(5000)], NOW)
     assert interval(busy) == SETTINGS.min_interval
-    assert interval(beat(BLANK, [], NOW)) == SETTINGS.max_interval
+    assert interval(record_items(BLANK, [], NOW)) == SETTINGS.max_interval
     assert interval(FeedState(feed_id="new", url="", started=NOW)) == SETTINGS.start_interval
 
 
 def test_a_burst_tightens_at_once_and_cools_down() -> None:
     """Ten items at once on a quiet feed: the floor now, back to its rhythm within hours."""
-    quiet = beat(BLANK, [NOW - n * 2 * DAY for n in range(10)], NOW)
+    quiet = record_items(BLANK, [NOW - n * 2 * DAY for n in range(10)], NOW)
     assert interval(quiet) == SETTINGS.max_interval
-    burst = warm_up(quiet, 10, NOW)
+    burst = record_burst(quiet, 10, NOW)
     assert interval(burst) == pytest.approx(SETTINGS.min_interval, rel=0.2)
     assert interval(burst, NOW + 6 * 3600) == SETTINGS.max_interval
 
@@ -83,7 +83,7 @@ def test_a_fixed_interval_stands() -> None:
 
 def test_the_longest_wish_counts() -> None:
     """Interval, ttl, max-age: the latest wins, and no wish beyond the cap is granted."""
-    state = beat(replace(BLANK, ttl=0.0), [NOW - n for n in range(5000)], NOW)
+    state = record_items(replace(BLANK, ttl=0.0), [NOW - n for n in range(5000)], NOW)
     assert 120 <= due(state) <= 132
     assert 900 <= due(state, fresh_for=900.0) <= 990
     assert 1800 <= due(replace(state, ttl=1800.0), fresh_for=900.0) <= 1980

@@ -12,8 +12,8 @@ from monitor.clock import ManualClock
 from monitor.config.schema import FeedSource
 from monitor.model import FeedState
 from monitor.net.address_guard import AddressGuard
-from monitor.polling.feed_store import FeedStore, Place
-from monitor.polling.polite_fetcher import place_of
+from monitor.polling.feed_store import FeedStore, HostSlot
+from monitor.polling.polite_fetcher import host_slot_of
 from monitor.polling.poll import Intake
 from monitor.polling.poll_decision import ADOPT_AFTER, PollDecision
 from monitor.reasons import FetchReason
@@ -62,7 +62,7 @@ async def desk(
     """A feed with an interval of one minute that nothing but its publisher can lengthen."""
     source = FeedSource(id="paper", url=publisher.url(), interval=60.0)
     feeds = FeedStore(store, keys)
-    await feeds.sync([source], {"paper": Place("127.0.0.1", "")}, clock.now())
+    await feeds.sync([source], {"paper": HostSlot("127.0.0.1", "")}, clock.now())
     return Desk(publisher, intake, feeds, clock, store, keys, source)
 
 
@@ -176,7 +176,7 @@ async def test_a_feed_that_has_moved_lives_where_it_is_asked(desk: Desk) -> None
     """Adopted after a week, asked there alone, one host with its neighbours; over restarts too."""
     publisher, source, now = desk.publisher, desk.source, desk.clock.now
     other = FeedSource(id="other", url=publisher.url("/other", "127.0.0.2"))
-    places = {"paper": Place("127.0.0.1", ""), "other": Place("127.0.0.2", "")}
+    places = {"paper": HostSlot("127.0.0.1", ""), "other": HostSlot("127.0.0.2", "")}
     publisher.serve("/feed", "", status="301 Moved", Location=publisher.url("/new", "127.0.0.2"))
     publisher.serve("/new", rss(ITEM))
 
@@ -206,16 +206,16 @@ async def test_a_feed_that_has_moved_lives_where_it_is_asked(desk: Desk) -> None
 def test_a_place_is_a_host_and_the_site_it_belongs_to() -> None:
     """The registrable domain is held; internal hosts hold nothing; what is no address is apart."""
     guard = AddressGuard(("gate.intern", ".desk.example", "10.0.0.0/8"))
-    assert {url: place_of(url, guard) for url in (
+    assert {url: host_slot_of(url, guard) for url in (
         "https://feeds.bbci.co.uk/news/rss.xml", "http://GATE.intern/x", "http://a.desk.example/",
         "http://10.1.2.3:8080/x", "https://192.0.2.7/x",
     )} == {
-        "https://feeds.bbci.co.uk/news/rss.xml": Place("feeds.bbci.co.uk", "bbci.co.uk"),
-        "http://GATE.intern/x": Place("gate.intern", ""),
-        "http://a.desk.example/": Place("a.desk.example", ""),
-        "http://10.1.2.3:8080/x": Place("10.1.2.3", ""),
-        "https://192.0.2.7/x": Place("192.0.2.7", "192.0.2.7"),
+        "https://feeds.bbci.co.uk/news/rss.xml": HostSlot("feeds.bbci.co.uk", "bbci.co.uk"),
+        "http://GATE.intern/x": HostSlot("gate.intern", ""),
+        "http://a.desk.example/": HostSlot("a.desk.example", ""),
+        "http://10.1.2.3:8080/x": HostSlot("10.1.2.3", ""),
+        "https://192.0.2.7/x": HostSlot("192.0.2.7", "192.0.2.7"),
     }  # fmt: skip
-    odd = [place_of(url, guard) for url in ("ftp://a.example/", "ftp://b.example/", "http://[")]
+    odd = [host_slot_of(url, guard) for url in ("ftp://a.example/", "ftp://b.example/", "http://[")]
     assert len({place.host for place in odd}) == 3
     assert {place.site for place in odd} == {""}

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from monitor.observability import metrics
-from monitor.queue.streams import Item, StreamQueue
+from monitor.queue.streams import StreamMessage, StreamQueue
 from monitor.reasons import DeadLetterReason
 from monitor.store.client import Redis, connect, connect_blocking
 from monitor.store.keys import Keys
@@ -29,7 +29,7 @@ async def publish(client: Redis, keys: Keys, *bodies: str) -> None:
         await client.xadd(keys("stream", "stories"), {"story": body})
 
 
-async def finish(client: Redis, inbox: StreamQueue, items: list[Item]) -> None:
+async def finish(client: Redis, inbox: StreamQueue, items: list[StreamMessage]) -> None:
     """Acknowledge items as a hand-off does."""
     await apply(client, inbox.done_commands(items))
 
@@ -39,7 +39,7 @@ def counted(name: str, **labels: str) -> float:
     return metrics.REGISTRY.get_sample_value(f"wirewatch_{name}_total", labels) or 0.0
 
 
-def bodies(items: list[Item]) -> list[str]:
+def bodies(items: list[StreamMessage]) -> list[str]:
     """What the items carry."""
     return [item.fields[b"story"].decode() for item in items]
 
@@ -137,7 +137,7 @@ async def test_a_buried_item_is_kept_whole_with_its_reason(
     await publish(each_store, keys, "poison")
     (item,) = await inbox.read(1, 0)
     before = counted("dead_letters", queue="stories", reason="poison")
-    await inbox.bury(item, DeadLetterReason.POISON, "it bites")
+    await inbox.dead_letter(item, DeadLetterReason.POISON, "it bites")
     assert counted("dead_letters", queue="stories", reason="poison") == before + 1
     letters = await each_store.hgetall(keys("dead"))
     assert len(letters) == 1
@@ -160,7 +160,7 @@ class QueueMachine(RuleBasedStateMachine):
         self.inboxes = [queue(self.client, self.url, self.keys, name) for name in "ab"]
         self.published = 0
         self.unread: set[str] = set()
-        self.held: dict[str, Item] = {}
+        self.held: dict[str, StreamMessage] = {}
         self.finished: set[str] = set()
         self.run(self.inboxes[0].ensure())
 
@@ -195,7 +195,7 @@ class QueueMachine(RuleBasedStateMachine):
         self.run(finish(self.client, self.inboxes[0], [self.held.pop(n) for n in names]))
         self.finished |= set(names)
 
-    def take(self, items: list[Item], expected: set[str]) -> None:
+    def take(self, items: list[StreamMessage], expected: set[str]) -> None:
         for item in items:
             name = item.fields[b"story"].decode()
             assert name in expected

@@ -10,7 +10,7 @@ from monitor.codec import pack_story, unpack_story
 from monitor.config.schema import Config
 from monitor.model import Story
 from monitor.observability import metrics
-from monitor.queue.streams import Item, StreamQueue
+from monitor.queue.streams import StreamMessage, StreamQueue
 from monitor.store.client import Redis, connect_blocking
 from monitor.store.keys import Keys
 from tests.support.loglines import logged
@@ -18,7 +18,7 @@ from workers.runtime import Runtime
 from workers.stage import Stage
 
 
-async def _fail(items: Sequence[Item], stories: Sequence[Story]) -> None:
+async def _fail(items: Sequence[StreamMessage], stories: Sequence[Story]) -> None:
     raise ArithmeticError("it does not add up")
 
 

@@ -1,1 +1,1 @@
-"""TODO."""
+"""One module for each kind of channel, with its renderer beside it."""

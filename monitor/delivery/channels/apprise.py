@@ -10,7 +10,7 @@ from typing import Any
 
 from monitor.config.schema import AppriseChannel
 from monitor.delivery import formatting
-from monitor.delivery.channel import ChannelUnusable, Context, Lookup, Outcome, Traits, sent
+from monitor.delivery.channel import ChannelUnusable, Context, Lookup, SendResult, Traits, sent
 from monitor.model import Alert, Notification
 from monitor.reasons import AlertReason, DeliveryReason
 from monitor.text import one_line
@@ -36,7 +36,7 @@ class Apprise:
                 "Apprise does not know this address; see its list of services for how to write it"
             )
 
-    async def send(self, notification: Notification, context: Context) -> Outcome:
+    async def send(self, notification: Notification, context: Context) -> SendResult:
         """Hand one notification to the service."""
         level = self._type.INFO
         if notification.alert and notification.alert.reason is AlertReason.CORRECTION:
@@ -52,12 +52,12 @@ class Apprise:
                 self.traits.timeout,
             )
         except TimeoutError:
-            return Outcome("unknown", DeliveryReason.TIMEOUT, "no answer in time")
+            return SendResult("unknown", DeliveryReason.TIMEOUT, "no answer in time")
         except Exception as error:  # any of a hundred plug-ins may raise anything
-            return Outcome("unknown", DeliveryReason.INTERNAL, type(error).__name__)
+            return SendResult("unknown", DeliveryReason.INTERNAL, type(error).__name__)
         if done:
             return sent()
-        return Outcome("retry", DeliveryReason.SERVER_ERROR, "the service did not take it")
+        return SendResult("retry", DeliveryReason.SERVER_ERROR, "the service did not take it")
 
     async def find(self, notification: Notification, context: Context) -> Lookup:
         """Apprise cannot look back."""
@@ -79,7 +79,8 @@ def text(notification: Notification) -> str:
     if alert is None:
         return notification.notice
     runs = "".join(run for run, _ in formatting.evidence(alert))
-    head = f"{formatting.headline(alert)}\n{formatting.outlet(alert)} · {formatting.status_line(alert)}"
+    source = f"{formatting.outlet(alert)} · {formatting.status_line(alert)}"
+    head = f"{formatting.headline(alert)}\n{source}"
     parts = [head, formatting.link(alert.story.url), f"“{runs}”" if runs else ""]
     parts += [formatting.sources_line(alert), f"Why: {formatting.why_line(alert)}"]
     return "\n".join(part for part in parts if part)

@@ -11,7 +11,7 @@ import aiosmtplib
 from aiosmtplib import errors as smtp
 
 from monitor.config.schema import EmailChannel
-from monitor.delivery.channel import Context, Lookup, Outcome, Traits, sent
+from monitor.delivery.channel import Context, Lookup, SendResult, Traits, sent
 from monitor.delivery.channels import email_message
 from monitor.model import Notification
 from monitor.reasons import DeliveryReason
@@ -25,7 +25,7 @@ class Mail:
     def __init__(self, settings: EmailChannel) -> None:
         self._settings = settings
 
-    async def send(self, notification: Notification, context: Context) -> Outcome:
+    async def send(self, notification: Notification, context: Context) -> SendResult:
         """Send to every recipient, or to those that remain after a part was reached."""
         settings = self._settings
         mail = email_message.message(
@@ -60,15 +60,15 @@ class Mail:
             return _judge(error, begun)
         except ssl.SSLError as error:
             detail = f"TLS: {error.reason or error}"
-            return Outcome("refused", DeliveryReason.MISCONFIGURED, detail, whole_channel=True)
+            return SendResult("refused", DeliveryReason.MISCONFIGURED, detail, whole_channel=True)
         except RuntimeError as error:  # a way to log in that the library does not know
             detail = str(error)
-            return Outcome("refused", DeliveryReason.MISCONFIGURED, detail, whole_channel=True)
+            return SendResult("refused", DeliveryReason.MISCONFIGURED, detail, whole_channel=True)
         except (OSError, TimeoutError, asyncio.IncompleteReadError) as error:
             if begun:
-                return Outcome("unknown", DeliveryReason.TIMEOUT, type(error).__name__)
+                return SendResult("unknown", DeliveryReason.TIMEOUT, type(error).__name__)
             reason = DeliveryReason.UNREACHABLE
-            return Outcome("retry", reason, type(error).__name__, whole_channel=True)
+            return SendResult("retry", reason, type(error).__name__, whole_channel=True)
         finally:
             client.close()
         return self._accepted(notification, mail["Message-ID"], mail["Subject"], refused)
@@ -79,13 +79,13 @@ class Mail:
         message_id: str,
         subject: str,
         refused: Mapping[str, tuple[int, str]],
-    ) -> Outcome:
+    ) -> SendResult:
         later = tuple(sorted(box for box, (code, _) in refused.items() if 400 <= code < 500))
         never = {box: answer for box, answer in refused.items() if box not in later}
         note = "; ".join(f"refused {box}: {code} {text}" for box, (code, text) in never.items())
         partial = DeliveryReason.RECIPIENT_REFUSED if never else None
         if later:
-            return Outcome(
+            return SendResult(
                 "retry",
                 DeliveryReason.RECIPIENT_REFUSED,
                 f"not yet taken for {', '.join(later)}",
@@ -114,33 +114,33 @@ async def _leave(client: aiosmtplib.SMTP) -> None:
         await client.quit(timeout=2.0)
 
 
-def _judge(error: smtp.SMTPException, begun: bool) -> Outcome:
+def _judge(error: smtp.SMTPException, begun: bool) -> SendResult:
     detail = f"{type(error).__name__}: {error}"[:200]
     if isinstance(error, smtp.SMTPAuthenticationError):
-        return Outcome("refused", DeliveryReason.AUTH_REVOKED, detail, whole_channel=True)
+        return SendResult("refused", DeliveryReason.AUTH_REVOKED, detail, whole_channel=True)
     if isinstance(error, smtp.SMTPConnectError | smtp.SMTPConnectTimeoutError):
-        return Outcome("retry", DeliveryReason.UNREACHABLE, detail, whole_channel=True)
+        return SendResult("retry", DeliveryReason.UNREACHABLE, detail, whole_channel=True)
     if isinstance(error, smtp.SMTPRecipientsRefused):
         codes = [refusal.code for refusal in error.recipients]
         later = any(400 <= code < 500 for code in codes)
         told = "; ".join(f"{one.recipient}: {one.code} {one.message}" for one in error.recipients)
         reason = DeliveryReason.RECIPIENT_REFUSED
         if later:
-            return Outcome("retry", reason, told[:300])
-        return Outcome("refused", reason, told[:300], whole_channel=True)
+            return SendResult("retry", reason, told[:300])
+        return SendResult("refused", reason, told[:300], whole_channel=True)
     if isinstance(error, smtp.SMTPResponseException):
         said = f"{error.code} {error.message}"[:200]
         if error.code == 421:
-            return Outcome("retry", DeliveryReason.UNREACHABLE, said, whole_channel=True)
+            return SendResult("retry", DeliveryReason.UNREACHABLE, said, whole_channel=True)
         if 400 <= error.code < 500:
-            return Outcome("retry", DeliveryReason.SERVER_ERROR, said)
+            return SendResult("retry", DeliveryReason.SERVER_ERROR, said)
         if isinstance(error, smtp.SMTPSenderRefused):
-            return Outcome("refused", DeliveryReason.MISCONFIGURED, said, whole_channel=True)
+            return SendResult("refused", DeliveryReason.MISCONFIGURED, said, whole_channel=True)
         if not begun:
-            return Outcome("refused", DeliveryReason.MISCONFIGURED, said, whole_channel=True)
-        return Outcome("refused", DeliveryReason.REJECTED, said)
+            return SendResult("refused", DeliveryReason.MISCONFIGURED, said, whole_channel=True)
+        return SendResult("refused", DeliveryReason.REJECTED, said)
     if isinstance(error, smtp.SMTPNotSupported) or type(error) is smtp.SMTPException:
-        return Outcome("refused", DeliveryReason.MISCONFIGURED, detail, whole_channel=True)
+        return SendResult("refused", DeliveryReason.MISCONFIGURED, detail, whole_channel=True)
     if not begun:
-        return Outcome("retry", DeliveryReason.UNREACHABLE, detail, whole_channel=True)
-    return Outcome("unknown", DeliveryReason.TIMEOUT, detail)
+        return SendResult("retry", DeliveryReason.UNREACHABLE, detail, whole_channel=True)
+    return SendResult("unknown", DeliveryReason.TIMEOUT, detail)

@@ -7,7 +7,7 @@ import time
 
 import httpx
 
-from monitor.delivery.channel import Outcome, sent
+from monitor.delivery.channel import SendResult, sent
 from monitor.reasons import DeliveryReason
 
 _GATEWAY = frozenset((502, 504))  # the machine behind it may have taken the message all the same
@@ -15,22 +15,22 @@ _GATEWAY = frozenset((502, 504))  # the machine behind it may have taken the mes
 
 async def post(
     client: httpx.AsyncClient, url: str, body: bytes, headers: dict[str, str]
-) -> Outcome:
+) -> SendResult:
     """Post `body` and say what became of it. The address never stands in the outcome."""
     try:
         response = await client.post(url, content=body, headers=headers)
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
         reason = DeliveryReason.UNREACHABLE
-        return Outcome("retry", reason, type(error).__name__, whole_channel=True)
+        return SendResult("retry", reason, type(error).__name__, whole_channel=True)
     except (httpx.InvalidURL, httpx.UnsupportedProtocol, ValueError):
         detail = "the address is not a usable URL"
-        return Outcome("refused", DeliveryReason.MISCONFIGURED, detail, whole_channel=True)
+        return SendResult("refused", DeliveryReason.MISCONFIGURED, detail, whole_channel=True)
     except httpx.HTTPError as error:
-        return Outcome("unknown", DeliveryReason.TIMEOUT, type(error).__name__)
-    return judge(response)
+        return SendResult("unknown", DeliveryReason.TIMEOUT, type(error).__name__)
+    return classify(response)
 
 
-def judge(response: httpx.Response) -> Outcome:
+def classify(response: httpx.Response) -> SendResult:
     """Turn a response into an outcome."""
     code = response.status_code
     said = f"HTTP {code} {response.text[:120].strip()}".strip()
@@ -38,19 +38,21 @@ def judge(response: httpx.Response) -> Outcome:
         return sent()
     if code == 429 or (code == 503 and "retry-after" in response.headers):
         after = retry_after(response.headers.get("retry-after", ""))
-        return Outcome("retry", DeliveryReason.RATE_LIMITED, said, after=after, whole_channel=True)
+        return SendResult(
+            "retry", DeliveryReason.RATE_LIMITED, said, after=after, whole_channel=True
+        )
     if code in _GATEWAY:
-        return Outcome("unknown", DeliveryReason.SERVER_ERROR, said)
+        return SendResult("unknown", DeliveryReason.SERVER_ERROR, said)
     if code >= 500 or code in (408, 425):
-        return Outcome("retry", DeliveryReason.SERVER_ERROR, said)
+        return SendResult("retry", DeliveryReason.SERVER_ERROR, said)
     if code in (401, 403):
-        return Outcome("refused", DeliveryReason.AUTH_REVOKED, said, whole_channel=True)
+        return SendResult("refused", DeliveryReason.AUTH_REVOKED, said, whole_channel=True)
     if code in (404, 410):
-        return Outcome("refused", DeliveryReason.CHANNEL_GONE, said, whole_channel=True)
+        return SendResult("refused", DeliveryReason.CHANNEL_GONE, said, whole_channel=True)
     if code < 400:
         told = f"HTTP {code}: redirects are not followed; configure the final address"
-        return Outcome("refused", DeliveryReason.MISCONFIGURED, told, whole_channel=True)
-    return Outcome("refused", DeliveryReason.REJECTED, said)
+        return SendResult("refused", DeliveryReason.MISCONFIGURED, told, whole_channel=True)
+    return SendResult("refused", DeliveryReason.REJECTED, said)
 
 
 def retry_after(value: str) -> float:

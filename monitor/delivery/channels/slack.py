@@ -18,7 +18,7 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from monitor.config.schema import SlackChannel
-from monitor.delivery.channel import Context, Lookup, Outcome, Traits, sent
+from monitor.delivery.channel import Context, Lookup, SendResult, Traits, sent
 from monitor.delivery.channels.slack_blocks import METADATA_TYPE, edited, message
 from monitor.delivery.thread import escalates
 from monitor.model import Notification, Thread
@@ -63,7 +63,7 @@ class SlackBot:
         self._session: aiohttp.ClientSession | None = None
         self._settings = settings
 
-    async def send(self, notification: Notification, context: Context) -> Outcome:
+    async def send(self, notification: Notification, context: Context) -> SendResult:
         """Post; an update goes into the thread and the first message is edited in place."""
         thread = _ts(context.thread.ref, self._channel) if context.thread else ""
         update = notification.kind in ("update", "digest") and bool(thread)
@@ -79,9 +79,11 @@ class SlackBot:
         except SlackApiError as error:
             return self._refusal(error)
         except aiohttp.ClientConnectorError as error:  # no connection: surely not sent
-            return Outcome("retry", DeliveryReason.UNREACHABLE, _words(error), whole_channel=True)
+            return SendResult(
+                "retry", DeliveryReason.UNREACHABLE, _words(error), whole_channel=True
+            )
         except (aiohttp.ClientError, TimeoutError, SlackClientError, OSError) as error:
-            return Outcome("unknown", DeliveryReason.TIMEOUT, _words(error))
+            return SendResult("unknown", DeliveryReason.TIMEOUT, _words(error))
         note = await self._edit(context.thread, notification) if update else ""
         return sent(f"{reply.get('channel') or self._channel}:{reply['ts']}", note=note)
 
@@ -146,23 +148,23 @@ class SlackBot:
             return f"first message not edited: {_words(error)}"
         return ""
 
-    def _refusal(self, error: SlackApiError) -> Outcome:
+    def _refusal(self, error: SlackApiError) -> SendResult:
         status, code, need = _facts(error)
         if status == 429 or code in _LATER:
             after = _retry_after(error)
-            return Outcome(
+            return SendResult(
                 "retry", DeliveryReason.RATE_LIMITED, code, after=after, whole_channel=True
             )
         if status >= 500 or code in _UNSURE:
-            return Outcome("unknown", DeliveryReason.SERVER_ERROR, code)
+            return SendResult("unknown", DeliveryReason.SERVER_ERROR, code)
         if code in _REVOKED:
             told = f"{code}, needs {need}" if need else code
-            return Outcome("refused", DeliveryReason.AUTH_REVOKED, told, whole_channel=True)
+            return SendResult("refused", DeliveryReason.AUTH_REVOKED, told, whole_channel=True)
         if code in _GONE:
-            return Outcome("refused", DeliveryReason.CHANNEL_GONE, code, whole_channel=True)
+            return SendResult("refused", DeliveryReason.CHANNEL_GONE, code, whole_channel=True)
         if code.startswith("HTTP"):  # some gateway between us and Slack
-            return Outcome("refused", DeliveryReason.MISCONFIGURED, code, whole_channel=True)
-        return Outcome("refused", DeliveryReason.REJECTED, code)
+            return SendResult("refused", DeliveryReason.MISCONFIGURED, code, whole_channel=True)
+        return SendResult("refused", DeliveryReason.REJECTED, code)
 
     def _client(self) -> AsyncWebClient:
         if self._session is None or self._session.closed:

@@ -96,7 +96,8 @@ def _alert(
     if buttons and not reply:
         blocks.append(_buttons(alert))
     lead = formatting.status_line(alert).capitalize() if reply else formatting.topic(alert)
-    text = f"{formatting.dot(alert.urgency)} {lead}: {formatting.headline(alert)} ({formatting.outlet(alert)})"
+    headline = f"{formatting.headline(alert)} ({formatting.outlet(alert)})"
+    text = f"{formatting.dot(alert.urgency)} {lead}: {headline}"
     return escape(text), blocks
 
 

@@ -7,7 +7,7 @@ import json
 import httpx
 
 from monitor.config.schema import SlackWebhookChannel
-from monitor.delivery.channel import Context, Lookup, Outcome, Traits
+from monitor.delivery.channel import Context, Lookup, SendResult, Traits
 from monitor.delivery.channels.http import post
 from monitor.delivery.channels.slack_blocks import message
 from monitor.model import Notification
@@ -28,7 +28,7 @@ class SlackWebhook:
         self._url = settings.url.get_secret_value()
         self._client = httpx.AsyncClient(timeout=self.traits.timeout, trust_env=False)
 
-    async def send(self, notification: Notification, context: Context) -> Outcome:
+    async def send(self, notification: Notification, context: Context) -> SendResult:
         """Post the message."""
         body = message(notification, threaded=False)
         del body["metadata"]  # only the Web API takes it
@@ -36,11 +36,11 @@ class SlackWebhook:
         data = json.dumps(payload, ensure_ascii=False).encode("utf-8", "replace")
         outcome = await post(self._client, self._url, data, {"content-type": "application/json"})
         if outcome.kind == "refused" and any(code in outcome.detail for code in _GONE):
-            return Outcome(
+            return SendResult(
                 "refused", DeliveryReason.CHANNEL_GONE, outcome.detail, whole_channel=True
             )
         if outcome.kind == "refused" and any(code in outcome.detail for code in _NOT_ALLOWED):
-            return Outcome(
+            return SendResult(
                 "refused", DeliveryReason.AUTH_REVOKED, outcome.detail, whole_channel=True
             )
         return outcome

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 
 from monitor.config.schema import TerminalChannel
-from monitor.delivery.channel import Context, Lookup, Outcome, Traits, sent
+from monitor.delivery.channel import Context, Lookup, SendResult, Traits, sent
 from monitor.delivery.channels.terminal_text import alert_lines
 from monitor.model import Notification
 from monitor.reasons import DeliveryReason
@@ -19,7 +19,7 @@ class Terminal:
     def __init__(self, settings: TerminalChannel, console: Console | None = None) -> None:
         self._console = console or Console(no_color=not settings.colour, highlight=False)
 
-    async def send(self, notification: Notification, context: Context) -> Outcome:
+    async def send(self, notification: Notification, context: Context) -> SendResult:
         """Print one notification."""
         # rich leaves the process when a pipe is closed, so it only formats and we write.
         with self._console.capture() as lines:
@@ -29,7 +29,7 @@ class Terminal:
             self._console.file.flush()
         except (OSError, ValueError) as error:
             detail = type(error).__name__
-            return Outcome("retry", DeliveryReason.UNREACHABLE, detail, whole_channel=True)
+            return SendResult("retry", DeliveryReason.UNREACHABLE, detail, whole_channel=True)
         return sent(notification.id)
 
     async def find(self, notification: Notification, context: Context) -> Lookup:

@@ -18,7 +18,7 @@ import httpx
 
 from monitor.config.schema import WebhookChannel
 from monitor.delivery import formatting
-from monitor.delivery.channel import Context, Lookup, Outcome, Traits
+from monitor.delivery.channel import Context, Lookup, SendResult, Traits
 from monitor.delivery.channels.http import post
 from monitor.model import Alert, Notification
 
@@ -35,7 +35,7 @@ class Webhook:
         self._secret = settings.secret.get_secret_value() if settings.secret else ""
         self._client = httpx.AsyncClient(timeout=self.traits.timeout, trust_env=False)
 
-    async def send(self, notification: Notification, context: Context) -> Outcome:
+    async def send(self, notification: Notification, context: Context) -> SendResult:
         """Post one notification; the receiver knows a repeated one by `webhook-id`."""
         data = json.dumps(body(notification, context), ensure_ascii=False, allow_nan=False)
         raw = data.encode("utf-8", "replace")
