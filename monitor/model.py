@@ -234,8 +234,7 @@ class Notification:
 
     `id` is `alert.id@channel`. `kind` is "alert", "update", "digest" or "notice" (a word from
     operations, without alert: `notice` holds its text). `attempts` counts sends that were begun.
-    `in_flight` is set before a send and cleared after it: found set on a fresh read, the outcome
-    of that send is unknown. A digest carries its `alerts`, best first, and a title in `notice`;
+    A digest carries its `alerts`, best first, and a title in `notice`;
     `follows` is the notification under whose message it goes (the further pages of a digest).
     `remaining` are the recipients still to be reached after a part was.
     """
@@ -251,8 +250,6 @@ class Notification:
     created_at: float = 0.0
     due: float = 0.0
     attempts: int = 0
-    in_flight: bool = False
-    unknown_outcome: bool = False
     held_for: str = ""
     last_error: str = ""
     trace: str = ""
@@ -353,4 +350,3 @@ class FeedState:
     moved_to: str = ""  # adopted permanent redirect
     link: str = ""
     language: str = ""
-    hold_until: float = 0.0

@@ -84,7 +84,6 @@ class SuppressionReason(StrEnum):
     SNOOZED = "snoozed"
     QUIET_HOURS = "quiet_hours"
     RATE_CEILING = "rate_ceiling"
-    NO_ROUTE = "no_route"
 
 
 class DeliveryReason(StrEnum):
@@ -103,7 +102,6 @@ class DeliveryReason(StrEnum):
     REJECTED = "rejected"  # the service will never take this message
     MISCONFIGURED = "misconfigured"
     TOO_MANY_ATTEMPTS = "too_many_attempts"
-    RENDER_FAILED = "render_failed"
     HELD = "held"
     DIGESTED = "digested"
     INTERNAL = "internal"

@@ -59,7 +59,7 @@ class DeadLetters:
         out: Command = ["HDEL", self._keys("dead"), letter.id]
         if data := letter.record.get("notification"):
             old = Notification.from_dict(data)
-            new = replace(old, due=now, attempts=0, in_flight=False, last_error="", held_for="")
+            new = replace(old, due=now, attempts=0, last_error="", held_for="")
             put = OutboxStore(self._client, self._keys).put_commands([new])
             gone: Command = ["DEL", self._keys("receipt", new.id)]
             await apply(self._client, [gone, *put, out])

@@ -60,14 +60,6 @@ class OutboxStore:
             args += [item.channel, item.id, due, _dump(item.to_dict())]
         return int(await run_script(self._client, "outbox_put", names, args))
 
-    async def fresh(self, notifications: Sequence[Notification]) -> list[Notification]:
-        """Return those that are neither waiting nor told, for a writer who then commits them."""
-        pipe = self._client.pipeline(transaction=False)
-        for item in notifications:
-            pipe.exists(self._note(item.id), self._receipt(item.id))
-        known = await pipe.execute() if notifications else []
-        return [item for item, count in zip(notifications, known, strict=True) if not count]
-
     def put_commands(self, notifications: Sequence[Notification]) -> list[Command]:
         """Return the commands that put `fresh` notifications in, for a hand-off's own step."""
         commands: list[Command] = []
@@ -278,16 +270,6 @@ class OutboxStore:
             + self._count(notification.channel, reason)
         )
 
-    async def note_state(self, lease: Lease, channel: str, state: Mapping[str, Any]) -> None:
-        """Write down what is known of a channel."""
-        await lease.write(self._state(channel, state))
-
-    async def revive(self, notification: Notification, now: float) -> None:
-        """Put a dead letter back: due now, with a clean slate."""
-        clean = replace(notification, due=now, attempts=0, in_flight=False, last_error="")
-        await self._client.delete(self._receipt(notification.id))
-        await self.put([clean])
-
     # --- parts
 
     def _out(self, item: Notification) -> list[Command]:
@@ -334,8 +316,6 @@ def _due(row: dict[bytes, bytes], due: float) -> Due:
             notification,
             due=due,
             attempts=int(row.get(b"attempts", b"0")),
-            in_flight=began > 0,
-            unknown_outcome=row.get(b"unknown") == b"1",
             held_for=row.get(b"held_for", b"").decode(),
             last_error=row.get(b"last_error", b"").decode(),
             remaining=tuple(json.loads(remaining)) if remaining else (),

@@ -223,10 +223,6 @@ class FeedStore:
                 pipe.zadd(self._keys("due"), {feed_id: now}, xx=True, lt=True)
             await pipe.execute()
 
-    async def due_count(self, now: float) -> int:
-        """Return how many feeds are due."""
-        return int(await self._client.zcount(self._keys("due"), "-inf", now))
-
     def _hold_key(self, place: HostSlot) -> str:
         return self._keys("host", place.site or place.host, "hold")
 

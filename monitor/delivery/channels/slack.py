@@ -9,8 +9,6 @@ for in the channel's history (docs.slack.dev/messaging/message-metadata).
 
 from __future__ import annotations
 
-import asyncio
-from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
@@ -176,32 +174,6 @@ class SlackBot:
             session=self._session,
             retry_handlers=[],
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """Who the token belongs to, as `auth.test` says."""
-
-    team: str
-    user: str
-
-
-async def who_am_i(settings: SlackChannel) -> Identity:
-    """Ask Slack who the token belongs to (`wirewatch check`).
-
-    Raises:
-        SlackApiError: Slack refuses the token.
-        aiohttp.ClientError, TimeoutError: Slack cannot be reached.
-    """
-    async with aiohttp.ClientSession() as session, asyncio.timeout(10):
-        client = AsyncWebClient(
-            token=settings.token.get_secret_value(),
-            base_url=_with_slash(settings.api_url),
-            session=session,
-            retry_handlers=[],
-        )
-        reply = await client.auth_test()
-        return Identity(str(reply.get("team", "")), str(reply.get("user", "")))
 
 
 def _carries(row: dict[str, Any], notification_id: str) -> bool:
