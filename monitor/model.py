@@ -1,4 +1,4 @@
-"""The nouns of Wirewatch, as frozen values. See docs/explanation/vocabulary.md.
+"""The nouns of Wirewatch, as frozen values. See docs/reference/vocabulary.md.
 
 Instants are Unix seconds (UTC, `float`); durations are seconds. Nothing here does I/O.
 """
