@@ -102,6 +102,7 @@ class DeliveryReason(StrEnum):
     REJECTED = "rejected"  # the service will never take this message
     MISCONFIGURED = "misconfigured"
     TOO_MANY_ATTEMPTS = "too_many_attempts"
+    RENDER_FAILED = "render_failed"  # our own fault: no message could be made of it
     HELD = "held"
     DIGESTED = "digested"
     INTERNAL = "internal"

@@ -34,7 +34,7 @@ LAYERS: list[tuple[str, set[str]]] = [
 # In a folder of a stage only these files may import the store: everything else there is a pure
 # decision, a renderer, or a client of the outside world.
 STATEFUL = re.compile(
-    r"(_store|_sender|_commit|outbox|archive|poll|dead_letters|send_results|retention|actions)$"
+    r"(_store|_sender|_commit|outbox|archive|poll|dead_letters|retention|actions)$"
 )
 STAGES = {"monitor.parsing", "monitor.embedding", "monitor.matching", "monitor.events",
           "monitor.alerting", "monitor.polling", "monitor.delivery", "monitor.analysis",

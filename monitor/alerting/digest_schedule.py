@@ -12,7 +12,7 @@ from apscheduler.triggers.cron import CronTrigger
 
 from monitor.config.schema import Config, DigestPlan, Route
 from monitor.model import Alert, Notification
-from monitor.reasons import AlertReason
+from monitor.reasons import AlertReason, DeliveryReason, SuppressionReason
 
 PAGE = 20  # alerts in one message: stays well inside Slack's 50 blocks and 13,000 characters
 _URGENCY = {"critical": 3, "high": 2, "normal": 1, "low": 0}
@@ -91,6 +91,30 @@ def rank(alert: Alert) -> tuple[float, ...]:
         -alert.score,
         -alert.decided_at,
     )
+
+
+_TITLES = {
+    SuppressionReason.QUIET_HOURS.value: "Held during quiet hours",
+    SuppressionReason.RATE_CEILING.value: "Held back by the hourly limit of a topic",
+    DeliveryReason.DIGESTED.value: "Digest",
+}
+
+
+def to_fold(ready: Sequence[Notification], overflow: int) -> tuple[tuple[Notification, ...], str]:
+    """Return what becomes one digest now, and the digest's title; `((), "")` for nothing.
+
+    Args:
+        ready: alerts that may go now.
+        overflow: how many may wait for a channel before they become one digest; 0 for any number.
+    """
+    for reason, title in _TITLES.items():
+        held = tuple(item for item in ready if item.held_for == reason)
+        if len(held) > 1 or (held and reason == DeliveryReason.DIGESTED):
+            return held, title
+    calm = tuple(n for n in ready if n.alert is not None and n.alert.urgency != "critical")
+    if overflow and len(calm) > overflow:
+        return calm, f"Catching up: {len(calm)} alerts"
+    return (), ""
 
 
 def fold(members: Sequence[Notification], title: str, now: float) -> list[Notification]:

@@ -38,12 +38,19 @@ class Drop:
     detail: str = ""
 
 
+HOUR = 3600.0
+
+
 @dataclass(frozen=True, slots=True)
 class Ceiling:
     """How many alerts of a topic a channel took in the running hour, and when that hour ends."""
 
     sent: int = 0
     resets: float = 0.0
+
+    def one_more(self, now: float) -> Ceiling:
+        """Return the count after one more alert; the first begins the hour."""
+        return Ceiling(self.sent + 1, self.resets if self.resets > now else now + HOUR)
 
 
 PATIENCE = 14 * 86400.0  # where it is quiet round the clock, an alert waits no longer than this

@@ -69,7 +69,8 @@ async def _one(config: Config, name: str, alert: Alert) -> SendResult:
     try:
         note = Notification(f"{alert.id}@{name}", name, "alert", alert, created_at=alert.decided_at)
         async with asyncio.timeout(channel.traits.timeout + 2):
-            return await channel.send(note, Context(now=alert.decided_at))
+            context = Context(now=alert.decided_at)
+            return await channel.send(channel.render(note, context), note, context)
     except TimeoutError:
         return SendResult("unknown", DeliveryReason.TIMEOUT, "no answer in time")
     except ValueError as error:

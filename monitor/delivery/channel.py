@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from monitor.errors import DeliveryError
 from monitor.model import Notification, Thread
@@ -83,8 +83,12 @@ class Channel(Protocol):
 
     traits: Traits
 
-    async def send(self, notification: Notification, context: Context) -> SendResult:
-        """Deliver one notification; return what became of it."""
+    def render(self, notification: Notification, context: Context) -> Any:
+        """Return the message as the service takes it. No I/O."""
+        ...
+
+    async def send(self, message: Any, notification: Notification, context: Context) -> SendResult:
+        """Deliver what `render` made of the notification; return what became of it."""
         ...
 
     async def find(self, notification: Notification, context: Context) -> Lookup:

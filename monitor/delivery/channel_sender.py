@@ -1,14 +1,24 @@
-"""One channel's share of the outbox: decide, send, record.
+"""One channel's sender. Every notification takes these steps, in this order:
 
-Each notification is marked before its send and recorded after it, in atomic steps under the
-channel's lease. Found marked without a record, its outcome is unknown: the channel's history is
-asked, and what cannot be found out is sent again, marked and counted.
+    wait      while the channel rests, and between two sends
+    gate      drop what is silenced; hold it for quiet hours, a digest or a ceiling
+    fold      turn what was held, or a flood, into one ranked digest
+    dedup     a send that left no record is looked up in the channel's history first
+    render    make the message as the service takes it
+    send      mark, then hand it over
+    record    a receipt, a retry, a rest for the channel, or a dead letter
+
+Every write is one atomic step under the channel's lease. A notification is marked before its send
+and recorded after it. Found marked without a record, the outcome of that send is unknown: where
+the channel's history cannot tell, it is sent again, marked and counted as such.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
 
 from monitor.alerting import digest_schedule, send_gate
 from monitor.alerting.silence_store import SilenceStore
@@ -16,24 +26,29 @@ from monitor.clock import Clock
 from monitor.config.schema import Config
 from monitor.delivery.channel import Channel, Context, Lookup, SendResult
 from monitor.delivery.outbox import Due, OutboxStore
-from monitor.delivery.send_results import SendResultHandler
+from monitor.delivery.send_decision import (
+    ChannelHealth,
+    GiveUp,
+    RestChannel,
+    Sent,
+    TryAgain,
+    broken_notice,
+    fallbacks,
+    next_step,
+)
+from monitor.delivery.thread import threads_after
 from monitor.model import Notification, Receipt, Thread
-from monitor.observability import metrics
-from monitor.observability.logs import get_logger, trace
-from monitor.reasons import DeliveryReason, SuppressionReason
+from monitor.observability import metrics, traces
+from monitor.observability.logs import get_logger, redact, trace
+from monitor.reasons import DeadLetterReason, DeliveryReason, SuppressionReason
 from monitor.store.lease import Lease
 
 log = get_logger(__name__)
 
 BATCH = 400
 PARENT_WAIT = 2.0
-LOOK_SECONDS = 60.0
-_TITLES = {
-    SuppressionReason.QUIET_HOURS.value: "Held during quiet hours",
-    SuppressionReason.RATE_CEILING.value: "Held back by the hourly limit of a topic",
-    DeliveryReason.DIGESTED.value: "Digest",
-}
-_CATCH_UP = "Catching up"
+LOOKUP_SECONDS = 60.0
+RESENT_NOTE = "sent again, outcome of an earlier try unknown"
 
 
 class ChannelSender:
@@ -70,11 +85,11 @@ class ChannelSender:
         self._config = config
         self._stopping = stopping
         self._next_send = 0.0
-        self._results = SendResultHandler(name, outbox, lease, clock, config)
+        self._health = ChannelHealth()
 
     async def start(self) -> None:
-        """Take over what the last holder of the channel knew."""
-        await self._results.start()
+        """Take over what the last sender knew: a pause asked for, a fault already told."""
+        self._health = ChannelHealth.from_state(await self._outbox.state(self.name))
 
     async def step(self) -> float:
         """Do what can be done at once. Return the seconds until there may be more to do.
@@ -83,34 +98,57 @@ class ChannelSender:
             LeaseLost: another notifier has the channel.
             RedisError: the store cannot be reached.
         """
-        now = self._clock.now()
-        if self._results.paused_until > now:
-            return self._results.paused_until - now
-        due = await self._outbox.read(self.name, now, BATCH)
+        if (pause := self._health.paused_until - self._clock.now()) > 0:
+            return pause
+        due = await self._outbox.read(self.name, self._clock.now(), BATCH)
         if not due:
             return 1.0
-        unknown = next((item for item in due if item.began), None)
-        if unknown is not None:
-            with trace(unknown.notification.trace):
-                return await self._settle_unknown(unknown)
-        ready = await self._ready(due, now)
-        if await self._fold(ready, now):
-            return 0.0
-        for item in ready:
-            now = self._clock.now()
-            if max(self._next_send, self._results.paused_until) > now:
-                return max(self._next_send, self._results.paused_until) - now
-            if self._stopping():
+        ready = [item for item in due if item.began][:1]  # what was begun was let through before
+        if not ready:
+            ready = await self._gate(due)
+            if await self._fold(ready):
                 return 0.0
-            if not await self._parent_is_waiting(item, now):
-                await self._send(item)
+        for item in ready:
+            if (pause := self._wait()) > 0 or self._stopping():
+                return max(0.0, pause)
+            if await self._parent_is_waiting(item.notification):
+                continue
+            with trace(item.notification.trace):
+                await self._deliver(item)
         return 0.0
 
-    # --- before the send
+    async def _deliver(self, item: Due) -> None:
+        """Take one notification through dedup, render, send and record."""
+        context, known = await self._dedup(item)
+        if known is None:
+            await self._outbox.begin(self._lease, item.notification, context.began)
+            known = self._render(item.notification, context)
+        if not isinstance(known, SendResult):
+            known = await self._send(known, item.notification, context)
+        await self._record(item, context, known)
 
-    async def _ready(self, due: Sequence[Due], now: float) -> list[Due]:
+    # --- wait
+
+    def _wait(self) -> float:
+        """Return how long to wait before the next send, in seconds."""
+        return max(self._next_send, self._health.paused_until) - self._clock.now()
+
+    async def _parent_is_waiting(self, notification: Notification) -> bool:
+        """Put an update off while the message it belongs under is still to be told."""
+        parent = notification.follows
+        if notification.kind == "update" and notification.alert is not None:
+            parent = f"{notification.alert.parent}@{self.name}"
+        if not parent or not await self._outbox.is_waiting(parent):
+            return False
+        until = self._clock.now() + PARENT_WAIT
+        await self._outbox.later(self._lease, notification, until, "", {}, {})
+        return True
+
+    # --- gate
+
+    async def _gate(self, due: Sequence[Due]) -> list[Due]:
         """Drop and hold what must be; return the rest in order."""
-        config = self._config()
+        config, now = self._config(), self._clock.now()
         silences = await self._silences.active(now)
         limited = {topic.id for topic in config.topics if topic.alert.max_per_hour}
         topics = {d.notification.alert.topic for d in due if d.notification.alert}
@@ -121,21 +159,20 @@ class ChannelSender:
             notification = item.notification
             topic = notification.alert.topic if notification.alert else ""
             ceiling = sent.get(topic, send_gate.Ceiling())
-            decision = send_gate.decide(config, notification, silences, ceiling, now)
-            if isinstance(decision, send_gate.Drop):
-                with trace(notification.trace):
-                    await self._drop(notification, decision, now)
-            elif isinstance(decision, send_gate.Hold):
-                with trace(notification.trace):
-                    await self._hold(notification, decision)
-            else:
-                ready.append(item)
-                if topic in limited and notification.kind == "alert":
-                    resets = ceiling.resets if ceiling.resets > now else now + 3600.0
-                    sent[topic] = send_gate.Ceiling(ceiling.sent + 1, resets)
+            verdict = send_gate.decide(config, notification, silences, ceiling, now)
+            with trace(notification.trace):
+                if isinstance(verdict, send_gate.Drop):
+                    await self._drop(notification, verdict)
+                elif isinstance(verdict, send_gate.Hold):
+                    await self._hold(notification, verdict)
+                else:
+                    ready.append(item)
+                    if topic in limited and notification.kind == "alert":
+                        sent[topic] = ceiling.one_more(now)
         return ready
 
-    async def _drop(self, notification: Notification, drop: send_gate.Drop, now: float) -> None:
+    async def _drop(self, notification: Notification, drop: send_gate.Drop) -> None:
+        now = self._clock.now()
         receipt = Receipt(notification.id, self.name, now, note=f"{drop.reason}: {drop.detail}")
         await self._outbox.done(self._lease, notification, receipt, {}, drop.reason.value, {})
         metrics.SUPPRESSIONS.labels(reason=drop.reason).inc()
@@ -151,96 +188,57 @@ class ChannelSender:
         self._count(reason)
         log.info("held", notification=notification.id, reason=hold.reason, until=hold.until)
 
-    async def _fold(self, ready: Sequence[Due], now: float) -> bool:
-        """Turn what was held, or what floods the channel, into a digest. Return whether it did."""
-        foldable = [item.notification for item in ready if item.notification.alert is not None]
-        for reason, title in _TITLES.items():
-            held = [item for item in foldable if item.held_for == reason]
-            if len(held) > 1 or (held and reason == DeliveryReason.DIGESTED):
-                await self._fold_into(held, title, now)
-                return True
-        calm = [n for n in foldable if n.alert is not None and n.alert.urgency != "critical"]
-        if self._channel.traits.overflow and len(calm) > self._channel.traits.overflow:
-            await self._fold_into(calm, f"{_CATCH_UP}: {len(calm)} alerts", now)
-            return True
-        return False
+    # --- fold
 
-    async def _fold_into(self, members: Sequence[Notification], title: str, now: float) -> None:
+    async def _fold(self, ready: Sequence[Due]) -> bool:
+        """Turn what was held, or what floods the channel, into a digest. Return whether it did."""
+        alerts = [item.notification for item in ready if item.notification.alert is not None]
+        members, title = digest_schedule.to_fold(alerts, self._channel.traits.overflow)
+        if not members:
+            return False
+        now = self._clock.now()
         digests = digest_schedule.fold(members, title, now)
         reason = DeliveryReason.DIGESTED.value
         await self._outbox.fold(self._lease, members, digests, reason, now)
         self._count(reason, len(members))
         log.info("folded", channel=self.name, alerts=len(members), title=title)
-
-    async def _parent_is_waiting(self, item: Due, now: float) -> bool:
-        """Put an update off while the message it belongs under is still to be told."""
-        notification = item.notification
-        parent = notification.follows
-        if notification.kind == "update" and notification.alert is not None:
-            parent = f"{notification.alert.parent}@{self.name}"
-        if not parent or not await self._outbox.is_waiting(parent):
-            return False
-        await self._outbox.later(self._lease, notification, now + PARENT_WAIT, "", {}, {})
         return True
 
-    # --- the send
+    # --- dedup
 
-    async def _send(self, item: Due, *, resend: bool = False) -> None:
-        notification = item.notification
-        now = self._clock.now()
-        await self._outbox.begin(self._lease, notification, now)
+    async def _dedup(self, item: Due) -> tuple[Context, SendResult | None]:
+        """Look up a send that left no record; return the context of the next try, or its result."""
+        notification, now = item.notification, self._clock.now()
         context = Context(
             now=now,
             thread=await self._thread(notification),
             attempt=notification.attempts + 1,
-            resend=resend,
             began=now,
         )
-        with trace(notification.trace):
-            outcome = await self._attempt(notification, context)
-            self._next_send = now + self._channel.traits.spacing
-            await self._results.apply_result(item, context, outcome)
-
-    async def _attempt(self, notification: Notification, context: Context) -> SendResult:
-        try:
-            with metrics.SEND_SECONDS.labels(channel=self.name).time():
-                async with asyncio.timeout(self._channel.traits.timeout + 1.0):
-                    return await self._channel.send(notification, context)
-        except TimeoutError:
-            return SendResult("unknown", DeliveryReason.TIMEOUT, "no answer in time")
-        except Exception as error:  # a bug or a hostile message must not stop the channel
-            log.exception("send_failed", notification=notification.id, channel=self.name)
-            return SendResult("unknown", DeliveryReason.INTERNAL, type(error).__name__)
-
-    async def _settle_unknown(self, item: Due) -> float:
-        """Find out what became of a send that left no record, then act on it."""
-        notification = item.notification
-        now = self._clock.now()
-        thread = await self._thread(notification)
-        context = Context(now=now, thread=thread, attempt=notification.attempts, began=item.began)
-        found = await self._look(notification, context)
+        if not item.began:
+            return context, None
+        earlier = replace(context, attempt=notification.attempts, began=item.began)
+        found = await self._look_up(notification, earlier)
         if found.kind == "later":
-            wait = found.after or self._results.next_pause()
-            reason, marks = DeliveryReason.UNREACHABLE, {"last_error": found.detail}
-            await self._results.pause(notification, wait, reason, found.detail, marks)
-            return wait
+            return replace(earlier, resend=True), SendResult(
+                "retry",
+                DeliveryReason.UNREACHABLE,
+                found.detail,
+                after=found.after,
+                whole_channel=True,
+            )
         if found.kind == "found":
-            outcome = SendResult("sent", DeliveryReason.ALREADY_SENT, ref=found.ref)
-            await self._results.apply_result(item, context, outcome)
-            return 0.0
-        if self._next_send > now:
-            return self._next_send - now
-        await self._send(item, resend=found.kind == "cannot_tell")
-        return 0.0
+            return earlier, SendResult("sent", DeliveryReason.ALREADY_SENT, ref=found.ref)
+        return replace(context, resend=found.kind == "cannot_tell"), None
 
-    async def _look(self, notification: Notification, context: Context) -> Lookup:
+    async def _look_up(self, notification: Notification, context: Context) -> Lookup:
         try:
-            async with asyncio.timeout(LOOK_SECONDS):
+            async with asyncio.timeout(LOOKUP_SECONDS):
                 return await self._channel.find(notification, context)
         except TimeoutError:
             return Lookup("later", detail="the history does not answer in time")
         except Exception as error:  # a bug must not stop the channel
-            log.exception("look_failed", notification=notification.id, channel=self.name)
+            log.exception("look_up_failed", notification=notification.id, channel=self.name)
             return Lookup("later", detail=type(error).__name__)
 
     async def _thread(self, notification: Notification) -> Thread | None:
@@ -250,6 +248,186 @@ class ChannelSender:
         if notification.kind == "update" and notification.alert is not None:
             return await self._outbox.thread(self.name, notification.alert.parent)
         return None
+
+    # --- render, send
+
+    def _render(self, notification: Notification, context: Context) -> Any:
+        """Return the message, or the result that says why there is none."""
+        try:
+            return self._channel.render(notification, context)
+        except Exception as error:  # a bug, or a hostile message: it must not stop the channel
+            log.exception("render_failed", notification=notification.id, channel=self.name)
+            detail = f"{type(error).__name__}: {error}"
+            return SendResult("refused", DeliveryReason.RENDER_FAILED, detail)
+
+    async def _send(self, message: Any, notification: Notification, context: Context) -> SendResult:
+        self._next_send = self._clock.now() + self._channel.traits.spacing
+        try:
+            with metrics.SEND_SECONDS.labels(channel=self.name).time():
+                async with asyncio.timeout(self._channel.traits.timeout + 1.0):
+                    return await self._channel.send(message, notification, context)
+        except TimeoutError:
+            return SendResult("unknown", DeliveryReason.TIMEOUT, "no answer in time")
+        except Exception as error:  # a bug must not stop the channel
+            log.exception("send_failed", notification=notification.id, channel=self.name)
+            return SendResult("unknown", DeliveryReason.INTERNAL, type(error).__name__)
+
+    # --- record
+
+    async def _record(self, item: Due, context: Context, result: SendResult) -> None:
+        """Write down what became of one send.
+
+        Raises:
+            LeaseLost: another notifier has the channel; it will find the send's mark.
+        """
+        result = replace(result, detail=redact(result.detail), note=redact(result.note))
+        notification = item.notification
+        if result.partial is not None:
+            text = f"Channel {self.name}: {result.partial}: {result.note}"
+            await self._tell(f"partly-{notification.id}", text)
+        step = next_step(
+            result,
+            notification=notification.id,
+            channel=self.name,
+            attempts=context.attempt,
+            failing_since=item.failing_since,
+            resend=context.resend,
+            health=self._health,
+            now=self._clock.now(),
+        )
+        match step:
+            case Sent():
+                await self._record_sent(notification, context, result)
+            case TryAgain():
+                await self._try_again(notification, result, step)
+            case RestChannel():
+                await self._rest_channel(notification, result, step)
+            case GiveUp():
+                await self._give_up(notification, step)
+
+    async def _record_sent(
+        self, notification: Notification, context: Context, result: SendResult
+    ) -> None:
+        now = self._clock.now()
+        reason = result.reason
+        if context.resend and reason is DeliveryReason.SENT:
+            reason = DeliveryReason.RESENT
+        receipt = Receipt(
+            notification=notification.id,
+            channel=self.name,
+            at=now,
+            ref=result.ref,
+            thread=context.thread.ref if context.thread else result.ref,
+            attempts=context.attempt,
+            note=result.note or RESENT_NOTE * context.resend,
+        )
+        alert = notification.alert
+        self._health = self._health.well(now)
+        await self._outbox.done(
+            self._lease,
+            notification,
+            receipt,
+            await self._threads(notification, context, result),
+            reason.value,
+            {"state": "ok", "reason": reason.value, "detail": "", "last_ok": now, "failures": 0},
+            ceiling=alert.topic if alert is not None and notification.kind == "alert" else "",
+        )
+        self._count(reason.value)
+        for told in (alert, *notification.alerts):
+            if told is not None:
+                metrics.DELIVERED_AFTER.observe(max(0.0, now - told.decided_at))
+                if told.story.published > 0:
+                    metrics.END_TO_END.observe(max(0.0, now - told.story.published))
+        traces.record(
+            "deliver", notification.trace, context.now, now, channel=self.name, reason=reason.value
+        )
+        say = log.debug if self.name.startswith("_") else log.info  # a canary is no news
+        say("delivered", notification=notification.id, reason=reason, note=receipt.note)
+
+    async def _threads(
+        self, notification: Notification, context: Context, result: SendResult
+    ) -> dict[str, Thread]:
+        """Return what later updates attach to; a digest leaves threads that are there alone."""
+        threads = threads_after(notification, context.thread, result.ref, result.subject)
+        if notification.alert is not None:
+            return threads
+        return {
+            parent: thread
+            for parent, thread in threads.items()
+            if await self._outbox.thread(self.name, parent) is None
+        }
+
+    async def _try_again(
+        self, notification: Notification, result: SendResult, step: TryAgain
+    ) -> None:
+        now, reason = self._clock.now(), result.reason.value
+        self._health = self._health.resting(0.0, "retrying")
+        state = self._state(result)
+        await self._outbox.later(
+            self._lease, notification, now + step.wait, reason, step.marks, state
+        )
+        self._count(reason)
+        event = "outcome_unknown" if result.kind == "unknown" else "send_postponed"
+        log.warning(event, notification=notification.id, reason=reason, wait=step.wait,
+                    detail=result.detail)  # fmt: skip
+
+    async def _rest_channel(
+        self, notification: Notification, result: SendResult, step: RestChannel
+    ) -> None:
+        now, reason = self._clock.now(), result.reason.value
+        status = f"broken:{reason}" if step.broken else "retrying"
+        if step.broken and self._health.status != status:
+            text = broken_notice(self.name, result, await self._outbox.waiting(self.name))
+            await self._tell(f"broken-{self.name}-{reason}-{int(now)}", text)
+        self._health = step.health.resting(now + step.wait, status)
+        state = self._state(result)
+        await self._outbox.later(
+            self._lease, notification, notification.due, reason, step.marks, state
+        )
+        self._count(reason)
+        log.warning("channel_paused", channel=self.name, reason=reason, wait=step.wait,
+                    detail=result.detail)  # fmt: skip
+
+    async def _give_up(self, notification: Notification, step: GiveUp) -> None:
+        now, reason = self._clock.now(), step.reason
+        await self._outbox.dead_letter(self._lease, notification, reason.value, step.detail, now)
+        self._count(reason.value)
+        dead = DeadLetterReason.UNDELIVERABLE
+        metrics.DEAD_LETTERS.labels(queue="notifier", reason=dead).inc()
+        log.error("dead_letter", notification=notification.id, reason=reason, detail=step.detail)
+        await self._tell(
+            f"dead-{notification.id}",
+            f"Channel {self.name} will not take a message ({reason}: {step.detail}). "
+            f"It is kept: wirewatch dead show notifier:{notification.id}",
+        )
+
+    async def _tell(self, notice_id: str, text: str) -> None:
+        """Tell the fallback channels that this one is in trouble."""
+        now = self._clock.now()
+        await self._outbox.put(
+            [
+                Notification(
+                    id=f"{notice_id}@{name}",
+                    channel=name,
+                    kind="notice",
+                    notice=text,
+                    created_at=now,
+                    due=now,
+                )
+                for name in fallbacks(self._config(), self.name)
+            ]
+        )
+
+    def _state(self, result: SendResult) -> dict[str, Any]:
+        """Return what to note of a channel in trouble."""
+        return {
+            "state": self._health.status,
+            "reason": result.reason.value,
+            "detail": result.detail,
+            "since": self._clock.now(),
+            "paused_until": self._health.paused_until,
+            "failures": self._health.failures,
+        }
 
     def _count(self, reason: str, times: int = 1) -> None:
         metrics.NOTIFICATIONS.labels(channel=self.name, outcome=reason).inc(times)

@@ -1,13 +1,40 @@
-"""What the first message of a thread says once later news is in. Pure."""
+"""Which message updates go under, and what it says once later news is in. Pure."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from monitor.model import Alert, Thread
+from monitor.model import Alert, Notification, Thread
 from monitor.reasons import AlertReason
 
 _URGENCIES = ("low", "normal", "high", "critical")
+
+
+def threads_after(
+    notification: Notification, thread: Thread | None, ref: str, subject: str
+) -> dict[str, Thread]:
+    """Return what later updates attach to once `notification` is sent.
+
+    Args:
+        notification: what was sent.
+        thread: the message it went under, or None.
+        ref: the handle of the message sent.
+        subject: its subject line, for e-mail.
+
+    Returns:
+        Threads by the id of the topic's first alert.
+    """
+    alert = notification.alert
+    if alert is not None:
+        parent = alert.parent or alert.id
+        if thread is None:
+            return {parent: Thread(ref, alert, subject)}
+        return {parent: replace(thread, alert=merged(thread.alert, alert))} if thread.alert else {}
+    ref = thread.ref if thread else ref
+    return {
+        member.parent or member.id: Thread(ref, subject=subject, digest=True)
+        for member in notification.alerts
+    }
 
 
 def merged(first: Alert, latest: Alert) -> Alert:

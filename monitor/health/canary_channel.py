@@ -70,7 +70,10 @@ class CanaryChannel:
 
     traits = Traits(timeout=5.0)
 
-    async def send(self, notification: Notification, context: Context) -> SendResult:
+    def render(self, notification: Notification, context: Context) -> None:
+        """A canary needs no words."""
+
+    async def send(self, message: None, notification: Notification, context: Context) -> SendResult:
         """Take it."""
         return sent(notification.id)
 

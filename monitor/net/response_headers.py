@@ -54,12 +54,19 @@ def parse_hints(headers: Mapping[str, str], now: float) -> Hints:
             fresh = at - (http_date(headers.get("date", "")) or now)
     return Hints(
         fresh_for=max(0.0, fresh) if fresh is not None else None,
-        retry_after=_retry_after(headers.get("retry-after", "").strip(), now),
+        retry_after=parse_retry_after(headers.get("retry-after", ""), now),
         ignore_validators=expires == "0",
     )
 
 
-def _retry_after(value: str, now: float) -> float | None:
+def parse_retry_after(value: str, now: float) -> float | None:
+    """Return the seconds a Retry-After header asks for (RFC 9110 10.2.3), or None for nonsense.
+
+    Args:
+        value: a number of seconds or an HTTP date.
+        now: arrival of the response, Unix seconds.
+    """
+    value = value.strip()
     if not value:
         return None
     if value.isdigit() and value.isascii():

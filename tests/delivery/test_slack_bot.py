@@ -135,7 +135,9 @@ async def test_a_killed_send_is_looked_up_by_the_next_process(
     await world.outbox.begin(world.lease, note(FIRST, "world"), world.clock.now())
     from monitor.delivery.channel import Context
 
-    await world.channel.send(note(FIRST, "world"), Context(now=world.clock.now()))
+    context = Context(now=world.clock.now())
+    message = world.channel.render(note(FIRST, "world"), context)
+    await world.channel.send(message, note(FIRST, "world"), context)
     world.another()
     await world.run(60)
     assert slack.told() == ["a-first"]

@@ -36,16 +36,23 @@ class Apprise:
                 "Apprise does not know this address; see its list of services for how to write it"
             )
 
-    async def send(self, notification: Notification, context: Context) -> SendResult:
+    def render(self, notification: Notification, context: Context) -> tuple[str, str]:
+        """Return title and body."""
+        return one_line(formatting.subject(notification), 180), text(notification)
+
+    async def send(
+        self, message: tuple[str, str], notification: Notification, context: Context
+    ) -> SendResult:
         """Hand one notification to the service."""
+        title, body = message
         level = self._type.INFO
         if notification.alert and notification.alert.reason is AlertReason.CORRECTION:
             level = self._type.WARNING
         try:
             done = await asyncio.wait_for(
                 self._apprise.async_notify(
-                    title=one_line(formatting.subject(notification), 180),
-                    body=text(notification),
+                    title=title,
+                    body=body,
                     notify_type=level,
                     body_format=self._format,
                 ),

@@ -6,6 +6,7 @@ import asyncio
 import ssl
 from collections.abc import Mapping
 from contextlib import suppress
+from email.message import EmailMessage
 
 import aiosmtplib
 from aiosmtplib import errors as smtp
@@ -25,16 +26,21 @@ class Mail:
     def __init__(self, settings: EmailChannel) -> None:
         self._settings = settings
 
-    async def send(self, notification: Notification, context: Context) -> SendResult:
-        """Send to every recipient, or to those that remain after a part was reached."""
-        settings = self._settings
-        mail = email_message.message(
+    def render(self, notification: Notification, context: Context) -> EmailMessage:
+        """Return the MIME message."""
+        return email_message.message(
             notification,
-            settings,
+            self._settings,
             now=context.now,
             thread=context.thread,
             resend=context.resend,
         )
+
+    async def send(
+        self, message: EmailMessage, notification: Notification, context: Context
+    ) -> SendResult:
+        """Send to every recipient, or to those that remain after a part was reached."""
+        settings = self._settings
         wanted = list(notification.remaining) or [
             email_message.address(recipient).addr_spec for recipient in settings.to
         ]
@@ -54,7 +60,7 @@ class Mail:
                 password = settings.password.get_secret_value() if settings.password else ""
                 await client.login(settings.username, password)
             begun = True
-            refused, _ = await client.send_message(mail, sender=sender, recipients=wanted)
+            refused, _ = await client.send_message(message, sender=sender, recipients=wanted)
             await _leave(client)
         except smtp.SMTPException as error:
             return _judge(error, begun)
@@ -71,7 +77,7 @@ class Mail:
             return SendResult("retry", reason, type(error).__name__, whole_channel=True)
         finally:
             client.close()
-        return self._accepted(notification, mail["Message-ID"], mail["Subject"], refused)
+        return self._accepted(notification, message["Message-ID"], message["Subject"], refused)
 
     def _accepted(
         self,

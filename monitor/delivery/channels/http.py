@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
-import email.utils
-import time
-
 import httpx
 
 from monitor.delivery.channel import SendResult, sent
+from monitor.net.response_headers import parse_retry_after
 from monitor.reasons import DeliveryReason
+from monitor.text import one_line
 
 _GATEWAY = frozenset((502, 504))  # the machine behind it may have taken the message all the same
+_SHOWN_BYTES = 2_000  # of an answer; the rest is never read
 
 
 async def post(
-    client: httpx.AsyncClient, url: str, body: bytes, headers: dict[str, str]
+    client: httpx.AsyncClient, url: str, body: bytes, headers: dict[str, str], now: float
 ) -> SendResult:
-    """Post `body` and say what became of it. The address never stands in the outcome."""
+    """Post `body` and say what became of it. The address never stands in the result.
+
+    Args:
+        client: the connections.
+        url: where to post.
+        body: what to post.
+        headers: request headers.
+        now: the present instant, Unix seconds; a Retry-After date counts from it.
+    """
     try:
-        response = await client.post(url, content=body, headers=headers)
+        async with client.stream("POST", url, content=body, headers=headers) as response:
+            return classify(response.status_code, response.headers, await _head(response), now)
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
         reason = DeliveryReason.UNREACHABLE
         return SendResult("retry", reason, type(error).__name__, whole_channel=True)
@@ -27,17 +36,28 @@ async def post(
         return SendResult("refused", DeliveryReason.MISCONFIGURED, detail, whole_channel=True)
     except httpx.HTTPError as error:
         return SendResult("unknown", DeliveryReason.TIMEOUT, type(error).__name__)
-    return classify(response)
 
 
-def classify(response: httpx.Response) -> SendResult:
-    """Turn a response into an outcome."""
-    code = response.status_code
-    said = f"HTTP {code} {response.text[:120].strip()}".strip()
+async def _head(response: httpx.Response) -> str:
+    """Return the beginning of an answer's text; a broken body is no failure of the send."""
+    raw = b""
+    try:
+        async for chunk in response.aiter_bytes(_SHOWN_BYTES):
+            raw += chunk
+            if len(raw) >= _SHOWN_BYTES:
+                break
+    except httpx.HTTPError:
+        pass
+    return raw[:_SHOWN_BYTES].decode("utf-8", "replace")
+
+
+def classify(code: int, headers: httpx.Headers, text: str, now: float) -> SendResult:
+    """Turn status, headers and the beginning of the text of an answer into a result."""
+    said = one_line(f"HTTP {code} {text}", 140)
     if code < 300:
         return sent()
-    if code == 429 or (code == 503 and "retry-after" in response.headers):
-        after = retry_after(response.headers.get("retry-after", ""))
+    if code == 429 or (code == 503 and "retry-after" in headers):
+        after = retry_after(headers.get("retry-after", ""), now)
         return SendResult(
             "retry", DeliveryReason.RATE_LIMITED, said, after=after, whole_channel=True
         )
@@ -55,13 +75,6 @@ def classify(response: httpx.Response) -> SendResult:
     return SendResult("refused", DeliveryReason.REJECTED, said)
 
 
-def retry_after(value: str) -> float:
-    """Read Retry-After (seconds or a date, RFC 9110 10.2.3), from 1 s to an hour."""
-    try:
-        seconds = float(value)
-    except ValueError:
-        try:
-            seconds = email.utils.parsedate_to_datetime(value).timestamp() - time.time()
-        except (ValueError, TypeError):
-            seconds = 1.0
-    return min(3600.0, max(1.0, seconds))
+def retry_after(value: str, now: float) -> float:
+    """Return how long a service asks to be left alone: from 1 s to an hour, 1 s for nonsense."""
+    return min(3600.0, max(1.0, parse_retry_after(value, now) or 1.0))

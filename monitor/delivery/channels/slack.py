@@ -17,11 +17,13 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from monitor.config.schema import SlackChannel
 from monitor.delivery.channel import Context, Lookup, SendResult, Traits, sent
-from monitor.delivery.channels.slack_blocks import METADATA_TYPE, edited, message
+from monitor.delivery.channels import slack_blocks
+from monitor.delivery.channels.http import retry_after
 from monitor.delivery.thread import escalates
 from monitor.model import Notification, Thread
 from monitor.observability.logs import get_logger
 from monitor.reasons import DeliveryReason
+from monitor.text import one_line
 
 log = get_logger(__name__)
 
@@ -61,33 +63,38 @@ class SlackBot:
         self._session: aiohttp.ClientSession | None = None
         self._settings = settings
 
-    async def send(self, notification: Notification, context: Context) -> SendResult:
-        """Post; an update goes into the thread and the first message is edited in place."""
-        thread = _ts(context.thread.ref, self._channel) if context.thread else ""
-        update = notification.kind in ("update", "digest") and bool(thread)
-        alert = notification.alert
-        call: dict[str, Any] = message(notification, buttons=self._buttons, threaded=update)
+    def render(self, notification: Notification, context: Context) -> dict[str, Any]:
+        """Return the arguments of chat.postMessage; an update goes into the thread."""
+        thread = self._thread_ts(notification, context)
+        call = slack_blocks.message(notification, buttons=self._buttons, threaded=bool(thread))
         call |= {"channel": self._channel, "unfurl_links": False, "unfurl_media": False}
-        if update:
+        if thread:
             call["thread_ts"] = thread
-            if alert is not None and escalates(context.thread, alert):
+            if notification.alert and escalates(context.thread, notification.alert):
                 call["reply_broadcast"] = True
+        return call
+
+    async def send(
+        self, message: dict[str, Any], notification: Notification, context: Context
+    ) -> SendResult:
+        """Post; after an update the first message of its thread is edited in place."""
         try:
-            reply = await self._client().chat_postMessage(**call)
+            reply = await self._client().chat_postMessage(**message)
         except SlackApiError as error:
-            return self._refusal(error)
+            return self._refusal(error, context.now)
         except aiohttp.ClientConnectorError as error:  # no connection: surely not sent
             return SendResult(
                 "retry", DeliveryReason.UNREACHABLE, _words(error), whole_channel=True
             )
         except (aiohttp.ClientError, TimeoutError, SlackClientError, OSError) as error:
             return SendResult("unknown", DeliveryReason.TIMEOUT, _words(error))
-        note = await self._edit(context.thread, notification) if update else ""
+        threaded = "thread_ts" in message
+        note = await self._edit(context.thread, notification) if threaded else ""
         return sent(f"{reply.get('channel') or self._channel}:{reply['ts']}", note=note)
 
     async def find(self, notification: Notification, context: Context) -> Lookup:
         """Look for our metadata in the channel's history, or in the thread for an update."""
-        thread = _ts(context.thread.ref, self._channel) if context.thread else ""
+        thread = self._thread_ts(notification, context)
         oldest = f"{max(0.0, context.began - _SLACK_LOOKBACK):.6f}"
         ask: dict[str, Any] = {
             "channel": self._channel,
@@ -96,17 +103,16 @@ class SlackBot:
             "include_all_metadata": True,
         }
         client = self._client()
-        in_thread = notification.kind in ("update", "digest") and bool(thread)
         try:
             for _ in range(_BACK_TO_BACK):
-                if in_thread:
+                if thread:
                     reply = await client.conversations_replies(**ask, ts=thread)
                 else:
                     reply = await client.conversations_history(**ask)
                 for row in reply.get("messages") or []:
                     if _carries(row, notification.id):
                         ref = f"{self._channel}:{row['ts']}"
-                        if in_thread:
+                        if thread:
                             await self._edit(context.thread, notification)
                         return Lookup("found", ref=ref)
                 cursor = (reply.get("response_metadata") or {}).get("next_cursor")
@@ -116,7 +122,7 @@ class SlackBot:
         except SlackApiError as error:
             status, code, _ = _facts(error)
             if status == 429 or status >= 500 or code in _LATER or code in _UNSURE:
-                return Lookup("later", detail=code, after=_retry_after(error))
+                return Lookup("later", detail=code, after=_retry_after(error, context.now))
             return Lookup("cannot_tell", detail=f"Slack will not show the history: {code}")
         except (aiohttp.ClientError, TimeoutError, SlackClientError, OSError) as error:
             return Lookup("later", detail=_words(error))
@@ -127,11 +133,16 @@ class SlackBot:
         if self._session is not None:
             await self._session.close()
 
+    def _thread_ts(self, notification: Notification, context: Context) -> str:
+        """Return the timestamp of the message that an update goes under, or ""."""
+        threaded = notification.kind in ("update", "digest")
+        return _ts(context.thread.ref, self._channel) if context.thread and threaded else ""
+
     async def _edit(self, thread: Thread | None, notification: Notification) -> str:
         """Bring the first message up to date. Its failure never costs the update: note it."""
         if thread is None or notification.alert is None:
             return ""
-        news = edited(thread, notification.alert, buttons=self._buttons)
+        news = slack_blocks.edited(thread, notification.alert, buttons=self._buttons)
         if news is None:
             return ""
         try:
@@ -146,10 +157,10 @@ class SlackBot:
             return f"first message not edited: {_words(error)}"
         return ""
 
-    def _refusal(self, error: SlackApiError) -> SendResult:
+    def _refusal(self, error: SlackApiError, now: float) -> SendResult:
         status, code, need = _facts(error)
         if status == 429 or code in _LATER:
-            after = _retry_after(error)
+            after = _retry_after(error, now)
             return SendResult(
                 "retry", DeliveryReason.RATE_LIMITED, code, after=after, whole_channel=True
             )
@@ -179,7 +190,10 @@ class SlackBot:
 def _carries(row: dict[str, Any], notification_id: str) -> bool:
     metadata = row.get("metadata") or {}
     payload = metadata.get("event_payload") or {}
-    return metadata.get("event_type") == METADATA_TYPE and payload.get("id") == notification_id
+    return (
+        metadata.get("event_type") == slack_blocks.METADATA_TYPE
+        and payload.get("id") == notification_id
+    )
 
 
 def _ts(ref: str, channel: str) -> str:
@@ -197,13 +211,10 @@ def _facts(error: SlackApiError) -> tuple[int, str, str]:
     return status, str(data.get("error") or f"HTTP {status}"), str(data.get("needed") or "")
 
 
-def _retry_after(error: SlackApiError) -> float:
+def _retry_after(error: SlackApiError, now: float) -> float:
     headers = getattr(error.response, "headers", None) or {}
-    lower = {str(name).lower(): value for name, value in headers.items()}
-    try:
-        return min(3600.0, max(1.0, float(lower.get("retry-after", 0) or 0)))
-    except ValueError:
-        return 1.0
+    lower = {str(name).lower(): str(value) for name, value in headers.items()}
+    return retry_after(lower.get("retry-after", ""), now)
 
 
 def _with_slash(url: str) -> str:
@@ -211,4 +222,4 @@ def _with_slash(url: str) -> str:
 
 
 def _words(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}"[:200]
+    return one_line(f"{type(error).__name__}: {error}", 200)

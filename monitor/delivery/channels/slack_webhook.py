@@ -8,8 +8,8 @@ import httpx
 
 from monitor.config.schema import SlackWebhookChannel
 from monitor.delivery.channel import Context, Lookup, SendResult, Traits
+from monitor.delivery.channels import slack_blocks
 from monitor.delivery.channels.http import post
-from monitor.delivery.channels.slack_blocks import message
 from monitor.model import Notification
 from monitor.reasons import DeliveryReason
 
@@ -28,13 +28,19 @@ class SlackWebhook:
         self._url = settings.url.get_secret_value()
         self._client = httpx.AsyncClient(timeout=self.traits.timeout, trust_env=False)
 
-    async def send(self, notification: Notification, context: Context) -> SendResult:
-        """Post the message."""
-        body = message(notification, threaded=False)
+    def render(self, notification: Notification, context: Context) -> bytes:
+        """Return the JSON body."""
+        body = slack_blocks.message(notification, threaded=False)
         del body["metadata"]  # only the Web API takes it
         payload = {**body, "unfurl_links": False, "unfurl_media": False}
-        data = json.dumps(payload, ensure_ascii=False).encode("utf-8", "replace")
-        outcome = await post(self._client, self._url, data, {"content-type": "application/json"})
+        return json.dumps(payload, ensure_ascii=False).encode("utf-8", "replace")
+
+    async def send(
+        self, message: bytes, notification: Notification, context: Context
+    ) -> SendResult:
+        """Post the message."""
+        headers = {"content-type": "application/json"}
+        outcome = await post(self._client, self._url, message, headers, context.now)
         if outcome.kind == "refused" and any(code in outcome.detail for code in _GONE):
             return SendResult(
                 "refused", DeliveryReason.CHANNEL_GONE, outcome.detail, whole_channel=True

@@ -19,13 +19,17 @@ class Terminal:
     def __init__(self, settings: TerminalChannel, console: Console | None = None) -> None:
         self._console = console or Console(no_color=not settings.colour, highlight=False)
 
-    async def send(self, notification: Notification, context: Context) -> SendResult:
-        """Print one notification."""
-        # rich leaves the process when a pipe is closed, so it only formats and we write.
+    def render(self, notification: Notification, context: Context) -> str:
+        """Return the lines to print, as wide as the terminal."""
         with self._console.capture() as lines:
             self._console.print(alert_lines(notification, context.now))
+        return lines.get()
+
+    async def send(self, message: str, notification: Notification, context: Context) -> SendResult:
+        """Print one notification."""
+        # rich leaves the process when a pipe is closed, so it only formats and we write.
         try:
-            self._console.file.write(lines.get())
+            self._console.file.write(message)
             self._console.file.flush()
         except (OSError, ValueError) as error:
             detail = type(error).__name__

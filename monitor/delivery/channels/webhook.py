@@ -35,10 +35,15 @@ class Webhook:
         self._secret = settings.secret.get_secret_value() if settings.secret else ""
         self._client = httpx.AsyncClient(timeout=self.traits.timeout, trust_env=False)
 
-    async def send(self, notification: Notification, context: Context) -> SendResult:
-        """Post one notification; the receiver knows a repeated one by `webhook-id`."""
+    def render(self, notification: Notification, context: Context) -> bytes:
+        """Return the JSON body."""
         data = json.dumps(body(notification, context), ensure_ascii=False, allow_nan=False)
-        raw = data.encode("utf-8", "replace")
+        return data.encode("utf-8", "replace")
+
+    async def send(
+        self, message: bytes, notification: Notification, context: Context
+    ) -> SendResult:
+        """Post one notification; the receiver knows a repeated one by `webhook-id`."""
         name = notification.id.encode("ascii", "backslashreplace").decode()
         headers = {
             "content-type": "application/json",
@@ -46,8 +51,8 @@ class Webhook:
             "webhook-timestamp": str(int(context.now)),
         }
         if self._secret:
-            headers["webhook-signature"] = signature(self._secret, name, int(context.now), raw)
-        return await post(self._client, self._url, raw, headers)
+            headers["webhook-signature"] = signature(self._secret, name, int(context.now), message)
+        return await post(self._client, self._url, message, headers, context.now)
 
     async def find(self, notification: Notification, context: Context) -> Lookup:
         """There is no history to ask; receivers drop a `webhook-id` they have seen."""
