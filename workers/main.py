@@ -25,7 +25,7 @@ from monitor.observability.logs import get_logger
 from monitor.store.client import connect
 from monitor.store.embedded.server import EmbeddedStore
 from monitor.store.safety import check_store
-from workers.reload import ConfigWatch
+from workers.reload import ConfigWatch, refuse_lost_files
 from workers.runtime import Runtime, Worker
 
 log = get_logger(__name__)
@@ -85,6 +85,7 @@ async def serve(options: RunOptions) -> None:
         stack.push_async_callback(client.aclose)
         await _check(client, config)
         runtime = Runtime(config, client, url, config_dir=str(options.config_dir))
+        await refuse_lost_files(runtime, options.config_dir)
         watch = ConfigWatch(runtime, options.config_dir)
         await watch.publish(problems)
         _listen_for_signals(runtime, watch)

@@ -1,8 +1,8 @@
 """Live configuration: a change on disk is read, judged, and taken over, or refused by name.
 
 Every process watches the files itself, so all of them follow the same change; SIGHUP makes a
-process look at once. What is broken never replaces what works, and what a process stands on is not
-exchanged under it (`monitor.config.reload`).
+process look at once. What is broken or gone never replaces what works, and the settings that a
+process reads only at its start wait for a restart (`monitor.config.reload`).
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from pathlib import Path
 
 from redis.exceptions import RedisError
 
-from monitor.config.reload import Fingerprint, fingerprint, read_beside
-from monitor.errors import Problem
+from monitor.config.reload import Fingerprint, fingerprint, lost_since, read_beside
+from monitor.errors import ConfigError, Problem
 from monitor.observability import logs, metrics
 from monitor.observability.logs import get_logger
 from workers.runtime import Runtime
@@ -23,6 +23,28 @@ from workers.runtime import Runtime
 log = get_logger(__name__)
 
 LOOK_EVERY = 2.0
+
+
+async def refuse_lost_files(runtime: Runtime, folder: Path) -> None:
+    """Do not start on a configuration that lost a file since this store was last run.
+
+    A start without `wirewatch.yaml` is fine the first time. Later it would send alerts to the
+    terminal and record them as delivered, though the newsroom's channels got nothing.
+
+    Raises:
+        ConfigError: a kind of file that held something before is gone or empty.
+    """
+    row = await runtime.store.hgetall(runtime.keys("config"))
+    config, known = runtime.config, dict[str, str]()
+    for kind, now in (("feeds", len(config.feeds)), ("topics", len(config.topics))):
+        before = int(row.get(kind.encode(), 0))
+        if before and not now:
+            known[kind] = f"{before} {kind if before > 1 else kind[:-1]}"
+    channels = json.loads(row.get(b"channels", b"[]"))
+    if channels and not config.channels:
+        known["wirewatch"] = f"alerts going to {', '.join(channels)}"
+    if lost := await asyncio.to_thread(lost_since, known, folder):
+        raise ConfigError(lost)
 
 
 class ConfigWatch:
@@ -99,6 +121,7 @@ class ConfigWatch:
                     "at": repr(self._runtime.clock.now()),
                     "feeds": len(self._runtime.config.feeds),
                     "topics": len(self._runtime.config.topics),
+                    "channels": json.dumps(sorted(self._runtime.config.channels)),
                 },
             )
         except (RedisError, OSError) as error:

@@ -12,6 +12,8 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+import yaml
+
 from monitor.config.cross_checks import check_references
 from monitor.config.environment import expand, with_env_overrides
 from monitor.config.field_checks import check_store, password_in
@@ -20,7 +22,7 @@ from monitor.config.reading import Reading
 from monitor.config.schema import Config, OpsSettings, StoreSettings, WirewatchFile
 from monitor.config.sections import read_feeds, read_opml_feeds, read_topics
 from monitor.config.settings import read_settings
-from monitor.config.yaml_source import MAX_FILE_BYTES, YamlFile, read_yaml
+from monitor.config.yaml_source import MAX_FILE_BYTES, YamlFile, pairs, read_yaml
 from monitor.errors import ConfigError, Problem
 from monitor.observability import redact
 
@@ -147,7 +149,23 @@ def _about(reading: Reading, path: Path) -> YamlFile:
 def _yaml(reading: Reading, path: Path, raw: bytes) -> YamlFile:
     file = read_yaml(raw, str(path), reading.env)
     reading.files.append(file)
+    if not file.problems and not any(_has_content(value) for _, _, value in _top(file)):
+        if not raw.strip():  # comments alone are somebody's notes, nothing at all is an accident
+            file.say(1, "the file is empty; fill it in, or delete it", "warning")
+        reading.empty.append(file)
     return file
+
+
+def _top(file: YamlFile) -> list[tuple[str, yaml.Node | None, yaml.Node]]:
+    """Return the settings of a file; the whole of it as one, if it is not a mapping."""
+    if isinstance(file.root, yaml.MappingNode):
+        return list(pairs(file.root)) or [("", None, file.root)]
+    return [] if file.root is None else [("", None, file.root)]
+
+
+def _has_content(node: yaml.Node) -> bool:
+    """Say whether something was written there: `{}` and `[]` are, an empty value is not."""
+    return not isinstance(node, yaml.ScalarNode) or bool(node.value.strip() or node.style)
 
 
 def _assemble(reading: Reading, folder: Path) -> None:

@@ -53,6 +53,7 @@ class Reading:
     addresses: dict[str, YamlLocation] = field(default_factory=dict)
     branches: list[tuple[Route, YamlLocation]] = field(default_factory=list)
     secrets: set[str] = field(default_factory=set)
+    empty: list[YamlFile] = field(default_factory=list)  # files with nothing but comments
     config: Config = field(default_factory=Config)
 
     @property

@@ -1,14 +1,16 @@
 """A changed configuration beside the one in force: what is good is new, what is bad stays old.
 
 A mistake in one file must not keep the desk from editing another, and must never take away what
-worked before. Nor may a change be taken over by half: the settings in `FIXED` wait for a restart.
+worked before. A file that is gone or empty is not an intention either: an editor that saves, a
+full disk or an unmounted volume looks the same, so what the file held stays in force. Nor is a
+change taken over by half: the settings in `FIXED` wait for a restart.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -21,8 +23,8 @@ _READ = (".yaml", ".yml", ".opml")
 
 Item = TypeVar("Item", FeedSource, Topic)
 
-# What a process stands on: read once at its start, so a change counts from the next one. Every
-# other setting is read where it is used, or its workers are told of the change.
+# A process reads these once, when it starts; a change takes effect after a restart. Every other
+# setting is read where it is used, or its workers are told of the change.
 FIXED = (
     # where everything is kept: with half of the keys under another name, stories would be lost
     "store.url",
@@ -52,13 +54,14 @@ def read_beside(
 
     `wirewatch.yaml` counts as a whole: with a mistake in it, its old content stays. Of feeds and
     topics, the good ones are taken over; while there is a mistake among them, none disappears. If
-    the folder cannot be read at all, everything stays. The settings named last are those of
-    `FIXED` that differ on disk; they keep their old value, and each is a warning among the
-    problems as well.
+    the folder cannot be read at all, everything stays. A kind of file that is gone, or one that is
+    empty, counts as a mistake (`_lost`). The settings named last are those of `FIXED` that differ
+    on disk; they keep their old value, and each is a warning among the problems as well.
     """
     reading = examine(folder, env)
     new = reading.config
-    wrong = {_kind(problem.file, Path(folder)) for problem in reading.errors}
+    lost = _lost(reading, old, Path(folder))
+    wrong = {_kind(problem.file, Path(folder)) for problem in reading.errors} | set(lost)
     if "folder" in wrong:
         return old, reading.problems, ()
     settings = old if "wirewatch" in wrong else new
@@ -69,7 +72,7 @@ def read_beside(
     )
     held = tuple(name for name in FIXED if _value(merged, name) != _value(old, name))
     waiting = [_waiting(name, reading, folder) for name in held]
-    return _with(merged, held, old), reading.problems + waiting, held
+    return _with(merged, held, old), [*reading.problems, *lost.values(), *waiting], held
 
 
 _LISTS = ("feeds", "topics")
@@ -80,6 +83,71 @@ def _kept(new: Iterable[Item], old: Iterable[Item], wrong: bool) -> tuple[Item, 
     if wrong:
         found |= {item.id: item for item in old if item.id not in found}
     return tuple(found.values())
+
+
+def _lost(reading: Reading, old: Config, folder: Path) -> dict[str, Problem]:
+    """Return an error for each kind of file that is gone or empty though it held something."""
+    found: dict[str, Problem] = {}
+    for kind, problem in _absent(reading, folder).items():
+        if stays := _in_force(kind, old, reading.config):
+            advice = f"{stays} in force; to have none, write: {_NONE[kind]}"
+            found[kind] = replace(problem, message=f"{problem.message}; {advice}")
+    return found
+
+
+_NONE = {"wirewatch": "{}", "feeds": "feeds: []", "topics": "topics: []"}
+
+
+def _absent(reading: Reading, folder: Path) -> dict[str, Problem]:
+    """Return an error for each kind of which no file is there, or a file has no content.
+
+    A feed list or topic file that is deleted while others of its kind remain is an intention: that
+    is how such a file is taken out. So is `feeds: []`, which says that there shall be none.
+    """
+    found: dict[str, Problem] = {}
+    there = {_kind(file.name, folder) for file in reading.files}
+    for kind in _NONE:
+        empty = [file for file in reading.empty if _kind(file.name, folder) == kind]
+        if empty:
+            found[kind] = Problem(empty[0].name, 1, "the file is empty")
+        elif kind not in there:
+            found[kind] = Problem(str(folder / f"{kind}.yaml"), 1, "the file is gone")
+    return found
+
+
+def lost_since(known: Mapping[str, str], folder: str | Path) -> list[Problem]:
+    """Return an error for each kind of file that is gone or empty since a service last ran.
+
+    Args:
+        known: what was in force then, such as {"feeds": "28 feeds"}. Nothing known, nothing lost.
+        folder: the configuration as it is now, at a start.
+    """
+    if not known:
+        return []
+    return [
+        replace(
+            problem,
+            message=f"{problem.message}, but this store was last run with {known[kind]}; "
+            f"put it back, or write {_NONE[kind]} to have none",
+        )
+        for kind, problem in _absent(examine(folder), Path(folder)).items()
+        if kind in known
+    ]
+
+
+def _in_force(kind: str, old: Config, new: Config) -> str:
+    """Return what of a kind would be lost, such as "28 feeds stay"; "" if nothing would."""
+    if kind == "wirewatch":
+        names = [name for name in type(old).model_fields if name not in _LISTS]
+        if all(getattr(old, name) == getattr(new, name) for name in names):
+            return ""
+        channels = f" and the channels {', '.join(old.channels)}" if old.channels else ""
+        return f"the settings{channels} stay"
+    before, after = ({item.id for item in getattr(config, kind)} for config in (old, new))
+    number = len(before - after)
+    if not number:
+        return ""
+    return f"{number} {kind} stay" if number > 1 else f"1 {kind[:-1]} stays"
 
 
 def _value(config: Config, name: str) -> object:
