@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from datetime import datetime
-from functools import lru_cache
-from zoneinfo import ZoneInfo
 
-from apscheduler.triggers.cron import CronTrigger
-
+from monitor.config.cron import next_time
 from monitor.config.schema import Config, DigestPlan, Route
 from monitor.model import Alert, Notification
 from monitor.reasons import AlertReason, DeliveryReason, SuppressionReason
@@ -22,7 +18,6 @@ _REASON = {
     AlertReason.CORROBORATED: 1,
     AlertReason.DEVELOPMENT: 1,
 }
-_WEEK = ("sun", "mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 def next_digest(plan: DigestPlan, now: float) -> float:
@@ -31,35 +26,7 @@ def next_digest(plan: DigestPlan, now: float) -> float:
     Raises:
         ValueError: the five fields cannot be read, or never come true.
     """
-    trigger = _trigger(plan.cron, plan.timezone)
-    moment = datetime.fromtimestamp(now + 0.001, ZoneInfo(plan.timezone))
-    due = trigger.get_next_fire_time(None, moment)
-    if due is None:
-        raise ValueError(f"the schedule {plan.cron!r} never comes true")
-    return float(due.timestamp())
-
-
-@lru_cache(maxsize=256)
-def _trigger(cron: str, timezone: str) -> CronTrigger:
-    fields = cron.split()
-    if len(fields) == 5:
-        # APScheduler counts the week from Monday, cron from Sunday: names mean the same to both.
-        fields[4] = _named_days(fields[4])
-    return CronTrigger.from_crontab(" ".join(fields), timezone=ZoneInfo(timezone))
-
-
-def _named_days(field: str) -> str:
-    parts = []
-    for part in field.split(","):
-        span, _, step = part.partition("/")
-        ends = span.split("-")
-        if all(end.isdigit() and int(end) < len(_WEEK) for end in ends):
-            first, last = int(ends[0]), int(ends[-1])
-            days = [_WEEK[day] for day in range(first, last + 1, int(step or 1))]
-            parts.extend(days)
-        else:
-            parts.append(part)
-    return ",".join(dict.fromkeys(parts))
+    return next_time(plan.cron, plan.timezone, now)
 
 
 def plans_by_channel(config: Config) -> dict[str, tuple[DigestPlan, ...]]:

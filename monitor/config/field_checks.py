@@ -9,12 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from email.utils import parseaddr
-from functools import cache
 from urllib.parse import parse_qsl, urlsplit
-from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import SecretStr
 
+from monitor.config.cron import cron_fault, zone_fault
 from monitor.config.languages import language_fault
 from monitor.config.names import nearest
 from monitor.config.problems import ConfigProblem
@@ -195,38 +194,6 @@ def password_in(url: str) -> str:
         return parts.password or dict(parse_qsl(parts.query)).get("sentinel_password", "")
     except ValueError:
         return ""
-
-
-@cache
-def zone_fault(name: str) -> str:
-    """Return "" for an IANA time zone, else what is wrong and what to write."""
-    try:
-        ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        zones = available_timezones()
-        by_city = {zone.rpartition("/")[2].replace("_", " ").casefold(): zone for zone in zones}
-        meant = by_city.get(name.strip().casefold()) or nearest(name, zones)
-        advice = f'did you mean "{meant}"?' if meant else "write one such as Europe/London"
-        return f'"{name}" is not an IANA time zone; {advice}'
-    return ""
-
-
-@cache
-def cron_fault(text: str) -> str:
-    """Return "" for a five-field cron expression that some time fulfils, else what is wrong."""
-    from apscheduler.triggers.cron import CronTrigger
-
-    fields = text.split()
-    if len(fields) != 5:
-        return (
-            f'"{text}" has {len(fields)} fields, a schedule has five: minute hour day month '
-            'weekday; for example "0 7,18 * * mon-fri"'
-        )
-    try:
-        CronTrigger.from_crontab(text, timezone="UTC")
-    except (ValueError, TypeError, KeyError):
-        return f'"{text}" is not a schedule; write for example "0 7,18 * * mon-fri"'
-    return ""
 
 
 def _languages(codes: tuple[str, ...], loc: Loc) -> Iterator[ConfigProblem]:

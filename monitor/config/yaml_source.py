@@ -26,35 +26,8 @@ _DEEP_LINE = re.compile(rf"^[ ?-]{{{_MAX_DEPTH}}}", re.MULTILINE)
 _NULLS = {"", "~", "null", "Null", "NULL"}
 _STR = "tag:yaml.org,2002:str"
 _SCALAR_TAGS = {_STR, *(f"tag:yaml.org,2002:{kind}" for kind in ("int", "float", "bool", "null"))}
-_Parser: Any = getattr(yaml.cyaml, "CParser", None) if hasattr(yaml, "cyaml") else None
-
-
-class _Resolver(yaml.resolver.BaseResolver):
-    """Reads every plain scalar as text."""
-
-
-if _Parser is not None:
-
-    class _Loader(_Parser, _Resolver):  # type: ignore[misc]
-        def __init__(self, text: str) -> None:
-            _Parser.__init__(self, text)
-            _Resolver.__init__(self)
-
-else:  # PyYAML without libyaml
-
-    class _Loader(  # type: ignore[no-redef]
-        yaml.reader.Reader,
-        yaml.scanner.Scanner,
-        yaml.parser.Parser,
-        yaml.composer.Composer,
-        _Resolver,
-    ):
-        def __init__(self, text: str) -> None:
-            yaml.reader.Reader.__init__(self, text)
-            yaml.scanner.Scanner.__init__(self)
-            yaml.parser.Parser.__init__(self)
-            yaml.composer.Composer.__init__(self)
-            _Resolver.__init__(self)
+# Reads every plain value as text. Without libyaml, the same in Python.
+_Loader: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 
 
 @dataclass(slots=True)
