@@ -40,9 +40,10 @@ class Canary:
 
     async def run(self) -> None:
         """Send one, wait for it, rest, send the next."""
-        every = 0.0
+        every, progress = 0.0, self._runtime.progress(self.name)
         while not await self._runtime.wait_or_stop(every):
             every = _STANDBY
+            progress.mark()
             await self.turn()
         try:
             await self._lease.drop()

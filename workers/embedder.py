@@ -26,8 +26,9 @@ from monitor.observability.logs import get_logger
 from monitor.queue.streams import StreamMessage, StreamQueue
 from monitor.store.client import connect_blocking
 from monitor.store.transaction import apply
+from monitor.tasks import beside
 from workers.heartbeat import leave_fault
-from workers.runtime import Runtime, end
+from workers.runtime import Runtime
 from workers.stage import Stage
 
 log = get_logger(__name__)
@@ -71,11 +72,8 @@ class Embedder:
             metrics.MODEL_READY.set(1)
             metrics.MODEL.info({"name": self._info.name, "fingerprint": self._info.fingerprint})
             log.info("embedder_ready", model=self._info.name, fingerprint=self._info.fingerprint)
-            side = asyncio.create_task(self._answer_wanted())
-            try:
+            async with beside(self._answer_wanted()):
                 await self._stage.run()
-            finally:
-                await end([side])
         finally:
             self._thread.shutdown(wait=True)
             await self._blocking.aclose()

@@ -60,8 +60,9 @@ class Heartbeat:
 
     async def run(self) -> None:
         """Beat until stopping."""
-        failing = False
+        failing, progress = False, self._runtime.progress(self.name)
         while True:
+            progress.mark()
             try:
                 await self.beat()
                 failing = False

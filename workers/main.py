@@ -25,6 +25,8 @@ from monitor.observability.logs import get_logger
 from monitor.store.client import connect
 from monitor.store.embedded.server import EmbeddedStore
 from monitor.store.safety import check_store
+from monitor.tasks import end
+from workers.process_watch import ProcessWatch, exit_now, start_again
 from workers.reload import ConfigWatch, refuse_lost_files
 from workers.runtime import Runtime, Worker
 
@@ -89,6 +91,8 @@ async def serve(options: RunOptions) -> None:
         watch = ConfigWatch(runtime, options.config_dir)
         await watch.publish(problems)
         _listen_for_signals(runtime, watch)
+        end_process = start_again if options.all_in_one else exit_now
+        await stack.enter_async_context(ProcessWatch(runtime, end_process).watching())
         workers = [_build(name, runtime, options) for name in options.stages]
         sides = [*_side_tasks(runtime, options), *(make(runtime) for make in options.extra)]
         await _run_until_stopped(runtime, workers, [watch, *sides])
@@ -220,12 +224,12 @@ async def _run_until_stopped(
                 await runtime.wait_or_stop(wait)
                 wait = min(wait * 2, _LONGEST_RESTART)
 
-    tasks = [asyncio.create_task(keep_running(w), name=w.name) for w in [*workers, *sides]]
-    await runtime.stopping.wait()
-    _, late = await asyncio.wait(tasks, timeout=GRACE_SECONDS)
-    for task in late:
-        log.warning("worker_cut_short", worker=task.get_name())
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(keep_running(w), name=w.name) for w in [*workers, *sides]]
+        await runtime.stopping.wait()
+        _, late = await asyncio.wait(tasks, timeout=GRACE_SECONDS)
+        for task in late:
+            log.warning("worker_cut_short", worker=task.get_name())
+        await end(late)
     if fatal:
         raise fatal[0]

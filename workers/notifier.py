@@ -8,10 +8,8 @@ seconds of its death.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
 
 from redis.exceptions import RedisError
 
@@ -23,31 +21,33 @@ from monitor.config.schema import SlackChannel, TerminalChannel
 from monitor.delivery.channel import Channel, ChannelUnusable
 from monitor.delivery.channel_registry import build
 from monitor.delivery.channel_sender import ChannelSender
-from monitor.delivery.outbox import LEASE_SECONDS, OutboxStore
+from monitor.delivery.outbox import OutboxStore
 from monitor.errors import LeaseLost
 from monitor.health import canary_channel
 from monitor.model import Notification
-from monitor.observability import metrics
 from monitor.observability.logs import get_logger, redact
 from monitor.reasons import DeliveryReason
 from monitor.slack_app.actions import PATH, SlackInbound
 from monitor.store.lease import Lease
+from monitor.tasks import Progress, end, first_of
 from workers.runtime import Runtime
 
 log = get_logger(__name__)
 
 LOOK_EVERY = 0.2
-GAUGES_EVERY = 5.0
+SELDOM = 5.0
 STANDBY = 1.0
 STOP_WITHIN = 4.0
+MARK_EVERY = 30.0  # a wait longer than this is made of several
 
 
 @dataclass(slots=True)
 class _ChannelTask:
-    """One channel at work: its settings, its task, and the bell that says something is due."""
+    """One channel at work: its settings, its task, and what wakes or closes it."""
 
     settings: ChannelSettings
-    bell: asyncio.Event = field(default_factory=asyncio.Event)
+    progress: Progress
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     task: asyncio.Task[None] | None = None
 
@@ -66,52 +66,55 @@ class Notifier:
         keep = runtime.config.store.keep_receipts
         self._outbox = OutboxStore(runtime.store, runtime.keys, keep)
         self._silences = SilenceStore(runtime.store, runtime.keys)
-        self._lines: dict[str, _ChannelTask] = {}
+        self._channels: dict[str, _ChannelTask] = {}
         self._inbound = SlackInbound(
             lambda: runtime.config, runtime.store, runtime.keys, runtime.clock
         )
         self._sockets: dict[str, asyncio.Task[None]] = {}
         runtime.mounts.mount(PATH, self._inbound.handle_slack)
-        self._closed: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._unknown: set[str] = set()
 
     async def run(self) -> None:
-        """Look for due notifications and ring the channels' bells until stopping."""
-        next_gauges = 0.0
-        try:
-            while not self._runtime.stopping.is_set():
-                try:
-                    self._follow_config()
-                    await self._wake_senders()
-                    now = self._runtime.clock.now()
-                    if now >= next_gauges:
-                        next_gauges = now + GAUGES_EVERY
-                        await self._say_nothing_new(now)
-                        await self._measure(now)
-                except (RedisError, OSError) as error:
-                    log.warning("store_unreachable", worker=self.name, error=redact(str(error)))
-                    await self._runtime.wait_or_stop(1.0)
-                await self._runtime.wait_or_stop(LOOK_EVERY)
-        finally:
-            await self._stop()
+        """Look for due notifications and wake their channels until stopping."""
+        progress, next_look = self._runtime.progress(self.name), 0.0
+        async with asyncio.TaskGroup() as group:
+            try:
+                while not self._runtime.stopping.is_set():
+                    progress.mark()
+                    try:
+                        self._follow_config(group)
+                        await self._wake_senders()
+                        now = self._runtime.clock.now()
+                        if now >= next_look:
+                            next_look = now + SELDOM
+                            await self._say_nothing_new(now)
+                            await self._warn_of_unknown()
+                    except (RedisError, OSError) as error:
+                        log.warning("store_unreachable", worker=self.name, error=redact(str(error)))
+                        await self._runtime.wait_or_stop(1.0)
+                    await self._runtime.wait_or_stop(LOOK_EVERY)
+            finally:
+                await self._stop()
 
-    def _follow_config(self) -> None:
-        """Start channels that are new or changed; let go of those that are gone."""
+    def _follow_config(self, group: asyncio.TaskGroup) -> None:
+        """Start channels that are new or changed; close those that are gone."""
         wanted: dict[str, ChannelSettings] = {TERMINAL: TerminalChannel(type="terminal")}
         wanted |= self._runtime.config.channels
         wanted[canary_channel.CHANNEL] = TerminalChannel(type="terminal")  # see _open
-        for name, line in list(self._lines.items()):
-            if wanted.get(name) != line.settings:
+        for name, channel in list(self._channels.items()):
+            if wanted.get(name) != channel.settings:
                 log.info("channel_closed", channel=name)
-                self._close(self._lines.pop(name))
+                self._channels.pop(name).closing.set()
         for name, settings in wanted.items():
-            if name not in self._lines:
-                line = _ChannelTask(settings)
-                line.task = asyncio.create_task(self._serve(name, line), name=f"channel:{name}")
-                self._lines[name] = line
-        self._follow_sockets()
+            if name not in self._channels:
+                channel = _ChannelTask(settings, self._runtime.progress(f"channel:{name}"))
+                channel.task = group.create_task(self._serve(name, channel), name=f"channel:{name}")
+                self._own(channel.task)
+                self._channels[name] = channel
+        self._follow_sockets(group)
 
-    def _follow_sockets(self) -> None:
+    def _follow_sockets(self, group: asyncio.TaskGroup) -> None:
         """Keep one Socket Mode connection for each app token that is configured."""
         wanted = {
             settings.app_token.get_secret_value(): settings
@@ -119,56 +122,74 @@ class Notifier:
             if isinstance(settings, SlackChannel) and settings.app_token is not None
         }
         for token in set(self._sockets) - set(wanted):
-            self._sockets.pop(token).cancel()
+            self._own(group.create_task(end([self._sockets.pop(token)]), name="slack-socket-end"))
         for token, settings in wanted.items():
-            if token not in self._sockets:
-                from monitor.slack_app.socket_mode import SlackSocket  # only where it is used
+            if token not in self._sockets or self._sockets[token].done():
+                task = group.create_task(self._listen(settings), name="slack-socket")
+                self._own(task)
+                self._sockets[token] = task
 
-                socket = SlackSocket(settings, self._inbound)
-                self._sockets[token] = asyncio.create_task(
-                    socket.run(self._runtime.stopping), name="slack-socket"
-                )
+    def _own(self, task: asyncio.Task[None]) -> None:
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _listen(self, settings: SlackChannel) -> None:
+        from monitor.slack_app.socket_mode import SlackSocket  # only where it is used
+
+        try:
+            await SlackSocket(settings, self._inbound).run(self._runtime.stopping)
+        except Exception:  # buttons may fail, alerts may not
+            log.exception("slack_socket_broke")
+            await self._runtime.wait_or_stop(10.0)
 
     async def _wake_senders(self) -> None:
         now = self._runtime.clock.now()
-        for name, due in (await self._outbox.first_due(list(self._lines))).items():
+        for name, due in (await self._outbox.first_due(list(self._channels))).items():
             if due <= now:
-                self._lines[name].bell.set()
+                self._channels[name].wake.set()
 
     # --- one channel
 
-    async def _serve(self, name: str, line: _ChannelTask) -> None:
-        """Hold the channel's lease and send, for as long as the line is open."""
-        channel = await self._open(name, line)
-        if channel is None:
-            return
+    async def _serve(self, name: str, task: _ChannelTask) -> None:
+        """Hold the channel's lease and send, until the channel is closed."""
+        try:
+            channel = await self._open(name, task)
+            if channel is not None:
+                await self._serve_with(name, task, channel)
+        except Exception:  # a channel's own fault, such as one in closing it, ends that channel
+            log.exception("channel_failed", channel=name)
+        finally:
+            if self._channels.get(name) in (None, task):
+                self._runtime.loops.pop(f"channel:{name}", None)
+
+    async def _serve_with(self, name: str, task: _ChannelTask, channel: Channel) -> None:
         lease = self._outbox.lease(name)
         try:
-            while not self._done(line):
+            while not self._done(task):
                 try:
                     if not await lease.take():
-                        await self._wait(line, STANDBY)
+                        await self._wait(task, STANDBY)
                         continue
-                    async with _renewed(lease):
-                        await self._send_all(name, line, channel, lease)
+                    async with lease.kept(task.progress):
+                        await self._send_all(name, task, channel, lease)
                 except LeaseLost:
                     log.warning("lease_lost", channel=name)
                 except (RedisError, OSError) as error:
                     log.warning("store_unreachable", channel=name, error=redact(str(error)))
-                    await self._wait(line, 1.0)
+                    await self._wait(task, 1.0)
                 except Exception:  # never let one channel's fault end its service
                     log.exception("channel_failed", channel=name)
-                    await self._wait(line, 2.0)
+                    await self._wait(task, 2.0)
         finally:
             with suppress(RedisError, OSError):
                 await lease.drop()
             await channel.aclose()
 
-    async def _open(self, name: str, line: _ChannelTask) -> Channel | None:
+    async def _open(self, name: str, task: _ChannelTask) -> Channel | None:
         if name == canary_channel.CHANNEL:
             return canary_channel.CanaryChannel()
         try:
-            return build(line.settings)
+            return build(task.settings)
         except (ChannelUnusable, ValueError, OSError, ImportError) as error:
             detail = redact(str(error))
             log.error("channel_unusable", channel=name, detail=detail)
@@ -183,8 +204,12 @@ class Notifier:
             return None
 
     async def _send_all(
-        self, name: str, line: _ChannelTask, channel: Channel, lease: Lease
+        self, name: str, task: _ChannelTask, channel: Channel, lease: Lease
     ) -> None:
+        def stopping() -> bool:  # asked before each notification: the channel moves
+            task.progress.mark()
+            return self._done(task)
+
         sender = ChannelSender(
             name,
             channel,
@@ -193,25 +218,30 @@ class Notifier:
             lease,
             self._runtime.clock,
             lambda: self._runtime.config,
-            lambda: self._done(line),
+            stopping,
         )
         await sender.start()
-        while not self._done(line):
-            line.bell.clear()
+        while not self._done(task):
+            task.wake.clear()
             pause = await sender.step()
-            if pause > 0:
-                await self._wait(line, pause, line.bell if pause >= 1.0 else None)
+            await self._wait(task, pause, task.wake if pause >= 1.0 else None)
 
     async def _wait(
-        self, line: _ChannelTask, seconds: float, bell: asyncio.Event | None = None
+        self, task: _ChannelTask, seconds: float, wake: asyncio.Event | None = None
     ) -> None:
-        """Wait `seconds`, or until the bell rings, or until there is no more to do."""
-        waits = [self._runtime.stopping.wait(), line.closing.wait()]
-        waits += [bell.wait()] if bell is not None else []
-        await _first_of(waits, seconds)
+        """Wait `seconds`, or until woken, or until there is no more to do.
 
-    def _done(self, line: _ChannelTask) -> bool:
-        return self._runtime.stopping.is_set() or line.closing.is_set()
+        A channel that rests for an hour as its service asked moves all the while.
+        """
+        ends = [self._runtime.stopping, task.closing, *([wake] if wake else [])]
+        while True:
+            task.progress.mark()
+            if seconds <= 0 or await first_of(ends, min(seconds, MARK_EVERY)):
+                return
+            seconds -= MARK_EVERY
+
+    def _done(self, task: _ChannelTask) -> bool:
+        return self._runtime.stopping.is_set() or task.closing.is_set()
 
     # --- what is said of the whole
 
@@ -220,65 +250,29 @@ class Notifier:
         for channel, plans in plans_by_channel(self._runtime.config).items():
             for plan in plans:
                 fired = next_digest(plan, now - 60.0)
-                if not plan.say_nothing_new or fired > now - 2 * GAUGES_EVERY:
+                if not plan.say_nothing_new or fired > now - 2 * SELDOM:
                     continue
                 if await self._outbox.last_digest(channel) < fired:
                     await self._outbox.put([_nothing_new(channel, fired, now)])
 
-    async def _measure(self, now: float) -> None:
-        names = list(self._lines)
-        due = await self._outbox.first_due(names)
-        counted = {name: await self._outbox.waiting(name) for name in names}
-        metrics.show(metrics.OUTBOX_WAITING, counted)
-        ages = {name: max(0.0, now - due.get(name, now)) for name in names}
-        metrics.show(metrics.OUTBOX_OLDEST, ages)
-        for line in self._lines.values():
-            if line.task is not None and line.task.done() and not line.task.cancelled():
-                line.task.exception()
-        for name in await self._outbox.channels() - set(self._lines) - self._unknown:
+    async def _warn_of_unknown(self) -> None:
+        """Say once which channels have something waiting and are no longer configured."""
+        for name in await self._outbox.channels() - set(self._channels) - self._unknown:
             if waiting := await self._outbox.waiting(name):
                 log.warning("channel_not_configured", channel=name, waiting=waiting)
                 self._unknown.add(name)
 
     # --- the end
 
-    def _close(self, line: _ChannelTask) -> None:
-        line.closing.set()
-        if line.task is not None:
-            self._closed.add(line.task)
-            line.task.add_done_callback(self._closed.discard)
-
     async def _stop(self) -> None:
         """Let sends in progress finish for a few seconds; what is cut short is looked up later."""
-        for line in self._lines.values():
-            self._close(line)
-        tasks = set(self._closed) | set(self._sockets.values())
-        if not tasks:
-            return
-        _, late = await asyncio.wait(tasks, timeout=STOP_WITHIN)
-        for task in late:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        self._lines.clear()
-
-
-@asynccontextmanager
-async def _renewed(lease: Lease) -> AsyncIterator[None]:
-    """Keep a lease renewed while the block runs."""
-
-    async def renew() -> None:
-        while True:
-            await asyncio.sleep(LEASE_SECONDS / 4)
-            with suppress(RedisError, OSError):
-                await lease.take()
-
-    task = asyncio.create_task(renew())
-    try:
-        yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        for channel in self._channels.values():
+            channel.closing.set()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=STOP_WITHIN)
+        await end(list(self._tasks))
+        self._channels.clear()
+        self._sockets.clear()
 
 
 def _nothing_new(channel: str, fired: float, now: float) -> Notification:
@@ -290,12 +284,3 @@ def _nothing_new(channel: str, fired: float, now: float) -> Notification:
         created_at=now,
         due=now,
     )
-
-
-async def _first_of(waits: list[Coroutine[Any, Any, Any]], seconds: float) -> None:
-    tasks = [asyncio.ensure_future(wait) for wait in waits]
-    try:
-        await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()

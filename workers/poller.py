@@ -86,7 +86,9 @@ class Poller:
         try:
             await self._when_store_answers(self._sync)
             scheduler.start()
+            progress = self._runtime.progress(self.name)
             while not self._runtime.stopping.is_set():
+                progress.mark()
                 await self._when_store_answers(self._round)
         finally:
             if scheduler.running:

@@ -18,6 +18,7 @@ from monitor.config.reload import Fingerprint, fingerprint, lost_since, read_bes
 from monitor.errors import ConfigError, Problem
 from monitor.observability import logs, metrics
 from monitor.observability.logs import get_logger
+from monitor.tasks import first_of
 from workers.runtime import Runtime
 
 log = get_logger(__name__)
@@ -66,13 +67,7 @@ class ConfigWatch:
     async def run(self) -> None:
         """Look at the files every few seconds until stopping."""
         while not self._runtime.stopping.is_set():
-            waiters = [
-                asyncio.create_task(self._runtime.stopping.wait()),
-                asyncio.create_task(self._now.wait()),
-            ]
-            await asyncio.wait(waiters, timeout=LOOK_EVERY, return_when=asyncio.FIRST_COMPLETED)
-            for waiter in waiters:
-                waiter.cancel()
+            await first_of([self._runtime.stopping, self._now], LOOK_EVERY)
             self._now.clear()
             current = await asyncio.to_thread(fingerprint, self._folder, self._seen)
             if current != self._seen and not self._runtime.stopping.is_set():

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -18,6 +18,7 @@ from monitor.config.schema import Config
 from monitor.net.routes import Mounts
 from monitor.store.client import Redis
 from monitor.store.keys import Keys
+from monitor.tasks import Progress, first_of
 
 Reload = Callable[[Config], Awaitable[None]]
 
@@ -50,6 +51,7 @@ class Runtime:
     worker_id: str = field(default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}")
     config_dir: str = "config"
     mounts: Mounts = field(default_factory=Mounts)  # what workers answer over HTTP
+    loops: dict[str, Progress] = field(default_factory=dict)  # those that must keep moving
     _reloads: list[Reload] = field(default_factory=list)
 
     @property
@@ -69,21 +71,12 @@ class Runtime:
 
     async def wait_or_stop(self, seconds: float) -> bool:
         """Wait up to `seconds`, or until stopping. Return True if the process is to stop."""
-        try:
-            await asyncio.wait_for(self.stopping.wait(), timeout=seconds)
-        except TimeoutError:
-            return False
-        return True
+        await first_of([self.stopping], seconds)
+        return self.stopping.is_set()
 
+    def progress(self, loop: str) -> Progress:
+        """Return the progress of one of this process's loops, to be marked each time round.
 
-async def end(tasks: Collection[asyncio.Task[None]]) -> None:
-    """Cancel tasks and wait until they have ended.
-
-    A cancel that arrives while a store client connects can be lost inside the client, so it is
-    repeated.
-    """
-    while running := {task for task in tasks if not task.done()}:
-        for task in running:
-            task.cancel()
-        await asyncio.wait(running, timeout=0.5)
-    await asyncio.gather(*tasks, return_exceptions=True)
+        A loop that has asked for it and stands still ends the process (`workers.process_watch`).
+        """
+        return self.loops.setdefault(loop, Progress())

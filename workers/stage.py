@@ -56,6 +56,7 @@ class Stage(Generic[T]):
         self._work = work
         self._size = size
         self._after_failure = after_failure
+        self._progress = runtime.progress(queue.name)
         self._reclaim_at = 0.0
         self._take_all = sole
 
@@ -67,6 +68,7 @@ class Stage(Generic[T]):
         """
         await self._when_store_answers(self._queue.ensure)
         while not self._runtime.stopping.is_set():
+            self._progress.mark()
             await self._when_store_answers(self._step)
 
     async def _when_store_answers(self, act: Callable[[], Awaitable[None]]) -> None:
@@ -81,6 +83,7 @@ class Stage(Generic[T]):
         if loop.time() >= self._reclaim_at:
             idle = 0.0 if self._take_all else None
             while items := await self._queue.reclaim(self._size()[0], min_idle=idle):
+                self._progress.mark()
                 await self._handle(items)
             self._take_all = False
             await self._queue.sweep_consumers()
@@ -93,10 +96,12 @@ class Stage(Generic[T]):
         if not sound:
             return
         held, values = [item for item, _ in sound], [value for _, value in sound]
-        async with self._queue.leased(held):
+        async with self._queue.leased(held) as moving:
             if await self._try(held, values) or len(held) == 1:
                 return
             for item, value in sound:
+                moving.mark()
+                self._progress.mark()
                 await self._try([item], [value])
 
     async def _try(self, items: Sequence[StreamMessage], values: Sequence[T]) -> bool:

@@ -13,6 +13,7 @@ from monitor.matching import Background, TopicMatcher, texts
 from monitor.matching.background_sentences import SENTENCES
 from monitor.model import Vector
 from monitor.observability.logs import get_logger
+from monitor.tasks import Progress
 from workers.runtime import Runtime
 
 log = get_logger(__name__)
@@ -29,11 +30,13 @@ class TopicMatcherLoader:
     Args:
         runtime: what the process stands on.
         archive: where recent stories are.
+        progress: marked while it waits for the embedder, which may take long.
     """
 
-    def __init__(self, runtime: Runtime, archive: AnalysisStore) -> None:
+    def __init__(self, runtime: Runtime, archive: AnalysisStore, progress: Progress) -> None:
         self._runtime = runtime
         self._archive = archive
+        self._progress = progress
         self._texts = TextVectors(runtime.store, runtime.keys)
         self._background: Background | None = None
         self._previous: TopicMatcher | None = None
@@ -49,6 +52,7 @@ class TopicMatcherLoader:
             if not said:
                 log.info("waiting_for_model", hint="an embedder has to start once")
                 said = True
+            self._progress.mark()
             if await self._runtime.wait_or_stop(ASK_EVERY):
                 return None
 
@@ -73,6 +77,7 @@ class TopicMatcherLoader:
         found = await self._texts.get(model, phrases)
         while missing := [text for text in phrases if text not in found]:
             await self._texts.want(missing)
+            self._progress.mark()
             if await self._runtime.wait_or_stop(ASK_EVERY):
                 return None
             found |= await self._texts.get(model, missing)

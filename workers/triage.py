@@ -38,7 +38,8 @@ from monitor.queue.streams import StreamMessage, StreamQueue
 from monitor.store.client import connect_blocking
 from monitor.store.lease import Lease
 from monitor.store.transaction import Command
-from workers.runtime import Runtime, end
+from monitor.tasks import beside, first_of
+from workers.runtime import Runtime
 from workers.stage import Stage
 from workers.topic_loader import TopicMatcherLoader
 
@@ -71,7 +72,8 @@ class Triage:
         self._retention = Retention(store, keys, settings.keep_receipts)
         self._swept = -SWEEP_EVERY
         self._lease = Lease(store, keys("lease", "triage"))
-        self._topics = TopicMatcherLoader(runtime, self._archive)
+        self._progress = runtime.progress("vectors")
+        self._topics = TopicMatcherLoader(runtime, self._archive, self._progress)
         self._blocking = connect_blocking(runtime.store_url)
         self._queue = StreamQueue(
             store, self._blocking, keys, "vectors", f"triage-{runtime.worker_id}"
@@ -93,6 +95,7 @@ class Triage:
                     log.warning("lease_lost", lease="triage")
                 except (RedisError, OSError) as error:
                     log.warning("store_unreachable", worker=self.name, error=str(error))
+                self._progress.mark()
                 await self._runtime.wait_or_stop(STANDBY_LOOKS)
         finally:
             await self._blocking.aclose()
@@ -102,33 +105,25 @@ class Triage:
         log.info("lease_taken", lease="triage")
         metrics.LEASE_HELD.labels(lease="triage").set(1)
         metrics.LEASE_CHANGES.labels(lease="triage").inc()
-        sides = [asyncio.create_task(side()) for side in (self._keep_lease, self._housekeeping)]
         try:
-            await self._open_second_look()
-            await self._rebuild()
-            stage = Stage(
-                self._runtime,
-                self._queue,
-                unpack_embedded,
-                self._work,
-                lambda: (BATCH, LINGER),
-                sole=True,  # the lease makes us the only reader: what is pending is ours
-                after_failure=self._rebuild,
-            )
-            await stage.run()
+            async with self._lease.kept(self._progress), beside(self._housekeeping()):
+                await self._open_second_look()
+                await self._rebuild()
+                stage = Stage(
+                    self._runtime,
+                    self._queue,
+                    unpack_embedded,
+                    self._work,
+                    lambda: (BATCH, LINGER),
+                    sole=True,  # the lease makes us the only reader: what is pending is ours
+                    after_failure=self._rebuild,
+                )
+                await stage.run()
         finally:
             metrics.LEASE_HELD.labels(lease="triage").set(0)
-            await end(sides)
             self._analysis = None
             with suppress(RedisError, OSError):
                 await self._lease.drop()
-
-    async def _keep_lease(self) -> None:
-        """Renew the lease; if it was lost, the next write finds out and nothing is written."""
-        while True:
-            await asyncio.sleep(self._lease.seconds / 4)
-            with suppress(RedisError, OSError):
-                await self._lease.take()
 
     # --- state
 
@@ -157,6 +152,7 @@ class Triage:
         records: list[bytes] = []
         async for bucket in self._archive.window(model.fingerprint):
             records += bucket
+            self._progress.mark()
         await asyncio.to_thread(index.restore, records)
         self._analysis = Analysis(matcher, index, self._second)
         seconds = round(time.perf_counter() - started, 2)
@@ -168,8 +164,7 @@ class Triage:
     async def _housekeeping(self) -> None:
         """Renew topics after an edit and the calibration in time; let waiting alerts lapse."""
         while True:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._renew_topics.wait(), PENDING_EVERY)
+            await first_of([self._renew_topics], PENDING_EVERY)
             try:
                 if self._analysis and (self._renew_topics.is_set() or self._topics.due()):
                     self._renew_topics.clear()
@@ -247,10 +242,11 @@ class Triage:
         assert self._analysis is not None
         if any(item.model != self._analysis.matcher.model for item in batch):
             await self._rebuild()
-            log.warning("vectors_of_another_model", ours=self._analysis.matcher.model)
         ours = self._analysis.matcher.model
-        fitting = [item for item in batch if item.model == ours]
-        return fitting, [item for item in batch if item.model != ours]
+        foreign = [item for item in batch if item.model != ours]
+        if foreign:
+            log.warning("vectors_of_another_model", ours=ours, stories=len(foreign))
+        return [item for item in batch if item.model == ours], foreign
 
     def _embed_anew(self, foreign: Sequence[EmbeddedStory]) -> list[Command]:
         """Send stories embedded by a model that is no longer in use back to the embedder."""

@@ -56,9 +56,10 @@ class Watchdog:
 
     async def run(self) -> None:
         """Look, speak if need be, rest."""
-        every = 0.0
+        every, progress = 0.0, self._runtime.progress(self.name)
         while not await self._runtime.wait_or_stop(every):
             every = EVERY
+            progress.mark()
             await self.turn()
         with suppress(RedisError, OSError):
             await self._lease.drop()

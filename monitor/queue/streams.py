@@ -25,7 +25,9 @@ from monitor.queue.dead_letter import dead_letter_commands
 from monitor.reasons import DeadLetterReason
 from monitor.store.client import BLOCK_SECONDS, Redis
 from monitor.store.keys import Keys
+from monitor.store.lease import renewed
 from monitor.store.transaction import Command, apply
+from monitor.tasks import Progress
 
 log = get_logger(__name__)
 
@@ -168,26 +170,18 @@ class StreamQueue:
         return counted
 
     @asynccontextmanager
-    async def leased(self, items: Sequence[StreamMessage]) -> AsyncIterator[None]:
-        """Renew the lease of `items` every quarter of it while the block runs.
+    async def leased(self, items: Sequence[StreamMessage]) -> AsyncIterator[Progress]:
+        """Renew the lease of `items` every quarter of it while the block runs and moves.
 
         XCLAIM … JUSTID renews without raising the delivery count, which is the crash counter.
         """
+        ids = [item.id for item in items]
 
         async def renew() -> None:
-            while True:
-                await asyncio.sleep(self.lease / 4)
-                await self._client.xclaim(
-                    self.key, self.group, self.consumer, 0, [i.id for i in items], justid=True
-                )
+            await self._client.xclaim(self.key, self.group, self.consumer, 0, ids, justid=True)
 
-        task = asyncio.create_task(renew())
-        try:
-            yield
-        finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError, Exception):
-                await task
+        async with renewed(renew, self.lease / 4) as moving:
+            yield moving
 
     def done_commands(self, items: Sequence[StreamMessage]) -> list[Command]:
         """Return the commands that acknowledge and delete `items`, for a hand-off's own step."""

@@ -6,11 +6,55 @@ cannot write after another took over (Kleppmann, "How to do distributed locking"
 
 from __future__ import annotations
 
+import asyncio
 import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+from redis.exceptions import RedisError
 
 from monitor.errors import LeaseLost
+from monitor.observability.logs import get_logger
 from monitor.store.client import Redis, run_script
 from monitor.store.transaction import Command, flatten
+from monitor.tasks import Progress, StallMeter, beside
+
+log = get_logger(__name__)
+
+PATIENCE = 180.0  # seconds without progress after which a lease is no longer renewed
+
+
+@asynccontextmanager
+async def renewed(
+    renew: Callable[[], Awaitable[object]],
+    every: float,
+    progress: Progress | None = None,
+    patience: float = PATIENCE,
+) -> AsyncIterator[Progress]:
+    """Call `renew` every `every` seconds while the block runs and moves.
+
+    The block marks the progress it is given. Once it has not for `patience` seconds, the lease is
+    left to run out, so that work that hangs keeps nobody else from taking over.
+    """
+    moving, left = progress or Progress(), asyncio.Event()
+
+    async def keep() -> None:
+        meter = StallMeter(moving, every)
+        while not left.is_set():  # ends by itself, too, if a cancellation was lost
+            await asyncio.sleep(every)
+            if meter.look(every) >= patience:
+                log.error("lease_not_renewed", seconds=round(meter.seconds))
+                return
+            try:
+                await renew()
+            except (RedisError, OSError) as error:
+                log.debug("store_unreachable", renewing=True, error=str(error))
+
+    async with beside(keep()):
+        try:
+            yield moving
+        finally:
+            left.set()
 
 
 class Lease:
@@ -35,6 +79,13 @@ class Lease:
                 self._client, "lease_take", [self.key], [self.token, int(self.seconds * 1000)]
             )
         )
+
+    @asynccontextmanager
+    async def kept(self, progress: Progress | None = None) -> AsyncIterator[Progress]:
+        """Renew the lease while the block runs and moves (`renewed`); if it is lost all the same,
+        the next write says so."""
+        async with renewed(self.take, self.seconds / 4, progress) as moving:
+            yield moving
 
     async def drop(self) -> None:
         """Give the lease back, so that a standby need not wait for it to run out."""

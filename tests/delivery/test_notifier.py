@@ -6,11 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import pytest
-
 from monitor.config.schema import Config
 from monitor.delivery.outbox import OutboxStore
-from monitor.observability import metrics
 from monitor.store.client import Redis
 from monitor.store.keys import Keys
 from tests.delivery.test_slack_bot import slack_config
@@ -102,33 +99,6 @@ async def test_a_restart_picks_up_what_waits(slack: SlackStandin, store: Redis, 
     assert slack.told() == []
     async with running(runtime_for(config, store, keys)):
         await slack.until(lambda: slack.told() == ["a-first"])
-
-
-async def test_a_channel_taken_out_takes_its_gauges_along(
-    slack: SlackStandin, store: Redis, keys: Keys, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """After a reload without it, nothing keeps the last age of its oldest notification."""
-    monkeypatch.setattr("workers.notifier.GAUGES_EVERY", 0.0)
-    runtime = runtime_for(slack_config(slack), store, keys)
-    async with running(runtime):
-        await _until_shown("world", True)
-        await runtime.reload(Config(store=runtime.config.store))
-        await _until_shown("world", False)
-        assert _shown("terminal"), "what is still there keeps its own"
-
-
-async def _until_shown(channel: str, wanted: bool) -> None:
-    async with asyncio.timeout(20):
-        while _shown(channel) is not wanted:
-            await asyncio.sleep(0.02)
-
-
-def _shown(channel: str) -> bool:
-    """Whether the gauges of the outbox show a channel; they agree on that."""
-    names = ("wirewatch_outbox_waiting", "wirewatch_outbox_oldest_seconds")
-    both = [metrics.REGISTRY.get_sample_value(name, {"channel": channel}) for name in names]
-    assert both.count(None) in (0, 2)
-    return None not in both
 
 
 async def test_a_new_configuration_is_taken_over(
