@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from redis.exceptions import RedisError
@@ -33,6 +34,7 @@ log = get_logger(__name__)
 
 TICK = 0.05
 LEASE_MARGIN = 15.0  # for what a poll waits for: a parser, the store
+_LONGEST_REST = 1.0  # seconds; the scheduler's tick wakes the poller long before
 FAREWELL = 6.0  # seconds that polls in flight have to finish when stopping
 _QUIET = frozenset({FetchReason.OK, FetchReason.NOT_MODIFIED, FetchReason.UNCHANGED})
 
@@ -46,7 +48,8 @@ class Poller:
         self._runtime = runtime
         self._store = FeedStore(runtime.store, runtime.keys)
         self._wake = asyncio.Event()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._group: asyncio.TaskGroup | None = None  # owns every task while the poller runs
+        self._polls: set[asyncio.Task[None]] = set()
         self._paused = False
         self._adopt(runtime.config)
         runtime.on_reload(self._reload)
@@ -58,14 +61,14 @@ class Poller:
         self._fetcher = Fetcher(settings, self._runtime.clock)
         self._parsers = ParserPool(settings)
         self._readers = ParserPool(settings, job="article", size=1)  # starts when first needed
-        turns = PoliteFetcher(self._fetcher, self._store, self._runtime.clock, settings)
+        fetcher = PoliteFetcher(self._fetcher, self._store, self._runtime.clock, settings)
         self._intake = Intake(
             self._fetcher,
             self._parsers,
             self._store,
             self._runtime.clock,
             settings,
-            articles=FullTextFetcher(turns, self._readers, self._runtime.clock),
+            articles=FullTextFetcher(fetcher, self._readers, self._runtime.clock),
             keep_seen=config.store.keep_seen,
         )
         self._push = Push(
@@ -84,33 +87,31 @@ class Poller:
             self._tick, "interval", seconds=TICK, max_instances=1, coalesce=True, id="due feeds"
         )
         try:
-            await self._when_store_answers(self._sync)
-            scheduler.start()
-            progress = self._runtime.progress(self.name)
-            while not self._runtime.stopping.is_set():
-                progress.mark()
-                await self._when_store_answers(self._round)
+            async with asyncio.TaskGroup() as self._group:
+                await self._when_store_answers(self._sync)
+                scheduler.start()
+                progress = self._runtime.progress(self.name)
+                while not self._runtime.stopping.is_set():
+                    progress.mark()
+                    await self._when_store_answers(self._round)
+                await self._finish_polls()
         finally:
+            self._group = None
             if scheduler.running:
                 scheduler.shutdown(wait=False)
-            await self._farewell()
+            await _close(self._fetcher, (self._parsers, self._readers))
 
     async def _tick(self) -> None:
         self._wake.set()
 
     async def _round(self) -> None:
         """Start as many due polls as there is room for; wait when there are none."""
-        room = self._settings.concurrency - len(self._tasks)
+        room = self._settings.concurrency - len(self._polls)
         if room > 0 and await self._start(room) >= room:
             return
         self._wake.clear()
-        stopping = asyncio.create_task(self._runtime.stopping.wait())
-        waking = asyncio.create_task(self._wake.wait())
-        try:
-            await asyncio.wait((stopping, waking), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            stopping.cancel()
-            waking.cancel()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._wake.wait(), timeout=_LONGEST_REST)
 
     async def _start(self, room: int) -> int:
         now = self._runtime.clock.now()
@@ -137,15 +138,16 @@ class Poller:
             if source is None:
                 continue  # taken out of the configuration; the next sync drops it
             metrics.POLL_LATENESS.observe(max(0.0, now - due))
-            task = asyncio.create_task(self._poll(source, state), name=f"poll {feed_id}")
-            self._tasks.add(task)
+            assert self._group is not None
+            task = self._group.create_task(self._poll(source, state), name=f"poll {feed_id}")
+            self._polls.add(task)
             task.add_done_callback(self._done)
         return len(ids)
 
     def _done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
+        self._polls.discard(task)
         # Claims go in batches: at the next tick, or as soon as there is room for several.
-        if self._settings.concurrency - len(self._tasks) >= self._settings.concurrency // 8:
+        if self._settings.concurrency - len(self._polls) >= self._settings.concurrency // 8:
             self._wake.set()
 
     async def _poll(self, source: FeedSource, state: FeedState) -> None:
@@ -173,10 +175,13 @@ class Poller:
         log.info("feeds_in_force", feeds=len(sources), added=added, removed=removed)
 
     async def _reload(self, config: Config) -> None:
-        old = self._fetcher, (self._parsers, self._readers), set(self._tasks)
+        fetcher, parsers, polls = self._fetcher, (self._parsers, self._readers), set(self._polls)
         self._adopt(config)
         await self._when_store_answers(self._sync)
-        asyncio.create_task(_let_go(*old)).add_done_callback(lambda _: None)
+        if self._group is None:
+            await _close(fetcher, parsers)
+        else:
+            self._group.create_task(_close_after(polls, fetcher, parsers))
         self._wake.set()
 
     async def _when_store_answers(self, act: Callable[[], Awaitable[None]]) -> None:
@@ -186,23 +191,27 @@ class Poller:
             log.warning("store_unreachable", worker=self.name, error=str(error))
             await self._runtime.wait_or_stop(1.0)
 
-    async def _farewell(self) -> None:
-        if self._tasks:
-            _, late = await asyncio.wait(self._tasks, timeout=FAREWELL)
+    async def _finish_polls(self) -> None:
+        """Give the polls in flight a moment to end; cancel those that do not."""
+        if self._polls:
+            _, late = await asyncio.wait(self._polls, timeout=FAREWELL)
             for task in late:
                 task.cancel()  # its lease runs out, and the feed is polled again
-            await asyncio.gather(*late, return_exceptions=True)
-        await _let_go(self._fetcher, (self._parsers, self._readers), set())
 
 
-async def _let_go(
-    fetcher: Fetcher, pools: tuple[ParserPool, ...], tasks: set[asyncio.Task[None]]
-) -> None:
-    if tasks:
-        await asyncio.wait(tasks)
+async def _close(fetcher: Fetcher, pools: tuple[ParserPool, ...]) -> None:
     for pool in pools:
         await pool.aclose()
     await fetcher.aclose()
+
+
+async def _close_after(
+    polls: set[asyncio.Task[None]], fetcher: Fetcher, pools: tuple[ParserPool, ...]
+) -> None:
+    """Close what the polls begun before a reload still use, when the last of them has ended."""
+    if polls:
+        await asyncio.wait(polls)
+    await _close(fetcher, pools)
 
 
 def report(source: FeedSource, decision: PollDecision) -> None:

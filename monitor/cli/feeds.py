@@ -83,8 +83,8 @@ async def _inspect(
     from monitor.model import FeedState
     from monitor.net.fetcher import Fetcher
     from monitor.parsing.parser_pool import ParserPool
+    from monitor.polling.feed_reader import FeedReader
     from monitor.polling.fetch_result import FetchResult
-    from monitor.polling.poll import Intake
     from monitor.reasons import FetchReason
 
     clock = SystemClock()
@@ -97,8 +97,8 @@ async def _inspect(
             except FetchError as error:
                 return FetchResult(error.reason, str(error))
             return FetchResult(FetchReason.OK, parsed=parsed)
-        intake = Intake(fetcher, parsers, None, clock, settings)
-        return await intake.look(source, FeedState(feed_id=source.id, url=""))
+        reader = FeedReader(fetcher, parsers, clock)
+        return await reader.read(source, FeedState(feed_id=source.id, url=""))
     finally:
         await parsers.aclose()
         await fetcher.aclose()

@@ -144,9 +144,11 @@ class Fetcher:
             raise FetchError(
                 FetchReason.TIMEOUT, f"no complete answer within {self._settings.timeout:g} s"
             ) from None
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
+        except httpx.HTTPError as error:
             # Its message may quote the address, and addresses may hold secrets.
             raise FetchError(FetchReason.PROTOCOL_ERROR, type(error).__name__) from None
+        except (httpx.InvalidURL, ValueError) as error:
+            raise _no_address(error) from None
 
     async def post(self, url: str, form: Mapping[str, str]) -> Fetched:
         """Post a form under the same guard and limits; redirects are not followed.
@@ -173,8 +175,10 @@ class Fetcher:
             raise FetchError(
                 FetchReason.TIMEOUT, f"no complete answer within {self._settings.timeout:g} s"
             ) from None
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
+        except httpx.HTTPError as error:
             raise FetchError(FetchReason.PROTOCOL_ERROR, type(error).__name__) from None
+        except (httpx.InvalidURL, ValueError) as error:
+            raise _no_address(error) from None
         latency = max(0.0, self._clock.now() - started)
         return Fetched(response.status_code, url, response.headers, body, latency, wire)
 
@@ -321,6 +325,15 @@ class _Sink:
     def finish(self) -> None:
         if self._inflate is not None and not self._inflate.eof and self.body:
             raise FetchError(FetchReason.BAD_ENCODING, "the gzip stream ends in the middle")
+
+
+def _no_address(error: Exception) -> FetchError:
+    """Return the failure of an address that a library could not read.
+
+    idna, httpx and urllib each have strings they stumble over ("http://xn--/"): publishers write
+    them, so none of their exceptions may pass this boundary.
+    """
+    return FetchError(FetchReason.BLOCKED_URL, f"not a usable address ({type(error).__name__})")
 
 
 def _as_it_came(validator: str) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 from monitor.clock import Clock
 from monitor.errors import FetchError
@@ -12,7 +12,7 @@ from monitor.model import Story
 from monitor.observability.logs import get_logger
 from monitor.parsing.parser_pool import ParserPool
 from monitor.polling.feed_store import HostSlot
-from monitor.polling.polite_fetcher import REFUSALS, PoliteFetcher
+from monitor.polling.polite_fetcher import REFUSALS, PoliteFetcher, host_slot_of
 from monitor.reasons import FetchReason
 
 log = get_logger(__name__)
@@ -28,13 +28,13 @@ class FullTextFetcher:
     """Reads articles' pages under the guards and manners of every fetch; a failure costs nothing.
 
     Args:
-        turns: fetches pages and robots.txt.
+        fetcher: fetches pages and robots.txt.
         parsers: a pool for the job "article".
         clock: says when a robots.txt is to be asked for anew.
     """
 
-    def __init__(self, turns: PoliteFetcher, parsers: ParserPool, clock: Clock) -> None:
-        self._turns = turns
+    def __init__(self, fetcher: PoliteFetcher, parsers: ParserPool, clock: Clock) -> None:
+        self._fetcher = fetcher
         self._parsers = parsers
         self._clock = clock
         self._robots: dict[str, tuple[float, bytes | None]] = {}
@@ -53,8 +53,8 @@ class FullTextFetcher:
             async with asyncio.timeout(SECONDS):
                 for at in range(len(full) - 1, -1, -1):
                     story = full[at]
-                    where = urlsplit(story.url).netloc
-                    if story.baseline or story.stale or not where or where in closed:
+                    where = host_slot_of(story.url, self._fetcher.guard).host
+                    if story.baseline or story.stale or not story.url or where in closed:
                         continue
                     try:
                         text = await self._text(story.url, home)
@@ -75,9 +75,10 @@ class FullTextFetcher:
         return tuple(full)
 
     async def _text(self, url: str, home: HostSlot) -> str:
+        self._fetcher.guard.check_url(url)
         if not await self._welcome(url, home):
             raise FetchError(FetchReason.ROBOTS, "the site's robots.txt keeps us out")
-        page = await self._turns.fetch(
+        page = await self._fetcher.fetch(
             url, home, accept="text/html, application/xhtml+xml", max_body=_PAGE_BYTES
         )
         return await self._parsers.article(page.body, page.url) if page.status == 200 else ""
@@ -99,7 +100,7 @@ class FullTextFetcher:
     async def _rules(self, place: str, home: HostSlot) -> bytes | None:
         """Return a robots.txt, b"" where there is none (all is allowed), None if it is in doubt."""
         try:
-            answer = await self._turns.fetch(
+            answer = await self._fetcher.fetch(
                 place, home, accept="text/plain, */*;q=0.1", max_body=_ROBOTS_BYTES
             )
         except FetchError as error:

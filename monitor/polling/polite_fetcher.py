@@ -40,6 +40,7 @@ class PoliteFetcher:
         self, fetcher: Fetcher, store: FeedStore, clock: Clock, settings: PollingSettings
     ) -> None:
         self._fetcher = fetcher
+        self.guard = fetcher.guard
         self._store = store
         self._clock = clock
         self._settings = settings

@@ -13,6 +13,7 @@ from monitor.clock import Clock, ManualClock
 from monitor.config.schema import Config, PollingSettings
 from monitor.net.fetcher import Fetcher
 from monitor.parsing.parser_pool import ParserPool
+from monitor.polling.feed_reader import FeedReader
 from monitor.polling.feed_store import FeedStore
 from monitor.polling.full_text import FullTextFetcher
 from monitor.polling.polite_fetcher import PoliteFetcher
@@ -61,6 +62,16 @@ async def intake(
     yield Intake(fetcher, pools[0], feeds, clock, settings, articles=articles)
     for pool in pools:
         await pool.aclose()
+
+
+@pytest.fixture
+async def reader(
+    fetcher: Fetcher, clock: ManualClock, settings: PollingSettings
+) -> AsyncIterator[FeedReader]:
+    """What fetches and parses without a store."""
+    pool = ParserPool(settings, size=1)
+    yield FeedReader(fetcher, pool, clock)
+    await pool.aclose()
 
 
 @pytest.fixture

@@ -8,14 +8,18 @@ from typing import Any
 import pytest
 from feedlab import Publisher, polled, rss
 
+from monitor.clock import ManualClock
 from monitor.config.schema import FeedSource
 from monitor.model import FeedState
+from monitor.polling.feed_reader import FeedReader
 from monitor.polling.poll import Intake
 from monitor.reasons import FetchReason
 from monitor.store.client import Redis
 from monitor.store.keys import Keys
 
-FEED = rss(("1", "Ferry sinks", "Thu, 01 Jan 2026 00:00:00 GMT"))
+DATE = "Thu, 01 Jan 2026 00:00:00 GMT"
+ATOM = "xmlns:a='http://www.w3.org/2005/Atom'"
+FEED = rss(("1", "Ferry sinks", DATE))
 SITEMAP = "<urlset><url><loc>https://paper.example/1</loc></url></urlset>"
 
 
@@ -38,12 +42,12 @@ async def test_a_feeds_login_is_sent(publisher: Publisher, intake: Intake) -> No
     ],
 )
 async def test_a_feeds_kind_is_what_it_is_read_as(
-    publisher: Publisher, intake: Intake, kind: str, body: str, named: str
+    publisher: Publisher, reader: FeedReader, kind: str, body: str, named: str
 ) -> None:
     """`kind` decides over what the document looks like."""
     publisher.serve("/feed", body)
     source = FeedSource.model_validate({"id": "paper", "url": publisher.url(), "kind": kind})
-    outcome = await intake.look(source, FeedState("paper", ""))
+    outcome = await reader.read(source, FeedState("paper", ""))
     assert outcome.reason == FetchReason.NOT_A_FEED
     assert named in outcome.message
 
@@ -69,3 +73,56 @@ async def test_a_limit_holds_no_gateway_of_ours(
     assert decision.reason == FetchReason.RATE_LIMITED
     assert decision.state.next_due - decision.state.last_poll >= 3600
     assert [key async for key in store.scan_iter(keys("host", "*", "hold"))] == []
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "http://xn--/article",
+        "http://xn--a/article",
+        "http://a..b/article",
+        "http://[::1/article",
+        "http://%00.example/article",
+        "http://127.0.0.1:99999999/article",
+        "http://xn--ls8h=.la/article",
+        "http://" + "a" * 64 + ".example/article",
+    ],
+)
+async def test_one_odd_link_costs_its_text_alone(
+    publisher: Publisher, intake: Intake, link: str
+) -> None:
+    """Addresses that a library stumbles over: full text, next page and all, the stories come."""
+    source = FeedSource(id="paper", url=publisher.url(), full_text=True)
+    publisher.serve("/feed", FEED)
+    await polled(intake, source)
+    items = [("2", "Port closed", DATE), ("3", "A reader posts a link", DATE)]
+    text = rss(*items).replace("https://paper.example/3", link)
+    text = text.replace("https://paper.example/2", publisher.url("/2"))
+    text = text.replace("<item>", f"<a:link {ATOM} rel='next' href='{link}'/><item>", 1)
+    publisher.serve("/feed", text)
+    decision = await polled(intake, source)
+    assert decision.reason == FetchReason.OK
+    assert {story.title for story in decision.stories} == {"Port closed", "A reader posts a link"}
+
+
+async def test_a_fault_of_ours_costs_one_poll_and_backs_off(
+    publisher: Publisher,
+    intake: Intake,
+    store: Redis,
+    keys: Keys,
+    clock: ManualClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An exception while a document is compared is counted, committed and backed off from."""
+
+    def stumble(*_: Any, **__: Any) -> None:
+        raise UnicodeError("no library likes this")
+
+    monkeypatch.setattr("monitor.polling.poll_decision.diff_entries", stumble)
+    publisher.serve("/feed", FEED)
+    source = FeedSource(id="paper", url=publisher.url())
+    decision = await polled(intake, source)
+    assert (decision.reason, decision.state.failures) == (FetchReason.INTERNAL, 1)
+    state = await store.hgetall(keys("feed", "paper", "state"))
+    assert state[b"last_reason"] == b"internal"
+    assert float(state[b"next_due"]) > clock.now() + 60
