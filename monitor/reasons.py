@@ -51,6 +51,7 @@ class EntryReason(StrEnum):
     REWRITTEN = "rewritten"  # known text under a new GUID, link or date
     FUTURE = "future"  # dated in the future; handed over with our own time
     UNDATED = "undated"  # no date; handed over with our own time
+    UNDATED_AMONG_DATED = "undated_among_dated"  # no date, but the others have one; not told
     EMPTY = "empty"  # neither title nor text
 
 

@@ -76,6 +76,9 @@ class FeedSource(Settings):
     full_text: bool = Field(
         False, description="Fetch each article's page for its full text, where robots.txt allows."
     )
+    undated: Literal["old", "news"] = Field(
+        "old", description="What an item without a date is in a feed that dates its items."
+    )
     headers: dict[str, SecretStr] = Field(
         default_factory=dict, description="Extra request headers; sent to this feed's host only."
     )

@@ -6,6 +6,7 @@ import re
 
 from monitor.errors import ParseError
 from monitor.parsing import feedparser_reader, json_feed, lxml_reader, sitemap
+from monitor.parsing.date_reader import DateReader
 from monitor.parsing.document import EVERYTHING, Document, Wanted
 from monitor.reasons import FetchReason
 
@@ -43,11 +44,13 @@ _TITLE = re.compile(rb"<title[^>]{0,99}>([^<]{0,200})")
 _SMALL_PAGE = 4_096
 
 
-def _salvage(body: bytes, prefix: bytes, url: str, content_type: str) -> Document | None:
+def _salvage(
+    body: bytes, prefix: bytes, url: str, content_type: str, dates: DateReader
+) -> Document | None:
     """Read a document whose elements carry a prefix that nothing declares, as if they did not."""
     bare = re.sub(rb"(</?)" + re.escape(prefix), rb"\1", body)
     start = bare.find(b"<rss")
-    document = feedparser_reader.parse(bare[max(0, start) :], url, content_type)
+    document = feedparser_reader.parse(bare[max(0, start) :], url, content_type, dates=dates)
     if not document.items:
         return None
     document.warnings.append(f"read without the stray prefix {prefix.decode('ascii')!r}")
@@ -84,16 +87,27 @@ def parse(
     Raises:
         ParseError: `not_a_feed`, `bot_wall` or `parse_failed`.
     """
+    dates = DateReader()
+    document = _parse(body, url, content_type, kind, wanted, dates)
+    if dates.learns():
+        document = _parse(body, url, content_type, kind, wanted, dates)
+    document.warnings += dates.warnings()
+    return document
+
+
+def _parse(
+    body: bytes, url: str, content_type: str, kind: str, wanted: Wanted, dates: DateReader
+) -> Document:
     head = body[:_LOOK].lstrip(b"\xef\xbb\xbf \t\r\n\x00")
     if not head:
         raise ParseError(FetchReason.NOT_A_FEED, "the answer is empty")
     if head[:1] == b"{" and kind != "sitemap":
-        return json_feed.parse(body, url, wanted)
+        return json_feed.parse(body, url, wanted, dates)
     wide = body[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\x00" in body[:64]
     root = _ROOT.search(body[:_LOOK])
     name = root[1].lower() if root else b""
     if name in (b"urlset", b"sitemapindex") and kind != "feed":
-        return sitemap.parse(body, url)
+        return sitemap.parse(body, url, dates)
     if kind == "sitemap":
         raise ParseError(FetchReason.NOT_A_FEED, "the answer is no sitemap")
     if name == b"html":
@@ -111,11 +125,11 @@ def parse(
         )
     if not name and not wide and b"<" not in head:
         raise ParseError(FetchReason.NOT_A_FEED, "the answer is neither XML nor JSON")
-    if (plain := lxml_reader.parse(body, url, content_type, wanted)) is not None:
+    if (plain := lxml_reader.parse(body, url, content_type, wanted, dates)) is not None:
         return plain
-    document = feedparser_reader.parse(body, url, content_type, wanted)
+    document = feedparser_reader.parse(body, url, content_type, wanted, dates)
     if not document.items and (stray := _STRAY.search(body)):
-        document = _salvage(body, stray[1], url, content_type) or document
+        document = _salvage(body, stray[1], url, content_type, dates) or document
     if not document.version and not document.items:
         if looks_like_wall(body):
             raise ParseError(FetchReason.BOT_WALL, "the site answers with a bot check")

@@ -5,13 +5,12 @@ Everything else that reads RSS, RDF or Atom here must give what this gives.
 
 from __future__ import annotations
 
-import calendar
-import time
 from typing import Any
 
 import feedparser
 
 from monitor.identity import content_hash
+from monitor.parsing.date_reader import DateReader
 from monitor.parsing.document import (
     EVERYTHING,
     MAX_CONTENT,
@@ -30,7 +29,13 @@ _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "su
 _MARKUP = ("text/html", "application/xhtml+xml")
 
 
-def parse(body: bytes, url: str, content_type: str = "", wanted: Wanted = EVERYTHING) -> Document:
+def parse(
+    body: bytes,
+    url: str,
+    content_type: str = "",
+    wanted: Wanted = EVERYTHING,
+    dates: DateReader | None = None,
+) -> Document:
     """Parse an RSS, RDF or Atom document, well-formed or not.
 
     Args:
@@ -38,7 +43,10 @@ def parse(body: bytes, url: str, content_type: str = "", wanted: Wanted = EVERYT
         url: where it came from, for relative links.
         content_type: the Content-Type header, "" if there was none.
         wanted: of which entries the texts are wanted.
+        dates: reads the document's dates and keeps what is doubtful about them.
     """
+    dates = dates or DateReader()
+    dates.begin()
     # Without a base address feedparser leaves identifiers byte for byte; links are made absolute
     # by `web_link`.
     headers = {"content-type": content_type} if content_type else {}
@@ -65,7 +73,10 @@ def parse(body: bytes, url: str, content_type: str = "", wanted: Wanted = EVERYT
         raw.get("bozo_exception"), feedparser.CharacterEncodingOverride
     ):
         document.warnings.append(f"not well-formed: {one_line(str(raw.bozo_exception), 200)}")
-    document.items = [item(entry, document, base, wanted) for entry in raw.entries[:MAX_ENTRIES]]
+    dates.language = document.language
+    document.items = [
+        item(entry, document, base, wanted, dates) for entry in raw.entries[:MAX_ENTRIES]
+    ]
     if len(raw.entries) > MAX_ENTRIES:
         document.warnings.append(
             f"{len(raw.entries)} entries; only the first {MAX_ENTRIES} are read"
@@ -73,7 +84,7 @@ def parse(body: bytes, url: str, content_type: str = "", wanted: Wanted = EVERYT
     return document
 
 
-def item(entry: Any, document: Document, base: str, wanted: Wanted) -> FeedItem:
+def item(entry: Any, document: Document, base: str, wanted: Wanted, dates: DateReader) -> FeedItem:
     """Return our fields of one entry of feedparser's."""
     atom = document.version.startswith("atom")
     title = str(entry.get("title") or "")
@@ -88,8 +99,8 @@ def item(entry: Any, document: Document, base: str, wanted: Wanted) -> FeedItem:
         title=(title, kind),
         link=str(entry.get("link") or ""),
         texts=texts,
-        published=seconds(entry.get("published_parsed") or entry.get("created_parsed")),
-        updated=seconds(entry.get("updated_parsed") if "updated_parsed" in entry.keys() else None),  # noqa: SIM118 - `in entry` falls back to published
+        published=dates.read(_raw(entry, "published")) or dates.read(_raw(entry, "created")),
+        updated=dates.read(_raw(entry, "updated")),
         author=str(entry.get("author") or ""),
         language=str((entry.get("title_detail") or {}).get("language") or document.language),
         base=base,
@@ -179,14 +190,9 @@ def days(values: list[str]) -> list[int]:
     return sorted({_DAYS.index(v.lower()) for v in values if v.lower() in _DAYS})
 
 
-def seconds(value: time.struct_time | None) -> float | None:
-    """Return feedparser's UTC tuple as Unix seconds."""
-    if value is None:
-        return None
-    try:
-        return float(calendar.timegm(value))
-    except (OverflowError, ValueError, TypeError):
-        return None
+def _raw(entry: Any, name: str) -> str:
+    # Not `entry.get`: where there is no update, that gives the publication.
+    return str(dict.get(entry, name) or "")
 
 
 def minutes(value: object) -> float:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from typing import Any
 
 from monitor.errors import ParseError
+from monitor.parsing.date_reader import DateReader
 from monitor.parsing.document import EVERYTHING, MAX_ENTRIES, MAX_TITLE, Document, FeedItem, Wanted
 from monitor.parsing.feedparser_reader import make_item, note_link
 from monitor.parsing.html_text import web_link
@@ -14,12 +14,16 @@ from monitor.reasons import FetchReason
 from monitor.text import one_line
 
 
-def parse(body: bytes, url: str, wanted: Wanted = EVERYTHING) -> Document:
+def parse(
+    body: bytes, url: str, wanted: Wanted = EVERYTHING, dates: DateReader | None = None
+) -> Document:
     """Parse a JSON Feed; items that are not objects are passed over with a warning.
 
     Raises:
         ParseError: `parse_failed` (not JSON) or `not_a_feed` (JSON, but no JSON Feed).
     """
+    dates = dates or DateReader()
+    dates.begin()
     try:
         data = json.loads(body.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
@@ -43,14 +47,21 @@ def parse(body: bytes, url: str, wanted: Wanted = EVERYTHING) -> Document:
         if isinstance(hub, dict) and _text(hub.get("type")).lower() == "websub":
             note_link(document, "hub", _text(hub.get("url")), url)
     items = data["items"][:MAX_ENTRIES]
-    document.items = [_item(raw, data, document, wanted) for raw in items if isinstance(raw, dict)]
+    dates.language = document.language
+    document.items = [
+        _item(raw, data, document, wanted, dates) for raw in items if isinstance(raw, dict)
+    ]
     if len(document.items) < len(items):
         document.warnings.append(f"{len(items) - len(document.items)} items are no objects")
     return document
 
 
 def _item(
-    raw: dict[str, Any], feed: dict[str, Any], document: Document, wanted: Wanted
+    raw: dict[str, Any],
+    feed: dict[str, Any],
+    document: Document,
+    wanted: Wanted,
+    dates: DateReader,
 ) -> FeedItem:
     texts = [
         (_text(raw.get("summary")), "text/plain"),
@@ -64,8 +75,8 @@ def _item(
         title=(_text(raw.get("title")), "text/plain"),
         link=_text(raw.get("url")) or _text(raw.get("external_url")),
         texts=[(value, kind) for value, kind in texts if value],
-        published=rfc3339(_text(raw.get("date_published"))),
-        updated=rfc3339(_text(raw.get("date_modified"))),
+        published=dates.read(_text(raw.get("date_published"))),
+        updated=dates.read(_text(raw.get("date_modified"))),
         author=_author(raw) or _author(feed),
         language=_text(raw.get("language")) or document.language,
         base=document.link or document.self_url,
@@ -87,12 +98,3 @@ def _text(value: object) -> str:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)  # ids are often numbers
     return ""
-
-
-def rfc3339(value: str) -> float | None:
-    """Return an RFC 3339 date (or a day, as sitemaps have it) as Unix seconds, or None."""
-    try:
-        at = datetime.fromisoformat(value.strip())
-        return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
-    except (ValueError, OverflowError):
-        return None

@@ -11,15 +11,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import suppress
-from functools import lru_cache
 from urllib.parse import urljoin
 from xml.parsers import expat
 
-from feedparser.datetimes import _parse_date
-from feedparser.mixin import _FeedParserMixin
 from lxml import etree
 
+from monitor.parsing.date_reader import DateReader
 from monitor.parsing.document import EVERYTHING, MAX_ENTRIES, MAX_TITLE, Document, FeedItem, Wanted
+from monitor.parsing.element_names import NotPlain, element_name
 from monitor.parsing.feedparser_reader import (
     _all_text,
     days,
@@ -27,7 +26,6 @@ from monitor.parsing.feedparser_reader import (
     make_item,
     minutes,
     note_link,
-    seconds,
 )
 from monitor.parsing.html_text import headline, web_link
 from monitor.text import one_line
@@ -36,7 +34,6 @@ _ATOM = "http://www.w3.org/2005/Atom"
 _RSS1 = "http://purl.org/rss/1.0/"
 _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 _XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
-_PREFIXES = {uri.lower(): prefix for uri, prefix in _FeedParserMixin.namespaces.items()}
 _ELSEWHERE = "http://elsewhere.invalid/a/"
 _REBASED = re.compile(rb"base\s*=\s*[\"']")
 _ENCODING = re.compile(rb"^<\?xml[^>]*\bencoding\s*=\s*[\"']([^\"']*)[\"']")
@@ -81,14 +78,16 @@ _HEURISTIC = frozenset(
 _PERSON = frozenset({"name", "email", "uri"})
 
 
-class _NotPlain(Exception):
-    """The document needs the reference."""
-
-
 def parse(
-    body: bytes, url: str, content_type: str = "", wanted: Wanted = EVERYTHING
+    body: bytes,
+    url: str,
+    content_type: str = "",
+    wanted: Wanted = EVERYTHING,
+    dates: DateReader | None = None,
 ) -> Document | None:
-    """Parse a plain document; None if it takes more than that."""
+    """Parse a plain document; None if it takes more than that. Arguments as for the reference."""
+    dates = dates or DateReader()
+    dates.begin()
     plain = _as_utf8(body, content_type)
     if plain is None:
         return None
@@ -103,8 +102,8 @@ def parse(
     )
     try:
         root = etree.fromstring(plain, parser)
-        return _document(root, plain, url, wanted)
-    except (_NotPlain, etree.XMLSyntaxError):
+        return _document(root, plain, url, wanted, dates)
+    except (NotPlain, etree.XMLSyntaxError):
         return None
 
 
@@ -130,29 +129,31 @@ def _as_utf8(body: bytes, content_type: str) -> bytes | None:
     return body
 
 
-def _document(root: etree._Element, body: bytes, url: str, wanted: Wanted) -> Document:
+def _document(
+    root: etree._Element, body: bytes, url: str, wanted: Wanted, dates: DateReader
+) -> Document:
     name = etree.QName(root)
     if name.localname == "rss" and not name.namespace:
-        channels = [child for child in root if _name(child) == "channel"]
+        channels = [child for child in root if element_name(child) == "channel"]
         if len(channels) != 1 or len(root) != 1:
-            raise _NotPlain
+            raise NotPlain
         feed, version, kind = channels[0], _rss_version(root), "item"
-        items = [child for child in feed if _name(child) == kind]
+        items = [child for child in feed if element_name(child) == kind]
     elif name.namespace == _ATOM and name.localname == "feed":
         feed, version, kind = root, "atom10", "entry"
-        items = [child for child in feed if _name(child) == kind]
+        items = [child for child in feed if element_name(child) == kind]
     elif name.namespace == _RDF and name.localname == "RDF" and root.nsmap.get(None) == _RSS1:
         if _ATOM in root.nsmap.values():
-            raise _NotPlain
-        channels = [child for child in root if _name(child) == "channel"]
+            raise NotPlain
+        channels = [child for child in root if element_name(child) == "channel"]
         if len(channels) != 1:
-            raise _NotPlain
+            raise NotPlain
         feed, version, kind = channels[0], "rss10", "item"
-        items = [child for child in root if _name(child) == kind]
+        items = [child for child in root if element_name(child) == kind]
     else:
-        raise _NotPlain
+        raise NotPlain
     if len(items) != sum(1 for _ in root.iter("{*}item", "{*}entry", "{*}Item", "{*}Entry")):
-        raise _NotPlain
+        raise NotPlain
     document = Document(
         version=version,
         fast=True,
@@ -163,8 +164,9 @@ def _document(root: etree._Element, body: bytes, url: str, wanted: Wanted) -> Do
     base = url or document.link
     atom = version == "atom10"
     rebased = b"base" in body and _REBASED.search(body) is not None
+    dates.language = document.language
     document.items = [
-        _item(item, document, base, atom, rebased, wanted) for item in items[:MAX_ENTRIES]
+        _item(item, document, base, atom, rebased, wanted, dates) for item in items[:MAX_ENTRIES]
     ]
     if len(items) > MAX_ENTRIES:
         document.warnings.append(f"{len(items)} entries; only the first {MAX_ENTRIES} are read")
@@ -180,7 +182,7 @@ def _describe(document: Document, root: etree._Element, feed: etree._Element, ur
     link = ""
     said = root.get(_XML_LANG) or root.get("lang") or ""
     for child in feed:
-        name = _name(child)
+        name = element_name(child)
         if name == "title" and not document.title:
             document.title = headline(_text(child, deep=True), markup=True, limit=MAX_TITLE)
         elif name == "link":
@@ -208,9 +210,9 @@ def _item(
     atom: bool,
     rebased: bool,
     wanted: Wanted,
+    dates: DateReader,
 ) -> FeedItem:
     fields: dict[str, str] = {}
-    dates: dict[str, float | None] = {}
     texts = _Texts()
     resolved: list[str] = []  # what feedparser would make absolute
     reopened = False
@@ -219,13 +221,13 @@ def _item(
     if about := item.get(f"{{{_RDF}}}about"):
         fields["id"] = about
     if item.get("href") or item.get("lastmod") or item.get("xmlns"):
-        raise _NotPlain
+        raise NotPlain
     for child in item:
-        name = _name(child)
+        name = element_name(child)
         if name == "title":
             value = _text(child)
             if reopened and title and title[0]:
-                raise _NotPlain  # after an image or a source feedparser takes a second title
+                raise NotPlain  # after an image or a source feedparser takes a second title
             if title is None or not title[0]:
                 title = (value, _media_type(child, "text/plain"))
                 language = child.get(_XML_LANG) or language
@@ -245,9 +247,9 @@ def _item(
                 resolved.append(fields["id"])
                 fields.setdefault("link", fields["id"])
         elif name in _PUBLISHED:
-            dates["published"] = seconds(_parse_date(_text(child)))
+            fields["published"] = _text(child)
         elif name in _UPDATED:
-            dates["updated"] = seconds(_parse_date(_text(child)))
+            fields["updated"] = _text(child)
         elif name in _AUTHORS:
             fields["author"] = _author(child)
         elif name == "media_title":
@@ -256,16 +258,16 @@ def _item(
             reopened = reopened or name in ("image", "source")
             media_title = _harmless(child, name, texts, 1) or media_title
     if media_title and (title is None or not title[0]):
-        raise _NotPlain
+        raise NotPlain
     if rebased and any(value and urljoin(_ELSEWHERE, value) != value for value in resolved):
-        raise _NotPlain  # an xml:base somewhere might matter
+        raise NotPlain  # an xml:base somewhere might matter
     return make_item(
         guid=fields.get("id", ""),
         title=title or ("", "text/plain"),
         link=fields.get("link", ""),
         texts=texts.found(),
-        published=dates.get("published"),
-        updated=dates.get("updated"),
+        published=dates.read(fields.get("published", "")),
+        updated=dates.read(fields.get("updated", "")),
         author=fields.get("author", ""),
         language=language,
         base=base,
@@ -280,11 +282,11 @@ def _harmless(node: etree._Element, name: str, texts: _Texts, depth: int) -> boo
         _quoted(node)
         return False
     if name in _HEURISTIC and (name != "image" or len(node)):
-        raise _NotPlain
+        raise NotPlain
     media_title = False
     allowed = _PERSON if name == "contributor" else frozenset()
     for child in node:
-        inner = _name(child)
+        inner = element_name(child)
         if inner == "media_title":
             media_title = True
         elif inner == "media_description":
@@ -292,7 +294,7 @@ def _harmless(node: etree._Element, name: str, texts: _Texts, depth: int) -> boo
         elif inner in allowed:
             continue
         elif inner in _BEARING:
-            raise _NotPlain
+            raise NotPlain
         else:
             media_title = _harmless(child, inner, texts, depth + 1) or media_title
     return media_title
@@ -301,11 +303,11 @@ def _harmless(node: etree._Element, name: str, texts: _Texts, depth: int) -> boo
 def _quoted(source: etree._Element) -> None:
     """Pass over the `source` of an Atom entry: what describes another feed is kept apart."""
     for child in source:
-        name = _name(child)
+        name = element_name(child)
         if name not in _SOURCE or (len(child) and name != "author"):
-            raise _NotPlain
-        if any(_name(part) not in _PERSON or len(part) for part in child):
-            raise _NotPlain
+            raise NotPlain
+        if any(element_name(part) not in _PERSON or len(part) for part in child):
+            raise NotPlain
 
 
 _SOURCE = frozenset(
@@ -327,7 +329,7 @@ class _Texts:
 
     def add(self, name: str, node: etree._Element, depth: int) -> None:
         if node.get("src") or node.get("mode"):
-            raise _NotPlain
+            raise NotPlain
         is_content = name.startswith("content")
         if not is_content and self._summary is not None and not self._has_content:
             name, is_content = "content", True  # a second summary is taken for the content
@@ -358,45 +360,22 @@ def _author(node: etree._Element) -> str:
         return _text(node)
     parts: dict[str, str] = {}
     for child in node:
-        name = _name(child)
+        name = element_name(child)
         if name not in _PERSON:
             if len(child) or name in _BEARING or name in _HEURISTIC:
-                raise _NotPlain
+                raise NotPlain
             continue
         if name in parts:
-            raise _NotPlain
+            raise NotPlain
         parts[name] = _text(child)
     name, email = parts.get("name", ""), parts.get("email", "")
     return f"{name} ({email})" if name and email else name or email
 
 
-def _name(node: etree._Element) -> str:
-    """Return the name under which feedparser would handle an element."""
-    if not isinstance(node.tag, str):
-        raise _NotPlain
-    if (name := _known_name(node.tag)) is not None:
-        return name
-    space, _, local = node.tag.rpartition("}")
-    prefix = (node.prefix or "").lower()
-    if "userland" in space or sum(1 for uri in node.nsmap.values() if uri == space[1:]) > 1:
-        raise _NotPlain
-    return f"{prefix}_{local.lower()}" if prefix else local.lower()
-
-
-@lru_cache(maxsize=1024)
-def _known_name(tag: str) -> str | None:
-    """Return the name of an element in no namespace or in one that feedparser knows."""
-    space, _, local = tag.rpartition("}")
-    prefix = _PREFIXES.get(space[1:].lower()) if space else ""
-    if prefix is None:
-        return None
-    return f"{prefix}_{local.lower()}" if prefix else local.lower()
-
-
 def _text(node: etree._Element, *, deep: bool = False) -> str:
     if len(node):
         if not deep:
-            raise _NotPlain  # markup that was not escaped
+            raise NotPlain  # markup that was not escaped
         text = "".join(_pieces(node))
     else:
         text = node.text or ""
@@ -425,7 +404,7 @@ def _media_type(node: etree._Element, default: str) -> str:
     said = _attribute(node, "type", default).lower()
     kind = {"text": "text/plain", "plain": "text/plain", "html": "text/html"}.get(said, said)
     if kind not in ("text/plain", "text/html"):
-        raise _NotPlain
+        raise NotPlain
     return kind
 
 

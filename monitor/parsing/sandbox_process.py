@@ -30,7 +30,7 @@ READY = b"\0\0\0\0"  # an empty frame: the limits stand, documents may come
 _PR_SET_PDEATHSIG = 1
 _REHEARSAL = (
     b'<rss version="2.0"><channel><title>t</title><item><title>a &amp;amp; b</title>'
-    b"<pubDate>Thu, 01 Jan 2026 00:00:00 GMT</pubDate><description>&lt;p&gt;c&lt;/p&gt;"
+    b"<pubDate>jeu., 01 janv. 2026 00:00:00 Europe/Paris</pubDate><description>&lt;p&gt;c&lt;/p&gt;"
     b"</description></item></channel></rss>",
     b'<?xml version="1.0" encoding="windows-1252"?><rss><channel><title>a & b</title></channel>',
     b'{"version": "https://jsonfeed.org/version/1.1", "items": []}',

@@ -5,19 +5,21 @@ from __future__ import annotations
 from lxml import etree
 
 from monitor.errors import ParseError
+from monitor.parsing.date_reader import DateReader
 from monitor.parsing.document import EVERYTHING, MAX_ENTRIES, Document, FeedItem
 from monitor.parsing.feedparser_reader import make_item
-from monitor.parsing.json_feed import rfc3339
 from monitor.reasons import FetchReason
 
 
-def parse(body: bytes, url: str) -> Document:
+def parse(body: bytes, url: str, dates: DateReader | None = None) -> Document:
     """Parse a news sitemap: the newest `MAX_ENTRIES` articles; plain pages are passed over.
 
     Raises:
         ParseError: `parse_failed` (beyond repair) or `not_a_feed` (a sitemap without news, or an
             index of sitemaps, whose parts are named in the message).
     """
+    dates = dates or DateReader()
+    dates.begin()
     parser = etree.XMLParser(
         recover=True, resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False
     )
@@ -46,14 +48,15 @@ def parse(body: bytes, url: str) -> Document:
             continue
         document.title = document.title or told.get("name", "")
         document.language = document.language or told.get("language", "")
+        dates.language = document.language
         items.append(
             make_item(
                 guid="",
                 title=(told["title"], ""),
                 link=page.get("loc", ""),
                 texts=[],
-                published=rfc3339(told.get("publication_date", "")),
-                updated=rfc3339(page.get("lastmod", "")),
+                published=dates.read(told.get("publication_date", "")),
+                updated=dates.read(page.get("lastmod", "")),
                 author="",
                 language=told.get("language", ""),
                 base=url,

@@ -98,11 +98,12 @@ def diff_entries(
     result.overlap = any(key in seen for key in present)
     index = _Index(seen, named, present)
     today = int(now // DAY)
+    undated = _undated_reason(source, named)
     fresh: list[_NewEntry] = []
     for known in named:
         old_key = known.key if known.key in seen else index.find(known)
         if old_key is None:
-            fresh.append(_date(known, now))
+            fresh.append(_date(known, now, undated))
             continue
         record = seen[old_key]
         result.overlap = True
@@ -119,13 +120,14 @@ def diff_entries(
         result.updates[known.key] = SeenEntry(
             today, record.origin, known.link, record.hashes
         ).with_content(known.content)
-        dated = _date(known, now)
+        dated = _date(known, now, undated)
+        old = dated.reason == EntryReason.UNDATED_AMONG_DATED
         result.stories.append(
             _story(
                 source, state, known, dated.instant, now, trace,
                 id=story_id(source.id, record.origin, known.content),
                 revises=story_id(source.id, record.origin),
-                stale=dated.instant < now - settings.stale_after,
+                stale=old or dated.instant < now - settings.stale_after,
             )
         )  # fmt: skip
     _hand_over(source, state, fresh, now, settings, trace, result)
@@ -170,13 +172,14 @@ def _hand_over(
     stale_handed = 0
     for item in newest_first:
         old = item.instant < now - settings.stale_after
-        stale = old or (reissued and item.reason == EntryReason.UNDATED)
+        among_dated = item.reason == EntryReason.UNDATED_AMONG_DATED
+        stale = old or among_dated or (reissued and item.reason == EntryReason.UNDATED)
         if not stale:
             result.counts[item.reason] += 1
             result.instants.append(item.instant)
             result.stories.append(_story(source, state, item.known, item.instant, now, trace))
             continue
-        result.counts[EntryReason.STALE] += 1
+        result.counts[item.reason if among_dated else EntryReason.STALE] += 1
         if stale_handed < settings.baseline_stories:
             stale_handed += 1
             result.stories.append(
@@ -259,10 +262,27 @@ class _Index:
         return self._by_content.get(known.content) if known.length >= SPEAKING else None
 
 
-def _date(known: _KeyedEntry, now: float) -> _NewEntry:
+def _undated_reason(source: FeedSource, named: list[_KeyedEntry]) -> EntryReason:
+    """Return what an entry without a date is in this document.
+
+    Where most entries have a date, one without is rarely news: a pinned page, or a date that
+    nobody can read (a story of 2020 was once told as new).
+    """
+    dated = sum(_claimed(known) is not None for known in named)
+    if source.undated == "old" and dated * 2 > len(named):
+        return EntryReason.UNDATED_AMONG_DATED
+    return EntryReason.UNDATED
+
+
+def _claimed(known: _KeyedEntry) -> float | None:
     claimed = known.entry.published or known.entry.updated
-    if claimed is None or claimed < _EARLIEST:
-        return _NewEntry(known, now, EntryReason.UNDATED)
+    return claimed if claimed is not None and claimed >= _EARLIEST else None
+
+
+def _date(known: _KeyedEntry, now: float, undated: EntryReason) -> _NewEntry:
+    claimed = _claimed(known)
+    if claimed is None:
+        return _NewEntry(known, now, undated)
     if claimed > now + _TOLERANCE:
         return _NewEntry(known, now, EntryReason.FUTURE)
     return _NewEntry(known, min(claimed, now), EntryReason.NEW)

@@ -253,6 +253,29 @@ def test_a_reissued_archive_without_dates_is_stale() -> None:
     assert not any(story.stale for story in few.stories)
 
 
+def test_an_undated_item_among_dated_ones_is_not_told() -> None:
+    """Where the others have dates, one without is recorded as old, edits of it too."""
+    dated = [entry(str(n)) for n in range(5)]
+    feed = started(*dated)
+    decision = feed.poll(*dated, entry("pinned", published=None))
+    assert decision.counts == {EntryReason.SEEN: 5, EntryReason.UNDATED_AMONG_DATED: 1}
+    assert [story.stale for story in decision.stories] == [True]
+    edited = entry("pinned", published=None, summary="Another report, of some length as well.")
+    assert [story.stale for story in feed.poll(*dated, edited).stories] == [True]
+
+
+def test_a_feed_may_say_that_undated_items_are_news() -> None:
+    """`undated: news` tells them as before; so does a feed that dates few of its items."""
+    dated = [entry(str(n)) for n in range(5)]
+    feed = started(*dated)
+    feed.source = SOURCE.model_copy(update={"undated": "news"})
+    decision = feed.poll(*dated, entry("x", published=None))
+    assert decision.counts[EntryReason.UNDATED] == 1
+    assert not decision.stories[0].stale
+    few = started(entry("0")).poll(entry("0"), entry("x", published=None))
+    assert few.counts[EntryReason.UNDATED] == 1
+
+
 def test_after_an_outage_everything_recent_is_handed_over() -> None:
     """A page full of dated strangers, all recent, is a gap, and nothing of it is lost."""
     feed = started(entry("a"))
