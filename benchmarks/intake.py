@@ -265,7 +265,7 @@ async def _make_known(store: Redis, keys: Keys, poller: Poller, ids: list[str]) 
 
 async def one_pass(lab: Lab, kind: str, pollers: int) -> dict[str, float]:
     """Make every feed due at once and return what it took until all were polled."""
-    await prepare(lab, kind, time.time() + 7200, 0.0)
+    await prepare(lab, kind, time.time() + 3000, 0.0)
     store, keys = connect(lab.url), Keys()
     with pollers_at_work(lab, kind, 36000.0, pollers) as folder:
         begun, now = time.perf_counter(), time.time()

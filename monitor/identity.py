@@ -150,13 +150,22 @@ def story_id(feed_id: str, key: str, content: str = "") -> str:
 def _suffixes() -> Any:
     import tldextract  # a tenth of a second that few commands need
 
-    return tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None)  # the list it ships with
+    # The list it ships with, and of it also the section of private registries: whoever has a
+    # blog on github.io or netlify.app answers for that blog alone.
+    return tldextract.TLDExtract(
+        suffix_list_urls=(),
+        cache_dir=None,
+        include_psl_private_domains=True,
+        extra_suffixes=("substack.com",),  # not in the list
+    )
 
 
 @lru_cache(maxsize=65_536)
 def site(host: str) -> str:
     """Return the registrable domain of a host name ("feeds.bbci.co.uk" → "bbci.co.uk").
 
+    A customer's name below a shared host is a domain of its own ("a.netlify.app"); see
+    publicsuffix.org, both sections.
     Addresses and names without a public suffix are their own site.
     """
     return str(_suffixes()(host).top_domain_under_public_suffix) or host

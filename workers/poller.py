@@ -24,16 +24,20 @@ from monitor.polling.full_text import FullTextFetcher
 from monitor.polling.polite_fetcher import PoliteFetcher, host_slot_of
 from monitor.polling.poll import Intake, longest
 from monitor.polling.poll_decision import PollDecision
+from monitor.polling.schedule import longest_wait
 from monitor.polling.websub import PATH as PUSH_PATH
 from monitor.polling.websub import Push
 from monitor.polling.websub_store import WebSubStore
 from monitor.reasons import FetchReason
+from monitor.tasks import end
 from workers.runtime import Runtime
 
 log = get_logger(__name__)
 
 TICK = 0.05
 LEASE_MARGIN = 15.0  # for what a poll waits for: a parser, the store
+RECONCILE_EVERY = 5.0  # seconds between looks at whether every feed has a due time
+_WHOLE_EVERY = 12  # so many looks later, every due time is gone through
 _LONGEST_REST = 1.0  # seconds; the scheduler's tick wakes the poller long before
 FAREWELL = 6.0  # seconds that polls in flight have to finish when stopping
 _QUIET = frozenset({FetchReason.OK, FetchReason.NOT_MODIFIED, FetchReason.UNCHANGED})
@@ -58,7 +62,12 @@ class Poller:
         settings = config.polling
         self._settings = settings
         self._sources = {source.id: source for source in config.feeds if source.enabled}
+        self._longest = longest_wait(self._sources.values(), settings)
         self._fetcher = Fetcher(settings, self._runtime.clock)
+        guard = self._fetcher.guard
+        self._places = {
+            source.id: host_slot_of(source.url, guard) for source in self._sources.values()
+        }
         self._parsers = ParserPool(settings)
         self._readers = ParserPool(settings, job="article", size=1)  # starts when first needed
         fetcher = PoliteFetcher(self._fetcher, self._store, self._runtime.clock, settings)
@@ -89,6 +98,7 @@ class Poller:
         try:
             async with asyncio.TaskGroup() as self._group:
                 await self._when_store_answers(self._sync)
+                self._group.create_task(self._keep_in_force(), name="feeds in force")
                 scheduler.start()
                 progress = self._runtime.progress(self.name)
                 while not self._runtime.stopping.is_set():
@@ -168,11 +178,54 @@ class Poller:
             await self._when_store_answers(lambda: self._push.tend(source, decision.state))
 
     async def _sync(self) -> None:
-        guard = self._fetcher.guard
-        sources = list(self._sources.values())
-        places = {source.id: host_slot_of(source.url, guard) for source in sources}
-        added, removed = await self._store.sync(sources, places, self._runtime.clock.now())
-        log.info("feeds_in_force", feeds=len(sources), added=added, removed=removed)
+        """Put the feeds of the configuration among the due; take out what is no longer in it."""
+        synced = await self._store.sync(
+            list(self._sources.values()), self._places, self._runtime.clock.now(),
+            longest=self._longest,
+        )  # fmt: skip
+        log.info(
+            "feeds_in_force",
+            feeds=len(self._sources),
+            added=synced.added,
+            removed=synced.removed,
+            put_right=synced.put_right,
+        )
+
+    async def _keep_in_force(self) -> None:
+        """Reconcile the due set with the configuration, for as long as the poller runs.
+
+        A store that comes back empty, or with half of its keys, is filled again; a due time that a
+        clock running ahead has written is put right.
+        """
+        rounds = 0
+        while not await self._runtime.wait_or_stop(RECONCILE_EVERY):
+            rounds += 1
+            if await self._incomplete() or rounds % _WHOLE_EVERY == 0:
+                await self._when_store_answers(self._reconcile)
+
+    async def _incomplete(self) -> bool:
+        try:
+            return await self._store.scheduled() < len(self._sources)
+        except (RedisError, OSError):
+            return False  # the next round asks again
+
+    async def _reconcile(self) -> None:
+        synced = await self._store.sync(
+            list(self._sources.values()), self._places, self._runtime.clock.now(),
+            longest=self._longest, remove=False,
+        )  # fmt: skip
+        if synced.added:
+            log.error(
+                "schedule_lost",
+                feeds=synced.added,
+                note="the store had lost when they are due; they are polled again from now on",
+            )
+        if synced.put_right:
+            log.warning(
+                "due_times_put_right",
+                feeds=synced.put_right,
+                note="a clock that ran ahead had put them off",
+            )
 
     async def _reload(self, config: Config) -> None:
         fetcher, parsers, polls = self._fetcher, (self._parsers, self._readers), set(self._polls)
@@ -195,8 +248,7 @@ class Poller:
         """Give the polls in flight a moment to end; cancel those that do not."""
         if self._polls:
             _, late = await asyncio.wait(self._polls, timeout=FAREWELL)
-            for task in late:
-                task.cancel()  # its lease runs out, and the feed is polled again
+            await end(late)  # their leases run out, and the feeds are polled again
 
 
 async def _close(fetcher: Fetcher, pools: tuple[ParserPool, ...]) -> None:

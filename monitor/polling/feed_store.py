@@ -11,7 +11,7 @@ import json
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, NamedTuple
 
 from monitor.codec import pack_story
 from monitor.config.schema import FeedSource
@@ -24,6 +24,7 @@ from monitor.store.keys import Keys
 
 _BATCH = 500
 _FIRST_PER_SECOND = 20.0  # new feeds are started at this pace
+_SLACK = 3600.0  # seconds that a claim or a crowded host may add to a due time
 _KEEP_REMOVED = 90 * 86400
 # How each field of a state is read back; the annotations are strings.
 _READ: dict[str, Callable[[str], Any]] = {
@@ -57,6 +58,14 @@ class Claim:
     backlog: int = 0
 
 
+class Synced(NamedTuple):
+    """How many feeds a sync put among the due, took out, and gave another due time."""
+
+    added: int
+    removed: int
+    put_right: int
+
+
 class FeedStore:
     """The poller's state in Redis or Valkey."""
 
@@ -66,30 +75,49 @@ class FeedStore:
         self._prefix = keys()
 
     async def sync(
-        self, sources: Sequence[FeedSource], places: dict[str, HostSlot], now: float
-    ) -> tuple[int, int]:
-        """Make the due set agree with the configuration; return (added, removed).
+        self,
+        sources: Sequence[FeedSource],
+        places: dict[str, HostSlot],
+        now: float,
+        *,
+        longest: float = math.inf,
+        remove: bool = True,
+    ) -> Synced:
+        """Make the due set agree with the configuration, and with what the settings allow.
 
         Feeds seen for the first time are spread over a moment; known ones keep their due time,
-        so that a restart makes no storm.
+        so that a restart makes no storm. A due time that a clock running ahead wrote is put right.
+
+        Args:
+            sources: the feeds as configured.
+            places: where they live.
+            now: Unix seconds.
+            longest: the longest wait that the settings allow, seconds.
+            remove: take out the feeds that are not in `sources`.
         """
         enabled = [source for source in sources if source.enabled]
         wanted = {source.id for source in enabled}
         known = {item.decode() for item in await self._client.zrange(self._keys("due"), 0, -1)}
         spread = len(wanted - known) / _FIRST_PER_SECOND
-        added = 0
+        added = put_right = 0
         for start in range(0, len(enabled), _BATCH):
-            args: list[str | float] = [self._prefix]
+            args: list[str | float] = [self._prefix, f"{now:.3f}", min(longest, 1e9)]
+            args.append(_SLACK + spread)
             for source in enabled[start : start + _BATCH]:
                 place = places[source.id]
                 first = now + spread * (int(digest("first", source.id), 16) / 2**64)
                 args += [source.id, place.host, place.site, source_key(source), first]
-            added += int(await self._run("feed_sync", ["due"], args))
-        gone = sorted(known - wanted)
+            counts = await self._run("feed_sync", ["due"], args)
+            added, put_right = added + int(counts[0]), put_right + int(counts[1])
+        gone = sorted(known - wanted) if remove else []
         for start in range(0, len(gone), _BATCH):
             args = [self._prefix, _KEEP_REMOVED, *gone[start : start + _BATCH]]
             await self._run("feed_drop", ["due"], args)
-        return added, len(gone)
+        return Synced(added, len(gone), put_right)
+
+    async def scheduled(self) -> int:
+        """Return how many feeds have a due time, ended ones included."""
+        return int(await self._client.zcard(self._keys("due")))
 
     async def claim_due(
         self, now: float, limit: int, lease_seconds: float, *, spacing: float, max_backlog: int

@@ -154,6 +154,14 @@ def next_due(
     return after_skips(due, state.skip_hours, state.skip_days), interval
 
 
+def longest_wait(sources: Iterable[FeedSource], settings: PollingSettings) -> float:
+    """Return the longest that the settings let any feed rest, seconds: no due time is later."""
+    wishes = [source.interval for source in sources if source.interval is not None]
+    wishes += [settings.max_interval, settings.max_cache_age, settings.max_retry_after]
+    wishes += [longest for _, _, longest in _BACK_OFF.values()]
+    return max(wishes) * (1.0 + _JITTER) + WEEK  # skipDays may add days
+
+
 def _chance(state: FeedState) -> float:
     return int(digest(state.feed_id, str(state.version)), 16) / 2**64
 

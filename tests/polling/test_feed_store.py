@@ -78,10 +78,10 @@ def read(*items: Entry) -> FetchResult:
 async def test_new_feeds_are_spread_and_known_ones_keep_their_time(feeds: FeedStore) -> None:
     """Adding 200 feeds makes no burst; a restart changes no due time."""
     items = [source(f"f{n}") for n in range(200)]
-    assert await feeds.sync(items, places(*items), NOW) == (200, 0)
+    assert (await feeds.sync(items, places(*items), NOW))[:2] == (200, 0)
     first = await claim(feeds, NOW + 1)
     assert 5 < len(first) < 60
-    assert await feeds.sync(items, places(*items), NOW + 1) == (0, 0)
+    assert (await feeds.sync(items, places(*items), NOW + 1))[:2] == (0, 0)
     assert not set(first) & set(await claim(feeds, NOW + 20, 500))
 
 
@@ -90,7 +90,7 @@ async def test_a_removed_feed_is_polled_no_more_but_remembered(feeds: FeedStore)
     item = source("paper")
     await feeds.sync([item], places(item), NOW)
     await polled(feeds, item, read(*entries(3)))
-    assert await feeds.sync([], {}, NOW) == (0, 1)
+    assert (await feeds.sync([], {}, NOW))[:2] == (0, 1)
     assert await claim(feeds, NOW + 1e6) == []
     await feeds.sync([item], places(item), NOW)
     state, seen = await feeds.load("paper")
@@ -285,3 +285,68 @@ async def test_every_key_is_in_the_table(feeds: FeedStore, each_store: Redis, ke
     assert len(names) >= 5
     for name in names:
         assert any(fnmatch(name, rule.pattern) for rule in TABLE), name
+
+
+async def test_a_store_that_lost_its_due_times_is_filled_again(
+    feeds: FeedStore, each_store: Redis, keys: Keys
+) -> None:
+    """Every feed that is configured gets a due time, whatever the store still knows of it."""
+    items = [source(f"f{n}") for n in range(6)]
+    await feeds.sync(items, places(*items), NOW)
+    await polled(feeds, items[0], read(*entries(3)))
+    await each_store.zrem(keys("due"), "f0", "f1")
+    await each_store.delete(keys("feed", "f2", "state"))
+    assert await feeds.scheduled() == 4
+    synced = await feeds.sync(items, places(*items), NOW, remove=False)
+    assert (synced.added, await feeds.scheduled()) == (2, 6)
+    assert len(await claim(feeds, NOW + 7200)) == 6
+
+
+async def test_a_clock_that_ran_ahead_puts_no_feed_off(
+    feeds: FeedStore, each_store: Redis, keys: Keys
+) -> None:
+    """A day ahead for one poll: the wait decided counts from now; host and hold are bounded too."""
+    item, held = source("paper"), source("held")
+    where = places(item, held)
+    await feeds.sync([item, held], where, NOW)
+    ahead = NOW + 86400
+    await claim(feeds, ahead)
+    await polled(feeds, item, read(*entries(1)), ahead)
+    limited = FetchResult(FetchReason.RATE_LIMITED, hints=_retry(600.0))
+    await polled(feeds, held, limited, ahead)
+    assert await claim(feeds, NOW + 5000) == [], "as it was left"
+    synced = await feeds.sync([item, held], where, NOW + 20, longest=9 * 86400)
+    assert synced.put_right == 2
+    assert (await feeds.sync([item, held], where, NOW + 30, longest=9 * 86400)).put_right == 0
+    assert await claim(feeds, NOW + 19) == []
+    now = NOW + 20 + 4000
+    assert await claim(feeds, now) == [], "the store's own clock still keeps host and hold"
+    due = dict(await each_store.zrange(keys("due"), 0, -1, withscores=True))
+    assert due[b"paper"] <= now + 2
+    assert due[b"held"] <= now + 602
+
+
+async def test_a_claim_made_by_a_clock_that_ran_ahead_ends(
+    feeds: FeedStore, each_store: Redis, keys: Keys
+) -> None:
+    """The poller dies in that poll, so that only the lease tells of the wrong clock."""
+    item = source("paper")
+    await feeds.sync([item], places(item), NOW)
+    decision, _ = await polled(feeds, item, read(*entries(1)), NOW)
+    assert await claim(feeds, NOW + 86400) == ["paper"]
+    assert (await feeds.sync([item], places(item), NOW + 20)).put_right == 1
+    assert await each_store.zscore(keys("due"), "paper") == decision.state.next_due
+
+
+async def test_what_a_publisher_asked_for_is_not_taken_for_a_wrong_clock(feeds: FeedStore) -> None:
+    """Retry-After for a day stays a day, and feeds moved behind a hold stay there."""
+    a, b = source("a", "x.paper.example"), source("b", "y.paper.example")
+    where = {item.id: HostSlot(item.url.split("/")[2], "paper.example") for item in (a, b)}
+    await feeds.sync([a, b], where, NOW)
+    limited = FetchResult(FetchReason.RATE_LIMITED, hints=_retry(86_000.0))
+    decision = decide(a, FeedState(feed_id="a", url=""), {}, limited, NOW, SETTINGS)
+    await feeds.commit(decision, 0, where["a"], now=NOW, spacing=1.0)
+    assert await claim(feeds, NOW + 60) == []
+    synced = await feeds.sync([a, b], where, NOW + 61, longest=9 * 86400)
+    assert synced.put_right == 0
+    assert await claim(feeds, NOW + 80_000) == []

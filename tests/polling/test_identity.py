@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.identity import canonical_url, content_hash, entry_key, url_key
+from monitor.identity import canonical_url, content_hash, entry_key, site, url_key
 from monitor.parsing.html_text import web_link
 
 _part = st.text("abzAZ019-._~%é/?#&=+ :@[]", max_size=12)
@@ -85,3 +85,20 @@ def test_an_entry_is_known_by_guid_then_link_then_words() -> None:
     assert entry_key("", "p/a", "T", "1x") == entry_key("", "p/a", "U", "1y")
     assert entry_key("", "", "T!", "1x") == entry_key("", "", "t", "1y")
     assert entry_key("", "", "", "1x") != entry_key("", "", "", "1y")
+
+
+@pytest.mark.parametrize(
+    ("host", "domain"),
+    [
+        ("feeds.bbci.co.uk", "bbci.co.uk"),
+        ("a.netlify.app", "a.netlify.app"),
+        ("x.github.io", "x.github.io"),
+        ("desk.substack.com", "desk.substack.com"),
+        ("d1.cloudfront.net", "d1.cloudfront.net"),
+        ("192.0.2.7", "192.0.2.7"),
+        ("localhost", "localhost"),
+    ],
+)
+def test_customers_of_a_shared_host_are_sites_of_their_own(host: str, domain: str) -> None:
+    """What one of them asks for (Retry-After) holds no stranger."""
+    assert site(host) == domain

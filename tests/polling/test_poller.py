@@ -12,9 +12,11 @@ import textwrap
 import time
 from email.utils import formatdate
 
+import pytest
 from feedlab import Asked, Publisher, rss
 from pollerlab import Start, config, until
 
+from monitor.clock import ManualClock
 from monitor.config.schema import FeedSource, PollingSettings
 from monitor.polling.feed_store import FeedStore
 from monitor.store.client import Redis
@@ -142,6 +144,63 @@ async def test_a_reload_takes_effect_live(
     await until(lambda: running.polls("b"))
     members = await running.store.zrange(keys("due"), 0, -1)
     assert members == [b"b"]
+
+
+@pytest.mark.parametrize("lost", ["everything", "due times"])
+async def test_polling_goes_on_when_the_store_comes_back_empty(
+    publisher: Publisher,
+    keys: Keys,
+    settings: PollingSettings,
+    start: Start,
+    monkeypatch: pytest.MonkeyPatch,
+    lost: str,
+) -> None:
+    """All keys gone, or only the due times: the feeds are polled again, and the log says so."""
+    monkeypatch.setattr("workers.poller.RECONCILE_EVERY", 0.05)
+    publisher.serve("/feed", rss(("1", "Ferry sinks", RECENT)))
+    with logged() as lines:
+        running = start(config(keys, settings, FeedSource(id="paper", url=publisher.url())))
+        await until(lambda: running.polls("paper"))
+        asked = len(publisher.asked)
+        names = [key async for key in running.store.scan_iter(keys("*"))]
+        await running.store.delete(*(names if lost == "everything" else [keys("due")]))
+        await until(running.feeds.scheduled)
+        await running.feeds.poll_now(["paper"], 0.0)
+
+        async def again() -> bool:
+            return len(publisher.asked) > asked
+
+        await until(again)
+        await running.stop()
+    assert [line["feeds"] for line in lines("schedule_lost")] == [1]
+
+
+async def test_due_times_of_a_wrong_clock_are_put_right_while_running(
+    publisher: Publisher,
+    keys: Keys,
+    settings: PollingSettings,
+    start: Start,
+    clock: ManualClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The clock jumps a day ahead, is put right, and the feed is due by its own interval again."""
+    monkeypatch.setattr("workers.poller.RECONCILE_EVERY", 0.02)
+    publisher.serve("/feed", rss(("1", "Ferry sinks", RECENT)))
+    running = start(config(keys, settings, FeedSource(id="paper", url=publisher.url())), clock)
+
+    async def due_in() -> float:
+        return float(await running.store.zscore(keys("due"), "paper") or 0) - clock.now()
+
+    await until(running.feeds.scheduled)
+    clock.advance(86400.0 + 60)
+    await until(lambda: running.polls("paper"))
+    clock.advance(-86400.0)
+    assert await due_in() > 86400
+
+    async def soon() -> bool:
+        return await due_in() < 1000
+
+    await until(soon)
 
 
 async def test_stopping_finishes_what_is_in_flight(

@@ -13,6 +13,14 @@ if backlog >= tonumber(ARGV[6]) then return {backlog} end
 
 local LINE_MS = 86400000
 
+-- An instant that a key holds, which expires `over` ms later. The store's own clock bounds it: one
+-- that a clock running ahead wrote must not keep a host to itself for hours.
+local function bounded(value, key, over)
+  local left = (redis.call('PTTL', key) - over) / 1000
+  if value > now + left + 60 then return now + left end
+  return value
+end
+
 -- The feed that has waited longest for this host; those that left it meanwhile are taken out.
 local function head_of(line, host)
   while true do
@@ -41,9 +49,11 @@ for at = 1, #due, 2 do
     local place = redis.call('HMGET', prefix .. 'feed:' .. id .. ':state', 'host', 'site')
     local host, site = place[1] or id, place[2] or ''
     local slot, line = prefix .. 'host:' .. host, prefix .. 'line:' .. host
-    local held = site ~= '' and tonumber(redis.call('GET', prefix .. 'host:' .. site .. ':hold') or 0) or 0
+    local hold = prefix .. 'host:' .. site .. ':hold'
+    local hold_value = site ~= '' and redis.call('GET', hold)
+    local held = hold_value and bounded(tonumber(hold_value), hold, 1000) or 0
     local slot_value = redis.call('GET', slot)
-    local busy_until = slot_value and tonumber(string.sub(slot_value, 3)) or 0
+    local busy_until = slot_value and bounded(tonumber(string.sub(slot_value, 3)), slot, 60000) or 0
     if held > now then
       held_back[site] = (held_back[site] or 0) + 1
       redis.call('ZADD', KEYS[1], held + held_back[site] * spacing, id)

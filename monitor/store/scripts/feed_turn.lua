@@ -4,9 +4,17 @@
 -- Replies 0 when taken, the milliseconds to wait while the host is busy or was asked a moment ago,
 -- -1 while its site wants to be left alone.
 local now, lease = tonumber(ARGV[1]), tonumber(ARGV[2])
-if tonumber(redis.call('GET', KEYS[2]) or 0) > now then return -1 end
-local slot = redis.call('GET', KEYS[1])
-local wait = slot and tonumber(string.sub(slot, 3)) - now or 0
+
+-- Seconds until an instant that a key holds, which expires `over` ms later; see feed_claim.lua.
+local function left(value, key, over)
+  local longest = (redis.call('PTTL', key) - over) / 1000
+  if value > now + longest + 60 then return longest end
+  return value - now
+end
+
+local hold, slot = redis.call('GET', KEYS[2]), redis.call('GET', KEYS[1])
+if hold and left(tonumber(hold), KEYS[2], 1000) > 0 then return -1 end
+local wait = slot and left(tonumber(string.sub(slot, 3)), KEYS[1], 60000) or 0
 if wait <= 0 then
   redis.call('SET', KEYS[1], 'b ' .. string.format('%.3f', now + lease), 'PX', math.ceil(lease * 1000) + 60000)
   return 0
