@@ -236,7 +236,8 @@ class Notification:
     operations, without alert: `notice` holds its text). `attempts` counts sends that were begun.
     A digest carries its `alerts`, best first, and a title in `notice`;
     `follows` is the notification under whose message it goes (the further pages of a digest).
-    `remaining` are the recipients still to be reached after a part was.
+    `remaining` are the recipients still to be reached after a part was. `silence` is the id of the
+    silence that a notice tells of, for an undo button.
     """
 
     id: str
@@ -247,6 +248,7 @@ class Notification:
     follows: str = ""
     remaining: tuple[str, ...] = ()
     notice: str = ""
+    silence: str = ""
     created_at: float = 0.0
     due: float = 0.0
     attempts: int = 0
@@ -273,10 +275,13 @@ class Notification:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """Proof that a channel took a notification.
+    """What became of a notification.
 
-    `ref` is the channel's own handle: Slack "channel:ts", an e-mail's Message-ID, "" where the
-    service gives none. `thread` is the handle under which updates go.
+    `state` is "sent" (the channel took it), "dropped" (a silence held it back), "folded" (it went
+    into a digest) or "dead" (set aside as a dead letter); `note` says more. `ref` is the channel's
+    own handle: Slack "channel:ts", an e-mail's Message-ID, "" where the service gives none.
+    `thread` is the handle under which updates go. `until` is when the silence that
+    dropped it ends.
     """
 
     notification: str
@@ -286,6 +291,8 @@ class Receipt:
     thread: str = ""
     attempts: int = 1
     note: str = ""
+    state: str = ""  # "" in records of earlier versions; see `receipt_state`
+    until: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ from monitor.reasons import DeliveryReason
 from monitor.slack_app.actions import PATH, SlackInbound
 from monitor.store.lease import Lease
 from monitor.tasks import Progress, end, first_of
+from workers.overview import lines, overview
 from workers.runtime import Runtime
 
 log = get_logger(__name__)
@@ -68,7 +69,7 @@ class Notifier:
         self._silences = SilenceStore(runtime.store, runtime.keys)
         self._channels: dict[str, _ChannelTask] = {}
         self._inbound = SlackInbound(
-            lambda: runtime.config, runtime.store, runtime.keys, runtime.clock
+            lambda: runtime.config, runtime.store, runtime.keys, runtime.clock, self._status
         )
         self._sockets: dict[str, asyncio.Task[None]] = {}
         runtime.mounts.mount(PATH, self._inbound.handle_slack)
@@ -244,6 +245,12 @@ class Notifier:
         return self._runtime.stopping.is_set() or task.closing.is_set()
 
     # --- what is said of the whole
+
+    async def _status(self) -> list[str]:
+        """Return how the service stands, for Slack."""
+        runtime = self._runtime
+        now = runtime.clock.now()
+        return lines(await overview(runtime.store, runtime.keys, runtime.config, now))
 
     async def _say_nothing_new(self, now: float) -> None:
         """Where a digest asks for it, say that there was nothing new."""

@@ -7,14 +7,18 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+from monitor.alerting.silence_store import SilenceStore
+from monitor.alerting.silences import Silence
 from monitor.analysis.archive import AnalysisStore
 from monitor.config.schema import Config
+from monitor.delivery.formatting import day_clock
 from monitor.delivery.outbox import OutboxStore
 from monitor.health.canary_channel import CHANNEL as CANARY
 from monitor.health.notices import still_open
 from monitor.health.rules import Kind
 from monitor.model import FeedState
 from monitor.polling.feed_store import FeedStore
+from monitor.reasons import DeliveryReason
 from monitor.store.client import Redis
 from monitor.store.keys import Keys
 from workers.canary import last_canary
@@ -61,6 +65,7 @@ class Overview:
     waiting_for_sources: int = 0
     notices: list[str] = field(default_factory=list)
     canary: dict[str, str] = field(default_factory=dict)
+    silences: list[Silence] = field(default_factory=list)
 
     @property
     def needs_restart(self) -> dict[str, list[str]]:
@@ -121,6 +126,7 @@ class Overview:
             "dead_letters": dict(self.dead),
             "waiting_for_sources": self.waiting_for_sources,
             "recent": self.recent,
+            "silences": [json.loads(silence.to_json()) for silence in self.silences],
             "canary": self.canary,
             "notices": self.notices,
             "config_problems": self.config_problems,
@@ -156,6 +162,7 @@ async def overview(client: Redis, keys: Keys, config: Config, now: float) -> Ove
         if key.partition(":")[0] not in _SEEN_ANYWAY
     ]
     view.canary = await last_canary(client, keys)
+    view.silences = await SilenceStore(client, keys).active(now)
     await _channels(view, OutboxStore(client, keys), config)
     return view
 
@@ -171,5 +178,42 @@ async def _channels(view: Overview, outbox: OutboxStore, config: Config) -> None
         recent = await outbox.recent(name, 5)
         last = max((float(row.get("at", 0)) for row in recent), default=0.0)
         view.channels.append(ChannelView(name, await outbox.waiting(name), trouble, last))
-        view.recent += [{"channel": name, **row} for row in recent]
-    view.recent = sorted(view.recent, key=lambda row: -float(row.get("at", 0)))[:SHOWN]
+        view.recent += [{"channel": name, **row} for row in recent if _told(row)]
+    view.recent = _by_alert(sorted(view.recent, key=lambda row: -float(row.get("at", 0))))[:SHOWN]
+
+
+def _told(row: dict[str, Any]) -> bool:
+    """Whether a row of the notification log is one that people have seen."""
+    return row.get("reason") in (
+        DeliveryReason.SENT,
+        DeliveryReason.RESENT,
+        DeliveryReason.ALREADY_SENT,
+    )
+
+
+def _by_alert(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return one row for each message, with all the channels that took it."""
+    found: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        name = str(row.get("notification", "")).rpartition("@")[0]
+        told = found.setdefault(name, {**row, "channels": []})
+        told["channels"].append(row["channel"])
+    return list(found.values())
+
+
+def lines(view: Overview) -> list[str]:
+    """Return the overview in a few lines of plain text, for a chat."""
+    feeds = ", ".join(f"{count} {health}" for health, count in sorted(view.feeds.items()))
+    said = [f"feeds: {feeds or 'none configured'}"]
+    for channel in view.channels:
+        state = channel.trouble or ("ok" if channel.last_sent else "nothing sent yet")
+        waits = f", {channel.waiting} waiting" if channel.waiting else ""
+        said.append(f"channel {channel.name}: {state}{waits}")
+    dead = sum(view.dead.values())
+    said.append(f"{dead} dead letters" if dead else "no dead letters")
+    for silence in view.silences:
+        said.append(
+            f"silenced: {silence.what} until {day_clock(silence.ends)} by {silence.author} "
+            f"({silence.id})"
+        )
+    return said + [f"needs a look: {trouble}" for trouble in view.troubles]

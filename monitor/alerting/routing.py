@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from monitor.config.names import fits
 from monitor.config.schema import Config, DigestPlan, Route, RouteMatch
 from monitor.model import Alert, Notification
 
@@ -73,10 +74,10 @@ def notifications_for(config: Config, alert: Alert, now: float) -> list[Notifica
 
 
 def matches(match: RouteMatch, alert: Alert) -> bool:
-    """Whether every key that is given holds; within a key any value will do."""
+    """Whether every key that is given holds; within a key any value, wildcards too, will do."""
     story = alert.story
     return all(
-        not wanted or bool(set(wanted) & set(has))
+        not wanted or any(fits(pattern, name) for pattern in wanted for name in has)
         for wanted, has in (
             (match.topics, (alert.topic,)),
             (match.labels, alert.topic_tags),

@@ -32,10 +32,11 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """It never goes; `detail` says who decided that."""
+    """It never goes; `detail` says who decided that, `until` for how long (Unix seconds)."""
 
     reason: SuppressionReason
     detail: str = ""
+    until: float = 0.0
 
 
 HOUR = 3600.0
@@ -80,7 +81,7 @@ def decide(
     found = silenced_by(silences, alert, notification.channel, now)
     if found is not None:
         silence, reason = found
-        return Drop(reason, f"{silence.kind} {silence.id} by {silence.author}")
+        return Drop(reason, f"{silence.kind} {silence.id} by {silence.author}", silence.ends)
     where = _routed(config, notification)
     if alert.urgency != "critical" and now - notification.created_at < PATIENCE:
         # What was held once goes at the next chance, or it would wait from digest to digest.

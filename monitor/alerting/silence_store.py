@@ -10,7 +10,7 @@ _LINGER = 7 * 86400  # after the last one has run out, so that `silence list --a
 
 
 class SilenceStore:
-    """One hash, `silence:all`: id → silence. Expired ones go when a new one is added."""
+    """One hash, `silence:all`: id → silence. Old ones go when a new one is added."""
 
     def __init__(self, client: Redis, keys: Keys) -> None:
         self._client = client

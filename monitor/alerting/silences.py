@@ -10,11 +10,14 @@ import json
 import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
-from fnmatch import fnmatchcase
 from typing import Self
 
+from monitor.config.names import fits
+from monitor.config.schema import Config
 from monitor.model import Alert
-from monitor.reasons import SuppressionReason
+from monitor.reasons import AlertReason, SuppressionReason
+
+LONGEST = 366 * 86400.0  # seconds a silence may last
 
 FIELDS = (
     "topic", "label", "event", "urgency", "reason", "feed", "source", "tag", "language",
@@ -54,7 +57,7 @@ class Matcher:
     def holds(self, alert: Alert, channel: str) -> bool:
         """Whether the matcher holds for `alert` on its way to `channel`."""
         values = _values(alert, channel)[self.field]
-        hit = any(fnmatchcase(value.casefold(), self.pattern.casefold()) for value in values)
+        hit = any(fits(self.pattern, value) for value in values)
         return hit is not self.negate
 
     def __str__(self) -> str:
@@ -73,6 +76,11 @@ class Silence:
     reason: str = ""
     kind: str = "silence"  # silence, mute, snooze
 
+    def __post_init__(self) -> None:
+        """Refuse a silence that is over before it begins, or lasts too long."""
+        if self.ends - self.starts > LONGEST + 1.0:
+            raise ValueError("a silence lasts 366 days at most; write for example 6h or 14d")
+
     def covers(self, alert: Alert, channel: str, now: float) -> bool:
         """Whether `alert` is not to be told on `channel` at `now`. Without matchers: never."""
         if not (self.matchers and self.starts <= now < self.ends):
@@ -83,15 +91,21 @@ class Silence:
         """Return the same silence, over by `now`."""
         return replace(self, ends=min(self.ends, now))
 
+    @property
+    def what(self) -> str:
+        """What it covers, as the command line takes it: "topic=energy-* feed!=bbc"."""
+        return " ".join(str(matcher) for matcher in self.matchers)
+
     def to_json(self) -> str:
         """Return the stored form."""
         return json.dumps(asdict(self), ensure_ascii=False, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:
-        """Rebuild a silence from `to_json`."""
+        """Rebuild a silence from `to_json`; one stored without a sensible end gets the latest."""
         data = json.loads(text)
         data["matchers"] = tuple(Matcher(**item) for item in data["matchers"])
+        data["ends"] = min(data["ends"], data["starts"] + LONGEST)
         return cls(**data)
 
 
@@ -103,6 +117,30 @@ def silenced_by(
         if silence.covers(alert, channel, now):
             return silence, _REASONS[silence.kind]
     return None
+
+
+def nothing_fits(silence: Silence, config: Config) -> list[Matcher]:
+    """Return the matchers of `silence` that no part of the configuration fits.
+
+    A silence with such a matcher holds nothing back: a slip of the finger, most likely. Fields
+    whose values are not known beforehand (event, title, source, language) are let pass.
+    """
+    known = {
+        "topic": {topic.id for topic in config.topics},
+        "label": {label for topic in config.topics for label in topic.labels},
+        "feed": {feed.id for feed in config.feeds},
+        "tag": {tag for feed in config.feeds for tag in feed.tags},
+        "channel": {*config.channels, "terminal"},
+        "urgency": {"low", "normal", "high", "critical"},
+        "reason": {reason.value for reason in AlertReason},
+    }
+    return [
+        matcher
+        for matcher in silence.matchers
+        if not matcher.negate
+        and matcher.field in known
+        and not any(fits(matcher.pattern, name) for name in known[matcher.field])
+    ]
 
 
 def _values(alert: Alert, channel: str) -> dict[str, tuple[str, ...]]:

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any
 
 from monitor.codec import pack_embedded, pack_vectors, unpack_embedded, unpack_vectors
+from monitor.identity import canonical_url, url_key
 from monitor.model import EmbeddedStory, Vector
 from monitor.store.client import Redis
 from monitor.store.keys import Keys
@@ -116,10 +117,8 @@ class AnalysisStore:
             ["ZADD", day, story.seen_at, story.id],
             ["EXPIRE", day, self._keep + 86400],
         ]
-        if story.url:
-            commands.append(
-                ["SET", self._keys("url", _short(story.url)), story.id, "EX", self._keep]
-            )
+        if page := _page(story.url):
+            commands.append(["SET", self._keys("url", _short(page)), story.id, "EX", self._keep])
         return commands
 
     def member_commands(self, event: str, story_id: str, seen_at: float) -> list[Command]:
@@ -149,10 +148,23 @@ class AnalysisStore:
         found = await pipe.execute() if story_ids else []
         return {name for name, there in zip(story_ids, found, strict=True) if there}
 
-    async def find(self, url: str) -> str | None:
-        """Return the id of the last story archived under a canonical URL, or None."""
-        found = await self._client.get(self._keys("url", _short(url)))
-        return found.decode() if found else None
+    async def find(self, wanted: str) -> tuple[EmbeddedStory, dict[str, Any]] | None:
+        """Return the story that `wanted` means, with its decision record, or None.
+
+        `wanted` is a story's id or any spelling of its address that a person may paste: with or
+        without scheme, `www.`, fragment, or tracking parameters. Of several stories at one
+        address, the last one.
+        """
+        wanted = wanted.strip()
+        if (found := await self.story(wanted)) is not None:
+            return found
+        url = wanted if "://" in wanted else f"https://{wanted}"
+        # Records of earlier versions have whole addresses.
+        for name in (_page(url), canonical_url(url), wanted):
+            story_id = await self._client.get(self._keys("url", _short(name)))
+            if story_id and (found := await self.story(story_id.decode())) is not None:
+                return found
+        return None
 
     async def between(self, start: float, end: float) -> AsyncIterator[list[str]]:
         """Yield ids of stories seen in [start, end), a day at a time, oldest first."""
@@ -191,6 +203,12 @@ class AnalysisStore:
         """Return the service's counters."""
         rows = await self._client.hgetall(self._keys("count"))
         return {name.decode(): int(value) for name, value in rows.items()}
+
+
+def _page(url: str) -> str:
+    """Return what all spellings of one page's address share; "" for what is no address."""
+    path, mark, query = url_key(url).partition("?")
+    return path.rstrip("/") + mark + "&".join(sorted(query.split("&")))
 
 
 def _second(at: float) -> str:

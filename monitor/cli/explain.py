@@ -3,30 +3,38 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from monitor.cli.setup import config_option, console, fail, load_or_exit, open_store, run_async
+from monitor.reasons import SuppressionReason
 
 if TYPE_CHECKING:
     from monitor.analysis.archive import AnalysisStore
     from monitor.config.schema import Config
+    from monitor.delivery.outbox import OutboxStore
     from monitor.model import EmbeddedStory
     from monitor.store.client import Redis
     from monitor.store.keys import Keys
 
 
+FAR = 5  # topics below their line that are listed unless --all asks for the rest
+
+
 @click.command()
 @click.argument("story")
 @config_option
+@click.option("--all", "every", is_flag=True, help="List every topic, however far from its line.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
-def explain(story: str, config_dir: Path, as_json: bool) -> None:
-    """Show why STORY (a URL or a story's id) was told, or was not.
+def explain(story: str, config_dir: Path, every: bool, as_json: bool) -> None:
+    """Show why STORY (an address or a story's id) was told, or was not.
 
-    Its feed and times, whether it is a copy, its event, every topic's score against its line with
-    the gates, each alert or the reason for none, and what became of the notifications.
+    First the verdict and what became of each notification: sent, silenced by whom, held until
+    when. Then why: its feed and times, whether it is a copy, its event, and every topic's score.
     """
     config = load_or_exit(config_dir)
     told = run_async(_explain(config, story))
@@ -40,31 +48,119 @@ def explain(story: str, config_dir: Path, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(told, indent=2, ensure_ascii=False))
     else:
-        _show(told)
+        _show(told, every)
 
 
 async def _explain(config: Config, wanted: str) -> dict[str, Any] | None:
     from monitor.analysis.archive import AnalysisStore
-    from monitor.identity import canonical_url
+    from monitor.delivery.outbox import OutboxStore
 
     async with open_store(config) as (client, keys):
         archive = AnalysisStore(client, keys, config.store.keep_stories, config.events.window)
-        found = await archive.story(wanted)
-        if found is None and (by_url := await archive.find(canonical_url(wanted))):
-            found = await archive.story(by_url)
+        found = await archive.find(wanted)
         if found is None:
             return None
         item, record = found
         story = item.story.to_dict()
         story.pop("body", None)
+        waits = await _waits(archive, config, record)
+        alerts = [row["id"] for row in record.get("alerts", ())]
+        alerts += [row["told_as"] for row in waits if row["told_as"]]
+        sent = await _notifications(OutboxStore(client, keys), config, alerts)
+        topics = await _topics(client, keys, config, item, record)
         return {
+            "verdict": _verdict(record, topics, waits, sent),
+            "notifications": sent,
+            "waits": waits,
             "story": story,
             "passages": len(item.passages),
             "decision": {key: value for key, value in record.items() if key != "matches"},
             "event_stories": await _event_stories(archive, str(record.get("event", ""))),
-            "topics": await _topics(client, keys, config, item, record),
-            "notifications": await _notifications(client, keys, config, record),
+            "topics": topics,
         }
+
+
+async def _waits(
+    archive: AnalysisStore, config: Config, record: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """What became of each topic's wait for further sources: it waits, was told, or expired."""
+    held = [
+        row["topic"]
+        for row in record.get("suppressions", ())
+        if row["reason"] == SuppressionReason.AWAITING_SOURCES
+    ]
+    states = await archive.told([str(record.get("event", ""))]) if held else {}
+    rows = []
+    for topic in held:
+        text = states.get((topic, str(record.get("event", ""))))
+        state = json.loads(text) if text else {}
+        settings = config.topic(topic)
+        wait = settings.alert.wait_at_most if settings else 0.0
+        rows.append(
+            {
+                "topic": topic,
+                "state": {"lapsed": "expired"}.get(state.get("state", ""), state.get("state", "")),
+                "until": state["since"] + wait if state and wait else 0.0,
+                "told_as": state.get("first", ""),
+            }
+        )
+    return rows
+
+
+async def _notifications(
+    outbox: OutboxStore, config: Config, alerts: list[str]
+) -> list[dict[str, Any]]:
+    """Where each notification of these alerts stands, on every channel."""
+    from monitor.cli.words import moment
+    from monitor.delivery.delivery_status import delivery_status, sentence
+
+    rows: list[dict[str, Any]] = []
+    channels = sorted({*config.channels, "terminal", *(await outbox.channels())})
+    for alert in dict.fromkeys(alerts):
+        for channel in channels:
+            status = await delivery_status(outbox, f"{alert}@{channel}")
+            if status is not None:
+                rows.append({**asdict(status), "text": sentence(status, moment)})
+    return rows
+
+
+def _verdict(
+    record: dict[str, Any],
+    topics: list[dict[str, Any]],
+    waits: list[dict[str, Any]],
+    sent: list[dict[str, Any]],
+) -> str:
+    """Return the answer in one sentence."""
+    alerts = [f"{row['topic']} ({row['reason']})" for row in record.get("alerts", ())]
+    alerts += [f"{row['topic']} (first, after a wait)" for row in waits if row["told_as"]]
+    if alerts:
+        for state, word in (
+            ("sent", "Told"),
+            ("held", "To be told later"),
+            ("waiting", "To be told"),
+            ("silenced", "Not told, it was silenced"),
+            ("dead", "Not told, no channel took it"),
+        ):
+            if any(row["state"] == state for row in sent):
+                return f"{word}: {', '.join(alerts)}"
+        return f"Decided to tell, but no channel has a record of it: {', '.join(alerts)}"
+    words = {"waiting": "waits", "expired": "waited in vain"}
+    for row in waits:
+        if row["state"] in words:
+            return f"Not told: {row['topic']} {words[row['state']]} for further sources"
+    if record.get("copy_of") and not any(row.get("fired") for row in topics):
+        return f"Not told: a copy of {record['copy_of']}"
+    held = [row for row in record.get("suppressions", ()) if row["reason"] != "below_threshold"]
+    fired = {row["topic"] for row in topics if row.get("fired")}
+    for row in sorted(held, key=lambda row: row["topic"] not in fired):
+        return f"Not told: {row['topic']}, {row['reason'].replace('_', ' ')}" + (
+            f" ({row['detail']})" if row.get("detail") else ""
+        )
+    if not topics:
+        return "Not told: no topic was watched"
+    best = topics[0]
+    score = f"{best['score']:.2f} of the {best['line']:.2f} it needs"
+    return f"Not told: no topic fired; the nearest is {best['topic']}, {score}"
 
 
 async def _event_stories(archive: AnalysisStore, event: str) -> list[dict[str, Any]]:
@@ -112,79 +208,70 @@ async def _topics(
     return sorted(noted.values(), key=lambda row: -float(row["score"]))
 
 
-async def _notifications(
-    client: Redis, keys: Keys, config: Config, record: dict[str, Any]
-) -> list[dict[str, Any]]:
-    from monitor.delivery.outbox import OutboxStore
-
-    outbox = OutboxStore(client, keys)
-    rows: list[dict[str, Any]] = []
-    for alert in record.get("alerts", ()):
-        for channel in sorted({*config.channels, "terminal", *(await outbox.channels())}):
-            name = f"{alert['id']}@{channel}"
-            receipt = await outbox.receipt(name)
-            if receipt is not None:
-                rows.append(
-                    {
-                        "id": name,
-                        "channel": channel,
-                        "state": "sent",
-                        "at": receipt.at,
-                        "ref": receipt.ref,
-                        "attempts": receipt.attempts,
-                    }
-                )
-            elif await outbox.is_waiting(name):
-                rows.append({"id": name, "channel": channel, "state": "waiting"})
-    return rows
-
-
-def _show(told: dict[str, Any]) -> None:
-    from rich.table import Table
+def _show(told: dict[str, Any], every: bool) -> None:
     from rich.text import Text
 
     from monitor.cli.words import moment
+    from monitor.text import strip_invisible
 
     out, story, decision = console(), told["story"], told["decision"]
-    out.print(Text(story["title"], style="bold"))
-    out.print(Text(f"{story.get('source', '')}  {story.get('url', '')}", style="dim"))
-    rows = Table.grid(padding=(0, 2))
-    rows.add_row("story", f"{story['id']}, {told['passages']} passages")
-    rows.add_row("feed", story.get("feed_id", "-"))
-    rows.add_row("published", moment(story.get("published", 0)))
-    rows.add_row("seen", moment(story.get("seen_at", 0)))
-    rows.add_row("decided", moment(decision.get("at", 0)))
-    if story.get("baseline"):
-        rows.add_row("baseline", "it was there before this feed was first read")
-    if decision.get("copy_of"):
-        rows.add_row("copy", f"{decision['copy_kind']} of {decision['copy_of']}")
-    rows.add_row("event", Text(f"{decision.get('event')}: {decision.get('why', '')}"))
-    if decision.get("novelty"):
-        rows.add_row("what is new", Text(decision["novelty"]))
-    rows.add_row("sources", Text(", ".join(decision.get("sources", ())) or "-"))
-    out.print(rows)
-    table = Table(title="topics")
-    for name, justify in (("topic", "left"), ("score", "right"), ("line", "right")):
-        table.add_column(name, justify=justify)  # type: ignore[arg-type]
-    table.add_column("verdict")
-    table.add_column("evidence", max_width=60, overflow="fold")
-    for row in told["topics"]:
-        table.add_row(
-            row["topic"],
-            f"{row['score']:.2f}",
-            f"{row['line']:.2f}",
-            row["verdict"],
-            Text(row["evidence"][:240]),
-        )
-    out.print(table)
-    for held in decision.get("suppressions", ()):
-        if held.get("detail"):
-            out.print(Text(f"{held['topic']}: {held['reason']}, {held['detail']}"))
+
+    def line(text: str, style: str = "") -> None:
+        out.print(Text(strip_invisible(text).replace("\n", " "), style=style))
+
+    line(story["title"], "bold")
+    line(f"{story.get('source', '')}  {story.get('url', '')}", "dim")
+    line(told["verdict"], "bold green" if told["verdict"].startswith("Told") else "bold yellow")
     for row in told["notifications"]:
-        when = f" at {moment(row['at'])} ({row['ref']})" if row["state"] == "sent" else ""
-        out.print(Text(f"{row['channel']}: {row['state']}{when}"))
+        line(f"  {row['channel']}: {row['text']}")
+    for row in told["waits"]:
+        until = f", until {moment(row['until'])}" if row["until"] else ""
+        line(f"  {row['topic']}: {row['state'] or 'its event joined another'}{until}")
+    line("")
+    line(f"story      {story['id']}, {_count(told['passages'], 'passage')}")
+    line(f"feed       {story.get('feed_id', '-')}")
+    line(f"published  {moment(story.get('published', 0))}")
+    line(f"seen       {moment(story.get('seen_at', 0))}")
+    line(f"decided    {moment(decision.get('at', 0))}")
+    if story.get("baseline"):
+        line("baseline   it was there before this feed was first read")
+    if decision.get("copy_of"):
+        line(f"copy       {decision['copy_kind']} of {decision['copy_of']}")
+    line(f"event      {decision.get('event')}: {decision.get('why', '')}")
+    if decision.get("novelty"):
+        line(f"new in it  {decision['novelty']}")
+    line(f"sources    {', '.join(decision.get('sources', ())) or '-'}")
+    _show_topics(told, every, line)
     if len(told["event_stories"]) > 1:
-        out.print(Text("\nstories of this event", style="bold"))
+        line("")
+        line("stories of this event", "bold")
         for row in told["event_stories"]:
             mark = " (copy)" if row["copy_of"] else ""
-            out.print(Text(f"  {moment(row['seen_at'])}  {row['source']}: {row['title']}{mark}"))
+            line(f"  {moment(row['seen_at'])}  {row['source']}: {row['title']}{mark}")
+
+
+def _show_topics(told: dict[str, Any], every: bool, line: Callable[..., None]) -> None:
+    """List topics that fired or were held by something, then the nearest; the rest is counted."""
+    details = {
+        row["topic"]: row["detail"]
+        for row in told["decision"].get("suppressions", ())
+        if row.get("detail")
+    }
+    near = [row for row in told["topics"] if row["verdict"] != SuppressionReason.BELOW_THRESHOLD]
+    far = [row for row in told["topics"] if row["verdict"] == SuppressionReason.BELOW_THRESHOLD]
+    shown = near + (far if every else far[:FAR])
+    line("")
+    line("topics: score, what it needs, verdict", "bold")
+    for row in shown:
+        line(f"  {row['topic']}  {row['score']:.2f} of {row['line']:.2f}  {row['verdict']}")
+        if row["topic"] in details:
+            line(f"      {details[row['topic']]}", "dim")
+        if row in near and row.get("evidence"):
+            line(f"      “{row['evidence'][:240]}”", "dim")
+    if len(told["topics"]) > len(shown):
+        rest = len(told["topics"]) - len(shown)
+        line(f"  and {_count(rest, 'topic')} further below; --all lists them", "dim")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number != 1)}"

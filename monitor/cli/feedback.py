@@ -40,13 +40,10 @@ async def _note(config: Config, wanted: str, topic: str, good: bool) -> str | No
     from monitor.alerting.feedback_store import FeedbackStore, Verdict
     from monitor.analysis.archive import AnalysisStore
     from monitor.clock import SystemClock
-    from monitor.identity import canonical_url
 
     async with open_store(config) as (client, keys):
         archive = AnalysisStore(client, keys, config.store.keep_stories, config.events.window)
-        found = await archive.story(wanted)
-        if found is None and (by_url := await archive.find(canonical_url(wanted))):
-            found = await archive.story(by_url)
+        found = await archive.find(wanted)
         if found is None:
             return None
         item = found[0].story

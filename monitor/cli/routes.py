@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from monitor.cli.setup import config_option, console, fail, load_or_exit
+from monitor.cli.setup import config_option, console, fail, load_or_exit, open_store, run_async
 
 if TYPE_CHECKING:
     from rich.tree import Tree
 
     from monitor.alerting.routing import RoutedTo
+    from monitor.alerting.silences import Silence
     from monitor.config.schema import Config, Route
+    from monitor.model import Alert
 
 
 @click.group()
@@ -64,7 +65,8 @@ def test(
         fail(f"there is no feed {feed_id!r}; `wirewatch feeds list` names them")
     now = time.time()
     alert = sample_alert(now, topic, feed, urgency or "", language)
-    rows = [_row(config, replace(alert, id=alert.id), to, now) for to in route(config, alert)]
+    silences = run_async(_silences(config, now))
+    rows = [_row(config, alert, to, silences, now) for to in route(config, alert)]
     if as_json:
         click.echo(json.dumps(rows, indent=2))
         return
@@ -76,17 +78,32 @@ def test(
     console().print(table)
 
 
-def _row(config: Config, alert: Any, to: RoutedTo, now: float) -> dict[str, str]:
+async def _silences(config: Config, now: float) -> list[Silence]:
+    """Return the silences in force; none where no store is running."""
+    from monitor.alerting.silence_store import SilenceStore
+    from monitor.store.embedded.server import find_running
+
+    if config.store.url is None and find_running(config.store.data_dir) is None:
+        return []
+    async with open_store(config) as (client, keys):
+        return await SilenceStore(client, keys).active(now)
+
+
+def _row(
+    config: Config, alert: Alert, to: RoutedTo, silences: list[Silence], now: float
+) -> dict[str, str]:
     from monitor.alerting import send_gate
     from monitor.cli.words import moment
     from monitor.model import Notification
 
     note_id = f"{alert.id}@{to.channel}"
     note = Notification(note_id, to.channel, "alert", alert, created_at=now)
-    decision = send_gate.decide(config, note, (), send_gate.Ceiling(), now)
+    decision = send_gate.decide(config, note, silences, send_gate.Ceiling(), now)
     said = "sent at once"
     if isinstance(decision, send_gate.Hold):
         said = f"held until {moment(decision.until)} ({decision.reason})"
+    elif isinstance(decision, send_gate.Drop):
+        said = f"not sent until {moment(decision.until)} ({decision.detail})"
     topic = config.topic(alert.topic)
     by = (
         f"{to.branch}; channels from the topic's own `to`"

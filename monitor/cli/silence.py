@@ -36,7 +36,7 @@ def add(
 
     Fields: topic, label, event, urgency, reason, feed, source, tag, language, channel, title.
     """
-    from monitor.alerting.silences import Matcher, Silence
+    from monitor.alerting.silences import Matcher, Silence, nothing_fits
     from monitor.cli.words import moment
     from monitor.config.schema import parse_duration
 
@@ -44,15 +44,20 @@ def add(
     try:
         parsed = tuple(Matcher.parse(text) for text in matchers)
         ends = now + parse_duration(duration)
+        new = Silence(uuid.uuid4().hex[:8], parsed, now, ends, author, reason)
     except ValueError as error:
         fail(str(error))
-    new = Silence(uuid.uuid4().hex[:8], parsed, now, ends, author, reason)
     config = load_or_exit(config_dir)
-    _warn_of_unknown_topics(config, new)
-    run_async(_add(config, new, now))
+    for matcher in nothing_fits(new, config):
+        click.echo(
+            f"note: no {matcher.field} matches {matcher}; this silence holds nothing back", err=True
+        )
+    told = run_async(_add(config, new, now))
     click.echo(
         f"{new.id}: silenced until {moment(ends)}; end it with: wirewatch silence end {new.id}"
     )
+    if told:
+        click.echo(f"told: {', '.join(told)}")
 
 
 @silence.command("list")
@@ -75,8 +80,7 @@ def list_(every: bool, as_json: bool, config_dir: Path) -> None:
         return
     table = Table("id", "kind", "matches", "until", "by", "reason", box=None)
     for item in found:
-        what = " ".join(str(matcher) for matcher in item.matchers)
-        table.add_row(item.id, item.kind, what, moment(item.ends), item.author, item.reason)
+        table.add_row(item.id, item.kind, item.what, moment(item.ends), item.author, item.reason)
     console().print(table)
 
 
@@ -90,20 +94,17 @@ def end(silence_id: str, config_dir: Path) -> None:
     click.echo(f"{silence_id}: over")
 
 
-def _warn_of_unknown_topics(config: Config, new: Silence) -> None:
-    from fnmatch import fnmatchcase
-
-    for matcher in new.matchers:
-        known = [topic.id for topic in config.topics]
-        if matcher.field == "topic" and not any(fnmatchcase(t, matcher.pattern) for t in known):
-            click.echo(f"note: no topic matches {matcher}", err=True)
-
-
-async def _add(config: Config, new: Silence, now: float) -> None:
+async def _add(config: Config, new: Silence, now: float) -> list[str]:
+    """Store a silence and tell the channels it concerns; return their names."""
     from monitor.alerting.silence_store import SilenceStore
+    from monitor.delivery import silence_notice
+    from monitor.delivery.outbox import OutboxStore
 
+    notices = silence_notice.begun(config, new, now)
     async with open_store(config) as (client, keys):
         await SilenceStore(client, keys).add(new, now)
+        await OutboxStore(client, keys).put(notices)
+    return [notice.channel for notice in notices]
 
 
 async def _all(config: Config) -> list[Silence]:
@@ -114,7 +115,17 @@ async def _all(config: Config) -> list[Silence]:
 
 
 async def _end(config: Config, silence_id: str) -> Silence | None:
+    """End a silence; tell the channels it concerned, unless it was over already."""
     from monitor.alerting.silence_store import SilenceStore
+    from monitor.delivery import silence_notice
+    from monitor.delivery.outbox import OutboxStore
 
+    now = time.time()
     async with open_store(config) as (client, keys):
-        return await SilenceStore(client, keys).end(silence_id, time.time())
+        store = SilenceStore(client, keys)
+        running = {item.id for item in await store.active(now)}
+        found = await store.end(silence_id, now)
+        if found is not None and silence_id in running:
+            notices = silence_notice.ended(config, found, getpass.getuser(), now)
+            await OutboxStore(client, keys).put(notices)
+        return found

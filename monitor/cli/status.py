@@ -50,7 +50,7 @@ def _show(view: Overview) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from monitor.cli.words import ago
+    from monitor.cli.words import ago, moment
 
     out = console()
     rows = Table.grid(padding=(0, 2))
@@ -80,6 +80,10 @@ def _show(view: Overview) -> None:
     for channel in view.channels:
         state = channel.trouble or f"well, last sent {ago(channel.last_sent, view.at)}"
         rows.add_row(f"channel {channel.name}", f"{channel.waiting} waiting; {state}")
+    for silence in view.silences:
+        why = f": {silence.reason}" if silence.reason else ""
+        until = f"until {moment(silence.ends)}, by {silence.author}{why} ({silence.id})"
+        rows.add_row("silenced", Text(f"{silence.what} {until}"))
     rows.add_row("dead letters", str(sum(view.dead.values())))
     if view.canary:
         rows.add_row("canary", _canary(view))
@@ -88,8 +92,10 @@ def _show(view: Overview) -> None:
         out.print(Text("\nlast told", style="bold"))
         for row in view.recent:
             title = str(row.get("title") or row.get("notification") or row.get("id") or "")
+            topic = f"{row['topic']}: " if row.get("topic") else ""
             when = ago(float(row.get("at", 0)), view.at)
-            out.print(Text(f"  {when:>9}  {row['channel']}: {title}"))
+            line = f"  {when:>9}  {topic}{title} ({', '.join(row['channels'])})"
+            out.print(Text(line))
     out.print(Text("\nneeds a look" if view.troubles else "\nall is well", style="bold"))
     for trouble in view.troubles:
         out.print(Text(f"  {trouble}", style="yellow"))

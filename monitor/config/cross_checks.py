@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from fnmatch import fnmatchcase
 
 from monitor.config.languages import language_fault
-from monitor.config.names import did_you_mean
+from monitor.config.names import did_you_mean, fits
 from monitor.config.problems import ConfigProblem, note
 from monitor.config.reading import Reading
 from monitor.config.schema import Route
@@ -74,7 +73,7 @@ def _route(
 
 def _unknown(names: Iterable[str], known: set[str], loc: Loc, what: str) -> Iterator[ConfigProblem]:
     for index, name in enumerate(names):
-        if name in known or any(fnmatchcase(one, name) for one in known):
+        if name in known or any(fits(name, one) for one in known):
             continue
         yield ConfigProblem(
             (*loc, index), f'there is no {what} "{name}"; {did_you_mean(name, known)}'

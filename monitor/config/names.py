@@ -7,6 +7,7 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Iterable
+from fnmatch import fnmatchcase
 from urllib.parse import urlsplit
 
 _NOT_SLUG = re.compile(r"[^a-z0-9]+")
@@ -25,6 +26,11 @@ def slug(text: str) -> str:
     plain = unicodedata.normalize("NFKD", ascii_dashes).encode("ascii", "ignore").decode() or plain
     words = _NOT_SLUG.sub("-", plain.lower()).strip("-")[:80].strip("-")
     return words or f"n-{digest(text)}"
+
+
+def fits(pattern: str, name: str) -> bool:
+    """Whether `name` fits `pattern`: `*` and `?` are wild, upper and lower case are one."""
+    return fnmatchcase(name.casefold(), pattern.casefold())
 
 
 def digest(text: str) -> str:

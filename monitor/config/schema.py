@@ -14,6 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 from monitor.observability.redact import redact_tree
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)")
+LONGEST = 3650 * 86400.0  # seconds: a longer duration is a slip of the finger
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 
 
@@ -24,14 +25,19 @@ def parse_duration(value: object) -> float:
         ValueError: with a message that says how to write one.
     """
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
-    text = str(value).strip().lower()
-    if re.fullmatch(r"\d{1,12}(\.\d+)?", text):
-        return float(text)
-    parts = _DURATION.findall(text)
-    if not parts or _DURATION.sub("", text).strip():
-        raise ValueError(f"{value!r} is not a duration; write for example 90s, 10m, 6h or 14d")
-    return sum(float(number) * _UNITS[unit] for number, unit in parts)
+        seconds = float(value)
+    else:
+        text = str(value).strip().lower()
+        parts = _DURATION.findall(text)
+        if re.fullmatch(r"\d{1,12}(\.\d+)?", text):
+            seconds = float(text)
+        elif parts and not _DURATION.sub("", text).strip():
+            seconds = sum(float(number) * _UNITS[unit] for number, unit in parts)
+        else:
+            raise ValueError(f"{value!r} is not a duration; write for example 90s, 10m, 6h or 14d")
+    if not 0 <= seconds <= LONGEST:
+        raise ValueError(f"{value!r} is not between 0 and ten years; write for example 6h or 14d")
+    return seconds
 
 
 def _as_list(value: object) -> object:

@@ -173,7 +173,10 @@ class ChannelSender:
 
     async def _drop(self, notification: Notification, drop: send_gate.Drop) -> None:
         now = self._clock.now()
-        receipt = Receipt(notification.id, self.name, now, note=f"{drop.reason}: {drop.detail}")
+        note = f"{drop.reason}: {drop.detail}"
+        receipt = Receipt(
+            notification.id, self.name, now, note=note, state="dropped", until=drop.until
+        )
         await self._outbox.done(self._lease, notification, receipt, {}, drop.reason.value, {})
         metrics.SUPPRESSIONS.labels(reason=drop.reason).inc()
         log.info("dropped", notification=notification.id, reason=drop.reason, by=drop.detail)
@@ -320,6 +323,7 @@ class ChannelSender:
             thread=context.thread.ref if context.thread else result.ref,
             attempts=context.attempt,
             note=result.note or RESENT_NOTE * context.resend,
+            state="sent",
         )
         alert = notification.alert
         self._health = self._health.well(now)

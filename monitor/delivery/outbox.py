@@ -104,6 +104,15 @@ class OutboxStore:
         """Whether a notification has not been told yet."""
         return bool(await self._client.exists(self._note(notification_id)))
 
+    async def pending(self, notification_id: str) -> Due | None:
+        """Return a notification that has not been told yet, with its marks, or None."""
+        row = await self._client.hgetall(self._note(notification_id))
+        if not row:
+            return None
+        channel = json.loads(row[b"json"])["channel"]
+        due = await self._client.zscore(self._queue(channel), notification_id)
+        return _due(row, float(due or 0.0))
+
     async def receipt(self, notification_id: str) -> Receipt | None:
         """Return the proof of delivery, or None."""
         text = await self._client.hget(self._receipt(notification_id), "json")
@@ -187,7 +196,15 @@ class OutboxStore:
             data["alert"] = thread.alert.to_dict() if thread.alert else None
             commands += [["HSET", key, "json", _dump(data)], ["EXPIRE", key, self._keep]]
         recent = self._keys("recent", channel)
-        entry = {**asdict(receipt), "kind": notification.kind, "reason": count}
+        first = notification.alert or next(iter(notification.alerts), None)
+        entry = {
+            **asdict(receipt),
+            "kind": notification.kind,
+            "reason": count,
+            "alert": first.id if first and notification.alert else "",
+            "topic": first.topic_name if first and notification.alert else "",
+            "title": first.story.title if first and notification.alert else notification.notice,
+        }
         commands += [
             ["LPUSH", recent, _dump(entry)],
             ["LTRIM", recent, 0, RECENT - 1],
@@ -238,7 +255,9 @@ class OutboxStore:
         for member in members:
             commands += self._out(member)
             told_in = where.get(member.alert.id, "") if member.alert else ""
-            receipt = Receipt(member.id, member.channel, now, note=f"waits in {told_in}")
+            receipt = Receipt(
+                member.id, member.channel, now, note=f"waits in {told_in}", state="folded"
+            )
             commands += self._log(member.id, receipt)
             commands += self._count(member.channel, reason)
         channel = members[0].channel
@@ -261,7 +280,7 @@ class OutboxStore:
         }
         receipt = Receipt(
             notification.id, notification.channel, now, note=f"dead letter: {reason}",
-            attempts=notification.attempts,
+            attempts=notification.attempts, state="dead",
         )  # fmt: skip
         await lease.write(
             self._out(notification)

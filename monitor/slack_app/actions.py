@@ -10,17 +10,16 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from redis.exceptions import RedisError
 
 from monitor.alerting.feedback_store import FeedbackStore, Verdict
-from monitor.alerting.routing import TERMINAL
 from monitor.alerting.silence_store import SilenceStore
-from monitor.alerting.silences import Matcher, Silence
+from monitor.alerting.silences import Matcher, Silence, nothing_fits
 from monitor.clock import Clock
 from monitor.config.schema import Config, SlackChannel, parse_duration
-from monitor.delivery import formatting
+from monitor.delivery import formatting, silence_notice
 from monitor.delivery.channels.slack_blocks import escape
 from monitor.delivery.outbox import OutboxStore
 from monitor.net.routes import Request, Response
@@ -34,9 +33,11 @@ log = get_logger(__name__)
 PATH = "/slack"
 SNOOZE = 3600.0
 _HELP = (
-    "I know: *status* (channels and what waits), *topics*, *silence* (what is silenced), "
-    "*silence topic=energy-\\* 2h too noisy*, *silence end ID*."
-).replace("\\*", "＊")
+    "I know `status` (feeds, channels, what waits, what is silenced), `topics`, "
+    "`silence` (lists what is silenced), `silence topic=energy-* 2h too noisy` and "
+    "`silence end ID`."
+)
+_USAGE = "Say what to silence, for how long and why: `silence topic=energy-* 2h too noisy`"
 
 
 class SlackInbound:
@@ -47,15 +48,20 @@ class SlackInbound:
         client: the store.
         keys: key names.
         clock: time.
+        status: returns how the service stands, as lines of plain text.
     """
 
     def __init__(
-        self, config: Callable[[], Config], client: Redis, keys: Keys, clock: Clock
+        self,
+        config: Callable[[], Config],
+        client: Redis,
+        keys: Keys,
+        clock: Clock,
+        status: Callable[[], Awaitable[list[str]]],
     ) -> None:
         self._config = config
-        self._client = client
-        self._keys = keys
         self._clock = clock
+        self._status = status
         self._silences = SilenceStore(client, keys)
         self._feedback = FeedbackStore(client, keys)
         self._outbox = OutboxStore(client, keys)
@@ -119,23 +125,50 @@ class SlackInbound:
             good = pressed.action == "relevant"
             verdict = Verdict(pressed.story, good, pressed.by, now)
             await self._feedback.add(pressed.topic, verdict)
-            kind = "an example of what belongs" if good else "an example of what does not belong"
-            return f"Noted, as {kind} to this topic."
+            return (
+                f"Noted: this story {'belongs' if good else 'does not belong'} to the topic. "
+                f"It takes effect with the next `wirewatch topics tune {pressed.topic}`."
+            )
+        if pressed.action == "end_silence":
+            return await self._end(pressed.silence, pressed.by)
         mute = pressed.action == "mute_event"
         what = Matcher("event", pressed.event) if mute else Matcher("topic", pressed.topic)
-        ends = now + (self._config().events.window if mute else SNOOZE)
         silence = Silence(
             uuid.uuid4().hex[:8],
             (what, *self._only_here(pressed.channel)),
             now,
-            ends,
+            now + (self._config().events.window if mute else SNOOZE),
             pressed.by,
-            "button in Slack",
+            f"“{pressed.about}”" if pressed.about else "",
             "mute" if mute else "snooze",
         )
+        return await self._begin(silence)
+
+    async def _begin(self, silence: Silence) -> str:
+        """Store a silence and tell every channel it concerns."""
+        now, config = self._clock.now(), self._config()
         await self._silences.add(silence, now)
-        thing = "This event is muted" if mute else "This topic is snoozed"
-        return f"{thing} in this channel until {_when(ends)}; undo: silence end {silence.id}"
+        await self._outbox.put(silence_notice.begun(config, silence, now))
+        verb = {"mute": "This event is muted", "snooze": "This topic is snoozed"}
+        said = verb.get(silence.kind, "Silenced")
+        here = " in this channel" if silence.kind != "silence" else ""
+        lines = [f"{said}{here} until {_when(silence.ends)}; undo: silence end {silence.id}"]
+        lines += [
+            f"Note that nothing in the configuration fits `{escape(str(matcher))}`, so this holds "
+            "nothing back."
+            for matcher in nothing_fits(silence, config)
+        ]
+        return "\n".join(lines)
+
+    async def _end(self, silence_id: str, by: str) -> str:
+        now = self._clock.now()
+        before = {item.id for item in await self._silences.active(now)}
+        silence = await self._silences.end(silence_id, now)
+        if silence is None:
+            return f"There is no `{escape(silence_id)}`."
+        if silence_id in before:
+            await self._outbox.put(silence_notice.ended(self._config(), silence, by, now))
+        return f"`{silence.id}` is over."
 
     def _only_here(self, channel_id: str) -> tuple[Matcher, ...]:
         for name, settings in self._config().channels.items():
@@ -146,25 +179,12 @@ class SlackInbound:
     async def _ask(self, asked: Asked) -> str:
         verb, _, rest = asked.text.strip().partition(" ")
         if verb == "status":
-            return await self._status()
+            return "\n".join(escape(line) for line in await self._status())
         if verb == "topics":
             return self._topics()
         if verb == "silence":
             return await self._silence(rest.split(), asked.by)
         return _HELP
-
-    async def _status(self) -> str:
-        lines = []
-        for name in sorted({TERMINAL, *self._config().channels, *await self._outbox.channels()}):
-            state = await self._outbox.state(name)
-            waiting = await self._outbox.waiting(name)
-            text = f"*{escape(name)}*: {escape(state.get('state', 'nothing sent yet'))}"
-            if state.get("detail"):
-                text += f" ({escape(state['detail'][:200])})"
-            lines.append(text + (f", {waiting} waiting" if waiting else ""))
-        dead = int(await self._client.hlen(self._keys("dead")))
-        lines.append(f"{dead} dead letters" if dead else "no dead letters")
-        return "\n".join(lines)
 
     def _topics(self) -> str:
         topics = [topic for topic in self._config().topics if topic.enabled]
@@ -177,27 +197,26 @@ class SlackInbound:
         if not parts:
             active = await self._silences.active(now)
             lines = [
-                f"`{item.id}` {escape(' '.join(str(m) for m in item.matchers))} until "
-                f"{_when(item.ends)}, by {escape(item.author)}"
+                f"`{item.id}` {escape(item.what)} until {_when(item.ends)}, by "
+                f"{escape(item.author)}" + (f": {escape(item.reason)}" if item.reason else "")
                 for item in active
             ]
             return "\n".join(lines) or "Nothing is silenced."
         if parts[0] == "end" and len(parts) == 2:
-            ended = await self._silences.end(parts[1], now)
-            return f"`{ended.id}` is over." if ended else f"There is no `{escape(parts[1])}`."
+            return await self._end(parts[1], by)
         matchers = [part for part in parts if "=" in part]
         rest = [part for part in parts if "=" not in part]
+        if not matchers:
+            return _USAGE
         try:
             parsed = tuple(Matcher.parse(part) for part in matchers)
             duration = parse_duration(rest[0]) if rest else 7200.0
+            silence = Silence(
+                uuid.uuid4().hex[:8], parsed, now, now + duration, by, " ".join(rest[1:])[:200]
+            )
         except ValueError as error:
             return escape(str(error))
-        if not parsed:
-            return "Say what to silence: silence topic=energy-strikes 2h why"
-        reason = " ".join(rest[1:])[:200]
-        silence = Silence(uuid.uuid4().hex[:8], parsed, now, now + duration, by, reason)
-        await self._silences.add(silence, now)
-        return f"Silenced until {_when(silence.ends)}; undo: silence end {silence.id}"
+        return await self._begin(silence)
 
     async def _answer(self, inbound: Inbound, answer: str) -> None:
         import aiohttp  # with slack_sdk's clients, slow to import and rarely needed

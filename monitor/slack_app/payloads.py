@@ -10,18 +10,22 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from html import unescape
 from typing import Any
 from urllib.parse import parse_qsl
 
 from monitor.text import one_line
 
-ACTIONS = ("relevant", "not_relevant", "mute_event", "snooze_topic")
+ACTIONS = ("relevant", "not_relevant", "mute_event", "snooze_topic", "end_silence")
 _MENTION = re.compile(r"^\s*<@[A-Z0-9]+>\s*")
 
 
 @dataclass(frozen=True, slots=True)
 class Pressed:
-    """A button under an alert."""
+    """A button under an alert, or the undo button of a silence.
+
+    `about` is the first line of the message that the button stands under.
+    """
 
     action: str
     topic: str
@@ -31,6 +35,8 @@ class Pressed:
     by: str
     channel: str
     response_url: str = ""
+    silence: str = ""
+    about: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +119,8 @@ def read_interaction(payload: Mapping[str, Any]) -> Pressed | None:
         one_line(str(user.get("username") or user.get("name") or user.get("id") or "?"), 80),
         str((payload.get("channel") or {}).get("id", "")),
         str(payload.get("response_url", "")),
+        str(value.get("u", "")),
+        one_line(unescape(str((payload.get("message") or {}).get("text", ""))), 160),
     )
 
 

@@ -65,6 +65,19 @@ def test_continue_looks_at_the_following_branches_as_well() -> None:
     assert names(settings, both) == ["audit", "energy"]
 
 
+def test_wildcards_match_as_check_says() -> None:
+    """`match.topics: ["energy-*"]` takes what `wirewatch check` lets pass as known."""
+    branches = [
+        {"match": {"topics": ["energy-*"]}, "to": ["energy"]},
+        {"match": {"topics": ["*talks"]}, "to": ["night"]},
+        {"match": {"feeds": ["EXAMPLE-*"]}, "to": ["audit"]},
+    ]
+    settings = config(channels=CHANNELS, route={"to": ["world"], "routes": branches})
+    assert names(settings, replace(FIRST, topic="energy-strikes")) == ["energy"]
+    assert names(settings, FIRST) == ["night"]
+    assert names(settings, replace(FIRST, topic="other")) == ["audit"]
+
+
 def test_a_topic_may_name_its_channels() -> None:
     """`alert.to` of a topic replaces the channels; quiet hours stay those of the branch."""
     topics = [{"id": FIRST.topic, "name": "x y", "alert": {"to": ["night", "world"]}}]

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.alerting.silence_store import SilenceStore
-from monitor.alerting.silences import FIELDS, Matcher, Silence, silenced_by
+from monitor.alerting.silences import FIELDS, LONGEST, Matcher, Silence, nothing_fits, silenced_by
 from monitor.reasons import SuppressionReason
 from monitor.store.client import Redis
 from monitor.store.keys import Keys
-from tests.support.alerts import FIRST, NOW
+from tests.support.alerts import FIRST, NOW, config
 
 
 def silence(*matchers: str, kind: str = "silence", ends: float = NOW + 60) -> Silence:
@@ -94,3 +94,24 @@ async def test_they_are_kept_and_ended(each_store: Redis, keys: Keys) -> None:
     await silences.add(replace(silence("topic=c"), id="new", ends=NOW + 10**7), NOW + 8 * 86400)
     assert [item.id for item in await silences.all()] == ["new"]
     assert await each_store.ttl(keys("silence", "all")) > 0
+
+
+def test_a_silence_lasts_a_year_at_most() -> None:
+    """A slip of the finger does not silence for ever; one stored by an earlier version is cut."""
+    with pytest.raises(ValueError, match="366 days"):
+        silence("topic=*", ends=NOW + 86400 * 900)
+    stored = silence("topic=*").to_json().replace(str(NOW + 60), str(1e17))
+    assert Silence.from_json(stored).ends == NOW - 60 + LONGEST
+
+
+def test_a_matcher_that_nothing_fits_is_named() -> None:
+    """A mistyped topic or channel is found; what is not known beforehand is let pass."""
+    settings = config(
+        topics=[{"id": "nvidia", "name": "Nvidia"}], channels={"world": {"type": "terminal"}}
+    )
+
+    def unknown(*matchers: str) -> list[str]:
+        return [str(matcher) for matcher in nothing_fits(silence(*matchers), settings)]
+
+    assert unknown("topic=nvdia", "channel=word") == ["topic=nvdia", "channel=word"]
+    assert unknown("topic=NV*", "channel=terminal", "event=e1", "title=*x*", "topic!=nvdia") == []

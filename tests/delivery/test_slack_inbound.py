@@ -28,6 +28,7 @@ from tests.delivery.test_slack_bot import slack_config
 from tests.support.alerts import FIRST, NOW, alert, note
 from tests.support.slack_rules import check_message
 from tests.support.slack_standin import SlackStandin
+from workers.overview import lines, overview
 
 SECRET = "8f742231b10e8888abcd99yyyzzz85a5"
 FORM = "application/x-www-form-urlencoded"
@@ -63,7 +64,11 @@ def inbound(store: Redis, keys: Keys, clock: ManualClock, slack: SlackStandin) -
     """The handler, for a channel with a signing secret and two topics."""
     topics = [{"id": FIRST.topic, "name": FIRST.topic_name}, {"id": "b", "name": "B <&> b"}]
     settings = slack_config(slack, channel={"signing_secret": SECRET}, topics=topics)
-    return SlackInbound(lambda: settings, store, keys, clock)
+
+    async def status() -> list[str]:
+        return lines(await overview(store, keys, settings, clock.now()))
+
+    return SlackInbound(lambda: settings, store, keys, clock, status)
 
 
 @pytest.mark.parametrize("fault", ["secret", "old", "body", "none", "garbage"])
@@ -114,16 +119,24 @@ async def test_the_slash_command(
         return str(said["text"])
 
     await OutboxStore(store, keys).put([note(FIRST, "world")])
-    assert "*world*: nothing sent yet, 1 waiting" in await ask("status")
+    status = await ask("status")
+    assert "channel world: nothing sent yet, 1 waiting" in status and "feeds: " in status
+    assert "_canary" not in status and "silenced" not in status
     assert "B &lt;&amp;&gt; b" in await ask("topics")
     assert "undo: silence end" in await ask("silence topic=us-* 30m too noisy")
     (silence,) = await SilenceStore(store, keys).active(NOW)
     assert (silence.author, silence.reason, silence.ends) == ("ana", "too noisy", NOW + 1800)
-    assert silence.id in await ask("silence")
+    listed = await ask("silence")
+    assert silence.id in listed and "too noisy" in listed
+    assert "silenced: topic=us-*" in await ask("status")
     assert "is over" in await ask(f"silence end {silence.id}")
     assert await ask("silence") == "Nothing is silenced."
     assert "is not a matcher" in await ask("silence colour=red")
-    assert "I know" in await ask("please <!channel>")
+    assert "`silence topic=energy-* 2h too noisy`" in await ask("please <!channel>")
+    assert "Say what to silence" in await ask("silence nvidia")
+    assert "nothing in the configuration fits `topic=nvdia`" in await ask("silence topic=nvdia 2h")
+    assert "366 days" in await ask("silence topic=b 900d")
+    assert "ten years" in await ask("silence topic=b 999999999999d")
 
 
 async def test_buttons_over_http(
@@ -150,6 +163,39 @@ async def test_buttons_over_http(
     assert await world.count(SuppressionReason.MUTED) + await world.count("snoozed") == 2
 
 
+async def test_everyone_in_the_channel_is_told_of_a_silence_and_can_undo_it(
+    desk: Any, inbound: SlackInbound, slack: SlackStandin, store: Redis, keys: Keys
+) -> None:
+    """A mute asks first, then stands in the channel with its author and an undo that works."""
+    world = await desk("world", inbound._config())
+    await world.put(note(FIRST, "world"))
+    await world.run(10)
+    post = slack.posts()[0]
+    buttons = next(block for block in post["blocks"] if block["type"] == "actions")["elements"]
+    assert [b["action_id"] for b in buttons if "confirm" in b] == [
+        "ww_mute_event",
+        "ww_snooze_topic",
+    ]
+
+    async def press(action: str, under: dict[str, Any]) -> None:
+        payload = pressed(slack, action, under) | {"message": {"text": under["text"]}}
+        body = urlencode({"payload": json.dumps(payload)}).encode()
+        assert (await inbound.handle_slack(signed(body))).status == 200
+        await world.run(10)
+
+    await press("mute_event", post)
+    told = slack.posts()[1]
+    assert "ana muted" in told["text"] and "Envoys meet in Geneva" in told["text"]
+    (mute,) = await SilenceStore(store, keys).active(NOW + 30)
+    assert f"wirewatch silence end {mute.id}" in told["text"]
+    await press("end_silence", told)
+    assert "ana ended" in slack.posts()[2]["text"]
+    assert await SilenceStore(store, keys).active(NOW + 60) == []
+    await world.put(note(alert("x", event=FIRST.event), "world"))
+    await world.run(60)
+    assert slack.told() == ["a-first", "x"]
+
+
 async def test_socket_mode_needs_no_address(slack: SlackStandin, store: Redis, keys: Keys) -> None:
     """A button and a slash command come over the socket, are acknowledged, and do their work."""
     settings = slack_config(slack, channel={"app_token": slack.app_token})
@@ -162,7 +208,7 @@ async def test_socket_mode_needs_no_address(slack: SlackStandin, store: Redis, k
         ask = await slack.push("slash_commands", form)
         await slack.until(lambda: len(slack.acks) == 2 and len(slack.ephemeral) == 1)
     acks = {ack["envelope_id"]: ack.get("payload") for ack in slack.acks}
-    assert acks[press] is None and "*world*: ok" in acks[ask]["text"]
+    assert acks[press] is None and "channel world: ok" in acks[ask]["text"]
     assert len(await FeedbackStore(store, keys).all(FIRST.topic)) == 1
 
 

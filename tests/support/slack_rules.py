@@ -166,6 +166,10 @@ def _button(element: dict[str, Any]) -> list[str]:
         wrong.append("action_id of 1 to 255 characters")
     if len(element.get("value", "")) > 2000:
         wrong.append("value over 2000")
+    confirm = element.get("confirm") or {}
+    for part, most in (("title", 100), ("text", 300), ("confirm", 30), ("deny", 30)):
+        if confirm:
+            wrong += _text_object(confirm.get(part), most, ("plain_text", "mrkdwn"))
     return wrong
 
 

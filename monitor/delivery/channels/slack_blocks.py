@@ -37,6 +37,9 @@ def message(
     else:
         line = one_line(notification.notice, 2000) or "Wirewatch"
         text, blocks = escape(one_line(line, 500)), [_rich([_section([_text(line)])])]
+        if buttons and notification.silence:
+            value = json.dumps({"u": notification.silence})
+            blocks.append(_actions([_button("end_silence", "Undo", value)]))
     return {"text": text, "blocks": blocks, "metadata": metadata(notification)}
 
 
@@ -177,25 +180,50 @@ def _buttons(alert: Alert) -> Block:
         separators=(",", ":"),
     )
 
-    def button(action: str, label: str, **more: Any) -> Block:
-        return {
-            "type": "button",
-            "action_id": f"ww_{action}",
-            "text": {"type": "plain_text", "text": label, "emoji": False},
-            "value": value,
-            **more,
-        }
+    return _actions(
+        [
+            _button("relevant", "Relevant", value),
+            _button("not_relevant", "Not relevant", value),
+            _button(
+                "mute_event",
+                "Mute event",
+                value,
+                confirm="Nobody in this channel will hear more of it.",
+            ),
+            _button(
+                "snooze_topic",
+                "Snooze topic 1 h",
+                value,
+                confirm="Nobody in this channel will hear of this topic for an hour.",
+            ),
+        ]
+    )
 
-    return {
-        "type": "actions",
-        "block_id": "ww_actions",
-        "elements": [
-            button("relevant", "Relevant"),
-            button("not_relevant", "Not relevant"),
-            button("mute_event", "Mute event"),
-            button("snooze_topic", "Snooze topic 1 h"),
-        ],
+
+def _actions(buttons: list[Block]) -> Block:
+    return {"type": "actions", "block_id": "ww_actions", "elements": buttons}
+
+
+def _button(action: str, label: str, value: str, confirm: str = "") -> Block:
+    """Return a button; with `confirm`, Slack asks before it is pressed."""
+    button: Block = {
+        "type": "button",
+        "action_id": f"ww_{action}",
+        "text": _plain(label),
+        "value": value,
     }
+    if confirm:
+        button["confirm"] = {
+            "title": _plain(f"{label}?"),
+            "text": _plain(confirm),
+            "confirm": _plain(label.partition(" ")[0]),
+            "deny": _plain("Cancel"),
+        }
+    return button
+
+
+def _plain(text: str) -> Block:
+    return {"type": "plain_text", "text": text, "emoji": False}
 
 
 def _rich(elements: Iterable[Block]) -> Block:
