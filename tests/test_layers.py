@@ -24,6 +24,7 @@ LAYERS: list[tuple[str, set[str]]] = [
     ("configuration", {"monitor.config"}),
     ("infrastructure", {"monitor.net", "monitor.store"}),
     ("queue", {"monitor.queue"}),
+    ("models", {"monitor.models"}),
     ("stages", {"monitor.parsing", "monitor.embedding", "monitor.matching", "monitor.events",
                 "monitor.alerting"}),
     ("hand-overs", {"monitor.polling", "monitor.delivery"}),

@@ -115,6 +115,11 @@ class Remembering:
         """The length of a vector."""
         return self._encoder.dimension
 
+    @property
+    def one_view(self) -> bool:
+        """Whether one vector serves topics and events."""
+        return self._encoder.one_view
+
     def know(self, item: EmbeddedStory) -> None:
         """Take the vectors of a stored story, unless it would be cut into other passages now."""
         parts = passages(item.story, len(item.passages))

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from monitor.embedding.passages import event_text, passages
+from monitor.embedding.passages import event_passage, event_text, passages
 from monitor.model import EmbeddedStory
+from monitor.models import base
 
 if TYPE_CHECKING:
     from monitor.config.schema import EmbeddingSettings
@@ -29,6 +30,11 @@ class Embedder(Protocol):
     @property
     def dimension(self) -> int:
         """Return the length of a vector."""
+        ...
+
+    @property
+    def one_view(self) -> bool:
+        """Whether a text's one vector serves topics and events alike."""
         ...
 
     def encode(self, texts: Sequence[str]) -> Matrix:
@@ -55,10 +61,13 @@ def embed_stories(model: Embedder, stories: Sequence[Story], limit: int) -> list
     """
     groups = [passages(story, limit) for story in stories]
     vectors = model.encode([part.embedded for parts in groups for part in parts])
-    happenings = model.encode_happenings([event_text(parts) for parts in groups])
+    second = None
+    if not model.one_view:
+        second = model.encode_happenings([event_text(parts) for parts in groups])
     embedded, at = [], 0
-    for story, parts, happening in zip(stories, groups, happenings, strict=True):
+    for place, (story, parts) in enumerate(zip(stories, groups, strict=True)):
         rows = vectors[at : at + len(parts)]
+        happening = rows[event_passage(parts)] if second is None else second[place]
         embedded.append(EmbeddedStory(story, parts, rows, model.fingerprint, happening))
         at += len(parts)
     return embedded
@@ -74,6 +83,14 @@ def open_embedder(settings: EmbeddingSettings) -> Embedder:
         from monitor.embedding.hashing import HashingEmbedder
 
         return HashingEmbedder()
+    if settings.model == base.NAME:
+        from monitor.embedding.multilingual import MultilingualEmbedder
+
+        return MultilingualEmbedder(
+            precision=settings.precision,
+            batch_size=settings.batch_size,
+            threads=settings.threads,
+        )
     from monitor.embedding.transformer import TransformerEmbedder
 
     return TransformerEmbedder(

@@ -21,6 +21,8 @@ _WORD = re.compile(r"\w+")
 class HashingEmbedder:
     """Signed feature hashing (Weinberger et al. 2009) of words and their 4-letter groups."""
 
+    one_view = False
+
     def __init__(self, dimension: int = 384) -> None:
         self._dimension = dimension
 

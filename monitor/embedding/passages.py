@@ -59,6 +59,11 @@ def event_text(parts: Sequence[Passage]) -> str:
     return (told[-1] if told else parts[0].embedded)[:HAPPENING]
 
 
+def event_passage(parts: Sequence[Passage]) -> int:
+    """Return which passage tells one event from others: the lead, or else the headline."""
+    return max((part.index for part in parts if part.kind in ("title", "lead")), default=0)
+
+
 def reading(embedded: EmbeddedStory, index: int) -> str:
     """Return the text of one passage for people."""
     return embedded.passages[index].text

@@ -40,6 +40,8 @@ class TransformerEmbedder:
         ModelError: the model is missing, altered or cannot be loaded.
     """
 
+    one_view = False
+
     def __init__(
         self,
         model: str = DEFAULT_MODEL,

@@ -1,0 +1,81 @@
+"""What we taught the base model: low-rank changes (LoRA, Hu et al. 2021), stored beside this file.
+
+`training/` makes them, `weights/CARD.md` says from what and how good they are.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from monitor.errors import ModelError
+from monitor.models import base
+
+WEIGHTS = Path(__file__).parent / "weights"
+ENCODER, TOPIC_JUDGE, PAIR_JUDGE = "encoder", "topic_judge", "pair_judge"
+
+Array = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Adapter:
+    """Changes by layer, (out, in) each, and the small parts beside them ("head.weight", …)."""
+
+    name: str
+    fingerprint: str
+    changes: dict[str, Array]
+    heads: dict[str, Array]
+
+
+@cache
+def fingerprint(name: str) -> str:
+    """Return what names the vectors or judgements of an adapter: base model and changes."""
+    digest = hashlib.sha256(base.DATA_HASH.encode())
+    digest.update((WEIGHTS / f"{name}.npz").read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def read(name: str) -> Adapter:
+    """Read an adapter.
+
+    Raises:
+        ModelError: its file is missing or damaged.
+    """
+    path = WEIGHTS / f"{name}.npz"
+    try:
+        with np.load(path) as data:
+            stored = {key: data[key].astype(np.float32) for key in data.files}
+            named = fingerprint(name)
+    except (OSError, ValueError) as error:
+        raise ModelError(f"cannot read {path} ({error}); reinstall wirewatch") from error
+    ups = {key.removesuffix(".up"): value for key, value in stored.items() if key.endswith(".up")}
+    changes = {layer: up @ stored[f"{layer}.down"] for layer, up in ups.items()}
+    heads = {key: value for key, value in stored.items() if not key.endswith((".up", ".down"))}
+    return Adapter(name, named, changes, heads)
+
+
+def adapted(model: Any, adapter: Adapter) -> Any:
+    """Return a copy of a transformers model with the changes; both share the word vectors.
+
+    Raises:
+        ModelError: the installed library names the model's parts otherwise.
+    """
+    import torch
+
+    shared = [module for name, module in model.named_modules() if name.endswith("embeddings")]
+    changed = copy.deepcopy(model, {id(module): module for module in shared})
+    parameters = dict(changed.named_parameters())
+    with torch.no_grad():
+        for layer, change in adapter.changes.items():
+            weight = parameters.get(f"{layer}.weight")
+            if weight is None:
+                raise ModelError(f"the model has no part {layer}; reinstall transformers")
+            weight += torch.from_numpy(change).to(weight.dtype)
+    return changed

