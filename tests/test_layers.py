@@ -26,7 +26,7 @@ LAYERS: list[tuple[str, set[str]]] = [
     ("queue", {"monitor.queue"}),
     ("models", {"monitor.models"}),
     ("stages", {"monitor.parsing", "monitor.embedding", "monitor.matching", "monitor.events",
-                "monitor.alerting"}),
+                "monitor.alerting", "monitor.history"}),
     ("hand-overs", {"monitor.polling", "monitor.delivery"}),
     ("composed stages", {"monitor.analysis", "monitor.slack_app", "monitor.health"}),
     ("processes", {"workers"}),
@@ -39,7 +39,7 @@ STATEFUL = re.compile(
 )
 STAGES = {"monitor.parsing", "monitor.embedding", "monitor.matching", "monitor.events",
           "monitor.alerting", "monitor.polling", "monitor.delivery", "monitor.analysis",
-          "monitor.slack_app", "monitor.health"}  # fmt: skip
+          "monitor.slack_app", "monitor.health", "monitor.history"}  # fmt: skip
 HEAVY = {"torch", "sentence_transformers", "transformers", "pydantic", "numpy", "redis", "httpx",
          "feedparser", "rich", "jinja2", "slack_sdk", "yaml"}  # fmt: skip
 

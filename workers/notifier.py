@@ -64,8 +64,10 @@ class Notifier:
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
-        keep = runtime.config.store.keep_receipts
-        self._outbox = OutboxStore(runtime.store, runtime.keys, keep)
+        kept = runtime.config.store
+        self._outbox = OutboxStore(
+            runtime.store, runtime.keys, kept.keep_receipts, kept.keep_history
+        )
         self._silences = SilenceStore(runtime.store, runtime.keys)
         self._channels: dict[str, _ChannelTask] = {}
         self._inbound = SlackInbound(

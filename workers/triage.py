@@ -30,6 +30,7 @@ from monitor.events.owners import Owners
 from monitor.health.canary_channel import CHANNEL as CANARY
 from monitor.health.canary_channel import is_canary, onward
 from monitor.health.retention import Retention
+from monitor.history.history_store import HistoryStore
 from monitor.matching import SecondLook
 from monitor.model import EmbeddedStory
 from monitor.observability import metrics
@@ -68,7 +69,8 @@ class Triage:
             store, keys, settings.keep_stories, runtime.config.events.window
         )
         self._outbox = OutboxStore(store, keys, settings.keep_receipts)
-        self._settlement = BatchCommit(self._archive, self._outbox)
+        history = HistoryStore(store, keys, settings.keep_history)
+        self._settlement = BatchCommit(self._archive, self._outbox, history)
         self._retention = Retention(store, keys, settings.keep_receipts)
         self._swept = -SWEEP_EVERY
         self._lease = Lease(store, keys("lease", "triage"))

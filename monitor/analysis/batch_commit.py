@@ -14,6 +14,8 @@ from monitor.analysis.story_analysis import AlertKey, DecidedBatch, StoryDecisio
 from monitor.config.schema import Config
 from monitor.delivery.outbox import OutboxStore
 from monitor.events.index import EventIndex
+from monitor.history.history_store import HistoryStore
+from monitor.history.records import StoryRecord
 from monitor.model import Alert, Notification
 from monitor.observability import metrics, traces
 from monitor.observability.logs import get_logger
@@ -28,11 +30,13 @@ class BatchCommit:
     Args:
         archive: names the keys of triage's own state.
         outbox: names the keys of the outbox.
+        history: names the keys of the history.
     """
 
-    def __init__(self, archive: AnalysisStore, outbox: OutboxStore) -> None:
+    def __init__(self, archive: AnalysisStore, outbox: OutboxStore, history: HistoryStore) -> None:
         self._archive = archive
         self._outbox = outbox
+        self._history = history
 
     def batch(
         self, decided: DecidedBatch, index: EventIndex, model: str, config: Config, now: float
@@ -58,6 +62,7 @@ class BatchCommit:
         commands += self.told(decided.told, config)
         alerts = [alert for outcome in decided.outcomes for alert in outcome.alerts]
         commands += self.alerts(alerts, config, now)
+        commands += self._kept(decided, alerts, now)
         return commands + self._archive.count_commands(_counts(decided.outcomes))
 
     def told(self, told: dict[AlertKey, AlertState], config: Config) -> list[Command]:
@@ -78,6 +83,24 @@ class BatchCommit:
         for alert in alerts:
             notifications += notifications_for(config, alert, now)
         return self._outbox.put_commands(notifications)
+
+    def _kept(self, decided: DecidedBatch, alerts: list[Alert], now: float) -> list[Command]:
+        """Return the commands of the history: stories that a topic matched, merges, alerts."""
+        commands: list[Command] = []
+        for outcome in decided.outcomes:
+            story, event = outcome.item.story, outcome.assignment.event
+            matched = outcome.alerts or any(match.fired for match in outcome.matches)
+            if matched and not story.baseline:
+                record = StoryRecord.of(story, outcome.assignment, _reasons(outcome))
+                commands += self._history.story_commands(decided.absorbed.get(event, event), record)
+        for gone, into in decided.absorbed.items():
+            commands += self._history.merge_commands(gone, into, now)
+        return commands + self._history.alert_commands(alerts, now)
+
+
+def _reasons(outcome: StoryDecision) -> tuple[tuple[str, str], ...]:
+    told = [(alert.topic, alert.reason.value) for alert in outcome.alerts]
+    return (*told, *((held.topic, held.reason.value) for held in outcome.suppressions))
 
 
 def count(outcomes: Iterable[StoryDecision], now: float) -> None:

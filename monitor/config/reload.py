@@ -33,6 +33,7 @@ FIXED = (
     # how long it is kept: known to the stores and to the index of open events since the start
     "store.keep_stories",
     "store.keep_receipts",
+    "store.keep_history",
     "events.window",
     "events.owners_file",
     # how the models are loaded

@@ -284,6 +284,9 @@ class StoreSettings(Settings):
     keep_stories: Duration = Field(14 * 86400.0, description="For explain and backtest.")
     keep_seen: Duration = Field(90 * 86400.0, description="How long an entry is remembered.")
     keep_receipts: Duration = Field(30 * 86400.0, description="The notification log.")
+    keep_history: Duration = Field(
+        365 * 86400.0, description="Alerts and what became of them, for the desk's history."
+    )
 
 
 class EmbeddingSettings(Settings):

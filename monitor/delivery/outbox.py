@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from monitor.history import history_store
 from monitor.model import Alert, Notification, Receipt, Thread
 from monitor.queue.dead_letter import dead_letter_commands
 from monitor.reasons import DeadLetterReason
@@ -41,12 +42,20 @@ class OutboxStore:
         client: the store.
         keys: key names.
         keep: seconds a receipt is kept (`store.keep_receipts`).
+        keep_history: seconds the history is kept (`store.keep_history`).
     """
 
-    def __init__(self, client: Redis, keys: Keys, keep: float = 30 * 86400.0) -> None:
+    def __init__(
+        self,
+        client: Redis,
+        keys: Keys,
+        keep: float = 30 * 86400.0,
+        keep_history: float = history_store.KEEP,
+    ) -> None:
         self._client = client
         self._keys = keys
         self._keep = int(keep)
+        self._history = history_store.HistoryStore(client, keys, keep_history)
 
     # --- putting in
 
@@ -185,11 +194,14 @@ class OutboxStore:
         """
         channel = notification.channel
         commands = self._out(notification)
-        ids = [notification.id, *(f"{alert.id}@{channel}" for alert in notification.alerts)]
-        for item in ids:
-            inside = f"in {notification.id}" if item != notification.id else receipt.note
-            record = replace(receipt, notification=item, note=inside)
-            commands += self._log(item, record)
+        commands += self._log(notification.id, receipt)
+        if notification.alert is not None:
+            commands += self._history.sent_commands(notification.alert, receipt)
+        for alert in notification.alerts:
+            item, note = f"{alert.id}@{channel}", f"in {notification.id}"
+            commands += self._log(item, replace(receipt, notification=item, note=note))
+            told = replace(receipt, note=receipt.note or "in a digest")
+            commands += self._history.sent_commands(alert, told)
         for parent, thread in threads.items():
             key = self._keys("thread", channel, parent)
             data = asdict(replace(thread, alert=None))
@@ -282,8 +294,11 @@ class OutboxStore:
             notification.id, notification.channel, now, note=f"dead letter: {reason}",
             attempts=notification.attempts, state="dead",
         )  # fmt: skip
+        alerts = (notification.alert, *notification.alerts)
+        kept = [self._history.sent_commands(alert, receipt) for alert in alerts if alert]
         await lease.write(
             self._out(notification)
+            + [command for commands in kept for command in commands]
             + self._log(notification.id, receipt)
             + dead_letter_commands(self._keys, f"notifier:{notification.id}", _dump(record))
             + self._count(notification.channel, reason)

@@ -58,6 +58,14 @@ TABLE: tuple[KeyRule, ...] = (
     KeyRule("silence:*", "hash", "notifier", "ttl"),
     KeyRule("channel:*", "hash", "notifier", "fixed", "a few fields, goes with its channel"),
     KeyRule("digest:*", "string", "notifier", "ttl"),
+    # history
+    KeyRule(
+        "history:order", "zset", "triage", "trimmed", "a member an alert of `store.keep_history`"
+    ),
+    KeyRule("history:alerts:*", "hash", "triage", "ttl"),
+    KeyRule("history:sent:*", "hash", "notifier", "ttl"),
+    KeyRule("history:event:*", "hash", "triage", "ttl"),
+    KeyRule("stream:desk", "stream", "triage", "trimmed", "the last 2,000 things that happened"),
     # running
     KeyRule("lease:*", "string", "workers", "ttl"),
     KeyRule("workers", "zset", "workers", "trimmed", "a member a live process"),

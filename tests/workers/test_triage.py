@@ -17,6 +17,8 @@ from monitor.config.schema import Config, Topic
 from monitor.embedding import embed_stories
 from monitor.embedding.hashing import HashingEmbedder
 from monitor.embedding.transformer import TransformerEmbedder
+from monitor.history.history_store import HistoryStore
+from monitor.history.search import Query
 from monitor.matching import texts
 from monitor.matching.background_sentences import SENTENCES
 from monitor.model import Story
@@ -134,6 +136,21 @@ async def test_a_story_fed_twice_changes_nothing(desk: Desk) -> None:
         await until(lambda: _empty(desk))
         assert await desk.store.hgetall(desk.keys("story", "s1")) == before
     assert len(await desk.outbox()) == 1
+
+
+async def test_the_history_is_written_with_the_decision(desk: Desk) -> None:
+    """An alert, its story and a note for open pages are kept in the step that decides it."""
+    async with desk.triage():
+        await desk.publish(story(1, STRIKE), story(2, STRIKE, source="Post"))
+        await desk.publish(story(3, "Ferry timetable changes from Monday"))
+        await desk.settled(3)
+    history = HistoryStore(desk.store, desk.keys)
+    (kept,) = (await history.search(Query())).alerts
+    event = await history.event(kept.event)
+    assert event is not None and (kept.story, kept.topic) == ("s1", "energy")
+    assert [(one.id, one.copy_of) for one in event.stories] == [("s1", ""), ("s2", "s1")]
+    live = await desk.store.xrange(desk.keys("stream", "desk"))
+    assert [fields[b"alert"].decode() for _, fields in live] == [kept.id]
 
 
 async def _empty(desk: Desk) -> bool:

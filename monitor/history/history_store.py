@@ -1,0 +1,290 @@
+"""The history in the store: written inside triage's and the notifier's own atomic steps.
+
+- `history:order`: a sorted set of alert ids by the time of their decision.
+- `history:alerts:{day}`, `history:sent:{day}`: hashes by the alert's day (UTC), so that they go
+  whole; a receipt lies beside its alert.
+- `history:event:{event}`: the stories that a topic matched, the alerts, the merges, and what people
+  did.
+- `stream:desk`: the ids of what happened last, for pages that are open.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from monitor.history.records import Action, AlertRecord, Delivery, StoryRecord
+from monitor.history.search import Query, matches, may_match
+from monitor.model import Alert, Receipt
+from monitor.store.client import Redis
+from monitor.store.keys import Keys
+from monitor.store.transaction import Command, apply
+
+KEEP = 365 * 86400.0
+LIVE = 2_000  # entries of `stream:desk`
+READ_AT_ONCE = 2_000  # alerts
+MOST_READ = 60_000  # alerts that one search looks at before it says where to go on
+_MERGES = 50  # of one event that are followed
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Alerts that a search found, newest first. `cursor` asks for older ones; "" at the end."""
+
+    alerts: tuple[AlertRecord, ...]
+    cursor: str = ""
+
+
+@dataclass(slots=True)
+class EventHistory:
+    """Everything kept of one event, the events that it absorbed included; each list in time order.
+
+    `id` is the event that stands today, whichever of its former ids was asked for.
+    """
+
+    id: str
+    stories: list[StoryRecord] = field(default_factory=list)
+    alerts: list[AlertRecord] = field(default_factory=list)
+    actions: list[Action] = field(default_factory=list)
+    merged: dict[str, float] = field(default_factory=dict)  # id -> when
+
+
+class HistoryStore:
+    """Reads the history, and builds the commands that write it.
+
+    Args:
+        client: the store.
+        keys: key names.
+        keep: seconds (`store.keep_history`).
+    """
+
+    def __init__(self, client: Redis, keys: Keys, keep: float = KEEP) -> None:
+        self._client = client
+        self._keys = keys
+        self._keep = int(keep)
+
+    # --- writing, as part of another's step
+
+    def alert_commands(self, alerts: Iterable[Alert], now: float) -> list[Command]:
+        """Return the commands that keep alerts just decided, and tell open pages of them."""
+        commands: list[Command] = []
+        for alert in alerts:
+            day, event = self._day("alerts", alert.decided_at), self._event(alert.event)
+            record = AlertRecord.of(alert).to_json()
+            commands += [
+                ["HSET", day, alert.id, record],
+                ["EXPIRE", day, self._keep + 86400],
+                ["ZADD", self._keys("history", "order"), alert.decided_at, alert.id],
+                ["HSET", event, f"alert:{alert.id}", repr(alert.decided_at)],
+                ["EXPIRE", event, self._keep],
+                self._live("alert", alert.id, alert.event),
+            ]
+        if commands:
+            old = ["ZREMRANGEBYSCORE", self._keys("history", "order"), "-inf", now - self._keep]
+            commands.append(old)
+        return commands
+
+    def story_commands(self, event: str, story: StoryRecord) -> list[Command]:
+        """Return the commands that keep a story a topic matched, as part of its event."""
+        key = self._event(event)
+        return [["HSET", key, f"story:{story.id}", story.to_json()], ["EXPIRE", key, self._keep]]
+
+    def merge_commands(self, gone: str, into: str, now: float) -> list[Command]:
+        """Return the commands that let the history of an absorbed event be found under both ids."""
+        old, new = self._event(gone), self._event(into)
+        return [
+            ["HSET", old, "into", into],
+            ["EXPIRE", old, self._keep],
+            ["HSET", new, f"from:{gone}", repr(now)],
+            ["EXPIRE", new, self._keep],
+        ]
+
+    def sent_commands(self, alert: Alert, receipt: Receipt) -> list[Command]:
+        """Return the commands that keep what became of an alert on a channel."""
+        day = self._day("sent", alert.decided_at)
+        record = Delivery(receipt.channel, receipt.at, receipt.ref, receipt.note).to_json()
+        return [
+            ["HSET", day, f"{alert.id}@{receipt.channel}", record],
+            ["EXPIRE", day, self._keep + 86400],
+            self._live("sent", alert.id, alert.event),
+        ]
+
+    async def note(self, event: str, action: Action) -> None:
+        """Keep what a person did about an event, and tell open pages."""
+        key = self._event(event)
+        name = f"action:{action.at:.6f}:{action.kind}"
+        await apply(
+            self._client,
+            [
+                ["HSET", key, name, action.to_json()],
+                ["EXPIRE", key, self._keep],
+                self._live(action.kind, "", event),
+            ],
+        )
+
+    # --- reading
+
+    async def search(self, query: Query, limit: int = 50, cursor: str = "") -> Found:
+        """Return the alerts that match, newest first, at most `limit`.
+
+        Where very many alerts were looked at without filling the page, the cursor says where to go
+        on. A cursor that cannot be read begins anew.
+        """
+        found: list[AlertRecord] = []
+        looked, at = 0, cursor
+        async for chunk in self._newest(query, cursor, limit):
+            for score, record in chunk:
+                looked += 1
+                if record is not None and may_match(query, record):
+                    alert = AlertRecord.from_json(record)
+                    if matches(query, alert):
+                        found.append(alert)
+                at = score
+                if len(found) == limit:
+                    return Found(tuple(found), at)
+            if looked >= MOST_READ:
+                return Found(tuple(found), at)
+        return Found(tuple(found))
+
+    async def export(self, query: Query) -> AsyncIterator[AlertRecord]:
+        """Yield every alert that matches, newest first."""
+        cursor = ""
+        while True:
+            found = await self.search(query, 500, cursor)
+            for alert in found.alerts:
+                yield alert
+            if not (cursor := found.cursor):
+                return
+
+    async def alert(self, alert_id: str) -> AlertRecord | None:
+        """Return one alert, or None."""
+        at = await self._client.zscore(self._keys("history", "order"), alert_id)
+        if at is None:
+            return None
+        text = await self._client.hget(self._day("alerts", at), alert_id)
+        return AlertRecord.from_json(text) if text else None
+
+    async def deliveries(
+        self, alerts: Sequence[AlertRecord], channels: Sequence[str]
+    ) -> dict[str, list[Delivery]]:
+        """Return what became of alerts on `channels`, by alert id, earliest first."""
+        names = [(alert, channel) for alert in alerts for channel in channels]
+        pipe = self._client.pipeline(transaction=False)
+        for alert, channel in names:
+            pipe.hget(self._day("sent", alert.decided_at), f"{alert.id}@{channel}")
+        rows = await pipe.execute() if names else []
+        found: dict[str, list[Delivery]] = {alert.id: [] for alert in alerts}
+        for (alert, _), text in zip(names, rows, strict=True):
+            if text:
+                found[alert.id].append(Delivery.from_json(text))
+        for sent in found.values():
+            sent.sort(key=lambda delivery: delivery.at)
+        return found
+
+    async def event(self, event_id: str) -> EventHistory | None:
+        """Return what is kept of an event, or None. A former id finds the event that stands."""
+        for _ in range(_MERGES):
+            into = await self._client.hget(self._event(event_id), "into")
+            if not into:
+                break
+            event_id = into.decode()
+        history = EventHistory(event_id)
+        times: dict[str, float] = {}
+        await self._gather(event_id, history, times)
+        history.alerts = await self._alerts(times)
+        history.stories.sort(key=lambda story: (story.seen_at, story.id))
+        history.actions.sort(key=lambda action: action.at)
+        if not (history.stories or history.alerts or history.actions):
+            return None
+        return history
+
+    async def _gather(self, event_id: str, history: EventHistory, times: dict[str, float]) -> None:
+        """Read an event's hash and those of the events it absorbed."""
+        waiting, seen = [event_id], {event_id}
+        while waiting and len(seen) <= _MERGES:
+            rows = await self._client.hgetall(self._event(waiting.pop()))
+            for name, value in rows.items():
+                kind, _, rest = name.decode().partition(":")
+                if kind == "story":
+                    history.stories.append(StoryRecord.from_json(value))
+                elif kind == "alert":
+                    times[rest] = float(value)
+                elif kind == "action":
+                    history.actions.append(Action.from_json(value))
+                elif kind == "from" and rest not in seen:
+                    seen.add(rest)
+                    waiting.append(rest)
+                    history.merged[rest] = float(value)
+
+    async def _alerts(self, times: dict[str, float]) -> list[AlertRecord]:
+        pipe = self._client.pipeline(transaction=False)
+        for alert_id, at in times.items():
+            pipe.hget(self._day("alerts", at), alert_id)
+        rows = await pipe.execute() if times else []
+        found = [AlertRecord.from_json(text) for text in rows if text]
+        return sorted(found, key=lambda alert: (alert.decided_at, alert.id))
+
+    async def _newest(
+        self, query: Query, cursor: str, first: int
+    ) -> AsyncIterator[list[tuple[str, str | None]]]:
+        """Yield chunks of (cursor, stored text) from the newest alert on."""
+        order = self._keys("history", "order")
+        top, last = _read_cursor(cursor)
+        high = min(query.until, top) if top else query.until
+        offset, size = 0, max(first, 100)
+        while True:
+            ids = await self._client.zrevrangebyscore(
+                order, high, query.since, start=offset, num=size, withscores=True
+            )
+            if not ids:
+                return
+            offset, size = offset + len(ids), READ_AT_ONCE
+            fresh = [
+                (name.decode(), float(at))
+                for name, at in ids
+                if not (last and float(at) == top and name.decode() >= last)
+            ]
+            texts = await self._texts(fresh)
+            yield [(_cursor(at, name), texts.get(name)) for name, at in fresh]
+
+    async def _texts(self, ids: Sequence[tuple[str, float]]) -> dict[str, str]:
+        """Return stored alerts by id, in one round trip: a read for each day."""
+        days: dict[str, list[str]] = {}
+        for name, at in ids:
+            days.setdefault(self._day("alerts", at), []).append(name)
+        pipe = self._client.pipeline(transaction=False)
+        for day, names in days.items():
+            pipe.hmget(day, names)
+        rows = await pipe.execute() if days else []
+        return {
+            name: text.decode("utf-8", "replace")
+            for names, texts in zip(days.values(), rows, strict=True)
+            for name, text in zip(names, texts, strict=True)
+            if text
+        }
+
+    # --- names
+
+    def _live(self, kind: str, alert: str, event: str) -> Command:
+        stream = self._keys("stream", "desk")
+        words = ["kind", kind, "alert", alert, "event", event]
+        return ["XADD", stream, "MAXLEN", "~", LIVE, "*", *words]
+
+    def _day(self, kind: str, at: float) -> str:
+        return self._keys("history", kind, time.strftime("%Y%m%d", time.gmtime(at)))
+
+    def _event(self, event: str) -> str:
+        return self._keys("history", "event", event)
+
+
+def _cursor(at: float, name: str) -> str:
+    return f"{at!r}:{name}"
+
+
+def _read_cursor(cursor: str) -> tuple[float, str]:
+    at, _, name = cursor.partition(":")
+    try:
+        return float(at), name
+    except ValueError:
+        return 0.0, ""
