@@ -15,7 +15,7 @@ from monitor.delivery.formatting import day_clock
 from monitor.delivery.outbox import OutboxStore
 from monitor.health.canary_channel import CHANNEL as CANARY
 from monitor.health.notices import still_open
-from monitor.health.rules import Kind
+from monitor.health.rules import Kind, feeds_unscheduled
 from monitor.model import FeedState
 from monitor.polling.feed_store import FeedStore
 from monitor.reasons import DeliveryReason
@@ -34,6 +34,7 @@ _SEEN_ANYWAY = (
     Kind.DEAD_LETTERS,
     Kind.FEED_FAILING,
     Kind.CONFIG_REFUSED,
+    Kind.FEEDS_UNSCHEDULED,
 )
 
 
@@ -66,6 +67,7 @@ class Overview:
     notices: list[str] = field(default_factory=list)
     canary: dict[str, str] = field(default_factory=dict)
     silences: list[Silence] = field(default_factory=list)
+    unscheduled: str = ""
 
     @property
     def needs_restart(self) -> dict[str, list[str]]:
@@ -80,6 +82,7 @@ class Overview:
     def troubles(self) -> list[str]:
         """What an operator should look at."""
         found = [f"no {stage} is running" for stage in _STAGES if not self.stages.get(stage)]
+        found += [self.unscheduled] if self.unscheduled else []
         found += [f"configuration: {problem}" for problem in self.config_problems]
         by_settings: dict[str, list[str]] = {}
         for stage, names in self.needs_restart.items():
@@ -141,7 +144,10 @@ async def overview(client: Redis, keys: Keys, config: Config, now: float) -> Ove
     for beat in await beats(client, keys):
         view.stages.setdefault(beat.stage, []).append(beat)
     ids = [feed.id for feed in config.feeds if feed.enabled]
-    for state in await FeedStore(client, keys).load_states(ids):
+    feeds = FeedStore(client, keys)
+    idle = feeds_unscheduled(len(ids), await feeds.scheduled())
+    view.unscheduled = idle.text if idle else ""
+    for state in await feeds.load_states(ids):
         health = feed_health(state)
         view.feeds[health] += 1
         if health in ("failing", "ended"):

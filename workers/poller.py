@@ -21,6 +21,7 @@ from monitor.observability.logs import get_logger, trace
 from monitor.parsing.parser_pool import ParserPool
 from monitor.polling.feed_store import FeedStore
 from monitor.polling.full_text import FullTextFetcher
+from monitor.polling.outage import OutageWatch
 from monitor.polling.polite_fetcher import PoliteFetcher, host_slot_of
 from monitor.polling.poll import Intake, longest
 from monitor.polling.poll_decision import PollDecision
@@ -38,6 +39,7 @@ TICK = 0.05
 LEASE_MARGIN = 15.0  # for what a poll waits for: a parser, the store
 RECONCILE_EVERY = 5.0  # seconds between looks at whether every feed has a due time
 _WHOLE_EVERY = 12  # so many looks later, every due time is gone through
+_SAY_EVERY = 60.0  # seconds between notes in the store that our network is out
 _LONGEST_REST = 1.0  # seconds; the scheduler's tick wakes the poller long before
 FAREWELL = 6.0  # seconds that polls in flight have to finish when stopping
 _QUIET = frozenset({FetchReason.OK, FetchReason.NOT_MODIFIED, FetchReason.UNCHANGED})
@@ -55,6 +57,8 @@ class Poller:
         self._group: asyncio.TaskGroup | None = None  # owns every task while the poller runs
         self._polls: set[asyncio.Task[None]] = set()
         self._paused = False
+        self._outage = OutageWatch()
+        self._out_since = self._said_at = 0.0  # 0: our network is well
         self._adopt(runtime.config)
         runtime.on_reload(self._reload)
 
@@ -78,6 +82,7 @@ class Poller:
             self._runtime.clock,
             settings,
             articles=FullTextFetcher(fetcher, self._readers, self._runtime.clock),
+            outage=self._outage,
             keep_seen=config.store.keep_seen,
         )
         self._push = Push(
@@ -174,8 +179,23 @@ class Poller:
         if decision is None:
             return
         report(source, decision)
+        await self._when_store_answers(self._say_outage)
         if decision.state.hub:
             await self._when_store_answers(lambda: self._push.tend(source, decision.state))
+
+    async def _say_outage(self) -> None:
+        """Log when our own network goes out and comes back, and leave word for the watchdog."""
+        now, out = self._runtime.clock.now(), self._outage.ours
+        if out and not self._out_since:
+            log.error("network_out", note="most sites fail at once; no feed is put off for it")
+            self._out_since = now
+        if out and now - self._said_at >= _SAY_EVERY:
+            await self._store.note_outage(self._out_since)
+            self._said_at = now
+        elif self._out_since and not out:
+            log.info("network_back", seconds=round(now - self._out_since))
+            self._out_since = self._said_at = 0.0
+            await self._store.note_outage(None)
 
     async def _sync(self) -> None:
         """Put the feeds of the configuration among the due; take out what is no longer in it."""

@@ -130,7 +130,11 @@ class Watchdog:
         due = await store.zcount(keys("due"), "-inf", now)
         metrics.FEEDS_DUE.set(due)
         overdue = judge.feeds_overdue(first[0][1], due, now) if first and live["poller"] else None
-        return [*found, *(item for item in (model, overdue) if item)]
+        feeds = FeedStore(store, keys)
+        configured = sum(feed.enabled for feed in self._runtime.config.feeds)
+        idle = judge.feeds_unscheduled(configured, await feeds.scheduled())
+        out = judge.network_out(await feeds.outage(), now)
+        return [*found, *(item for item in (model, overdue, idle, out) if item)]
 
     async def _queue(self, name: str, server_now: float) -> QueueLook:
         """Look at one stream; message ids carry the store's own time."""

@@ -1,4 +1,4 @@
-"""`wirewatch feeds`: list, inspect, discover, import, export."""
+"""`wirewatch feeds`: list, inspect, discover, import, export; and what `feed_control` adds."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from monitor.cli.feed_control import pause, poll, resume
 from monitor.cli.setup import config_option, fail, load_or_exit, open_store, run_async
 
 if TYPE_CHECKING:
@@ -24,7 +25,11 @@ _SHOWN = 20
 
 @click.group()
 def feeds() -> None:
-    """List, inspect, find, import and export feeds."""
+    """List, inspect, find, import and export feeds; poll, pause and resume them."""
+
+
+for _command in (poll, pause, resume):
+    feeds.add_command(_command)
 
 
 @feeds.command()
@@ -189,14 +194,17 @@ def _iso(instant: float | None) -> str | None:
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
 @click.option("--failing", is_flag=True, help="Only feeds that need attention.")
 def list_(config_dir: Path, as_json: bool, failing: bool) -> None:
-    """Show how every feed is doing: last success, latency, interval, items a day, errors."""
+    """Show how every feed is doing: last success, interval, delay, items a day, errors.
+
+    "delay" is what an item waits on average until a poll sees it, by the last interval.
+    """
     import time
 
     config = load_or_exit(config_dir)
-    states = run_async(_states(config))
+    states, paused = run_async(_states(config))
     now = time.time()
     rows = [
-        _health(source, state, now)
+        _health(source, state, now, paused.get(source.id, 0.0))
         for source, state in zip(config.feeds, states, strict=True)
         if not failing or state.failures or state.ended
     ]
@@ -206,19 +214,23 @@ def list_(config_dir: Path, as_json: bool, failing: bool) -> None:
         _print(_health_table(rows, now))
 
 
-async def _states(config: Config) -> list[FeedState]:
+async def _states(config: Config) -> tuple[list[FeedState], dict[str, float]]:
     from monitor.polling.feed_store import FeedStore
 
     async with open_store(config) as (client, keys):
-        return await FeedStore(client, keys).load_states([feed.id for feed in config.feeds])
+        feeds = FeedStore(client, keys)
+        states = await feeds.load_states([feed.id for feed in config.feeds])
+        return states, await feeds.paused()
 
 
-def _health(source: FeedSource, state: FeedState, now: float) -> dict[str, Any]:
-    from monitor.polling.schedule import items_per_day
+def _health(source: FeedSource, state: FeedState, now: float, paused: float) -> dict[str, Any]:
+    from monitor.polling.schedule import expected_delay, items_per_day
 
     health = "ok"
     if not source.enabled:
         health = "disabled"
+    elif paused > now:
+        health = "paused"
     elif state.ended:
         health = "ended"
     elif not state.polls:
@@ -232,6 +244,7 @@ def _health(source: FeedSource, state: FeedState, now: float) -> dict[str, Any]:
         "last_success": _iso(state.last_success or None),
         "latency_ms": round(state.latency * 1000) if state.polls else None,
         "interval_s": round(state.interval) if state.polls else None,
+        "expected_delay_s": round(expected_delay(state)) if state.polls else None,
         "next_due": _iso(state.next_due or None),
         "items_per_day": round(items_per_day(state, now), 1),
         "unchanged_share": round(state.unchanged / state.polls, 2) if state.polls else None,
@@ -251,14 +264,21 @@ def _health_table(rows: list[dict[str, Any]], now: float) -> RenderableType:
         ("feed", False),
         ("health", False),
         ("last success", True),
-        ("latency", True),
         ("every", True),
+        ("delay", True),
         ("items/day", True),
         ("unchanged", True),
         ("what is wrong", False),
     ):
         table.add_column(name, justify="right" if right else "left")
-    colours = {"ok": "green", "new": "dim", "disabled": "dim", "failing": "yellow", "ended": "red"}
+    colours = {
+        "ok": "green",
+        "new": "dim",
+        "disabled": "dim",
+        "paused": "dim",
+        "failing": "yellow",
+        "ended": "red",
+    }
     for row in rows:
         wrong = f"{row['reason']}: {row['error']}" if row["failures"] or row["error"] else ""
         last = row["last_success"]
@@ -268,8 +288,8 @@ def _health_table(rows: list[dict[str, Any]], now: float) -> RenderableType:
             row["id"],
             Text(row["health"], style=colours[row["health"]]),
             f"{_span(ago)} ago" if ago is not None else "never",
-            f"{row['latency_ms']} ms" if row["latency_ms"] is not None else "",
             _span(row["interval_s"]),
+            _span(row["expected_delay_s"]),
             f"{row['items_per_day']:g}",
             f"{share:.0%}" if share is not None else "",
             Text(wrong),

@@ -313,9 +313,9 @@ class EmbeddingSettings(Settings):
 class PollingSettings(Settings):
     """How feeds are fetched."""
 
-    min_interval: Duration = Field(120.0, description="Floor of the adaptive interval.")
-    max_interval: Duration = Field(3600.0, description="Ceiling of the adaptive interval.")
-    start_interval: Duration = Field(600.0, description="Until a feed's rhythm is known.")
+    min_interval: Duration = Field(60.0, description="Floor of the adaptive interval.")
+    max_interval: Duration = Field(900.0, description="Ceiling of the adaptive interval.")
+    start_interval: Duration = Field(120.0, description="Until a feed's rhythm is known.")
     concurrency: int = Field(64, ge=1, le=2000, description="Fetches at once in one poller.")
     host_spacing: Duration = Field(1.0, description="Least time between requests to one host.")
     timeout: Duration = Field(6.5, description="For one fetch as a whole.")

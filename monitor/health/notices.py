@@ -22,6 +22,7 @@ _PATIENCE = {
     Kind.MODEL_MISSING: 90.0,
     Kind.CHANNEL_FAILING: 30.0,
     Kind.FEEDS_OVERDUE: 60.0,
+    Kind.FEEDS_UNSCHEDULED: 30.0,
     Kind.CONFIG_REFUSED: 10.0,
 }
 # Of these there may be hundreds, and none is as urgent as a stage, a channel or the store.
@@ -35,6 +36,8 @@ _HEADINGS = {
     Kind.FEED_SILENT: "Feeds gone silent",
     Kind.FEED_FAILING: "Feeds failing",
     Kind.FEEDS_OVERDUE: "Polling is behind",
+    Kind.FEEDS_UNSCHEDULED: "Feeds that nobody polls",
+    Kind.NETWORK_OUT: "Our own network is out",
     Kind.TOPIC_HUSH: "Topics unusually quiet",
     Kind.TOPIC_BURST: "Topics unusually busy",
     Kind.STAGE_STUCK: "Work is piling up",

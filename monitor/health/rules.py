@@ -21,6 +21,8 @@ class Kind(StrEnum):
     FEED_SILENT = "feed_silent"
     FEED_FAILING = "feed_failing"
     FEEDS_OVERDUE = "feeds_overdue"
+    FEEDS_UNSCHEDULED = "feeds_unscheduled"
+    NETWORK_OUT = "network_out"
     TOPIC_HUSH = "topic_hush"
     TOPIC_BURST = "topic_burst"
     STAGE_STUCK = "stage_stuck"
@@ -133,6 +135,30 @@ def feeds_overdue(oldest_due: float, overdue: int, now: float) -> HealthFinding 
         "polling",
         f"polling is behind: {overdue} feeds are due, the first for {_words(late)}; "
         "see that a poller runs, or add one",
+    )
+
+
+def feeds_unscheduled(configured: int, scheduled: int) -> HealthFinding | None:
+    """Say when feeds are configured that will never be polled: no work is not health."""
+    if scheduled >= configured:
+        return None
+    return HealthFinding(
+        Kind.FEEDS_UNSCHEDULED,
+        "polling",
+        f"{configured - scheduled} of {configured} feeds have no due time, so nobody polls them; "
+        "see that a poller runs, and whether the store lost its data",
+    )
+
+
+def network_out(since: float, now: float) -> HealthFinding | None:
+    """Say when most sites fail at once, so that the fault is ours."""
+    if not since:
+        return None
+    return HealthFinding(
+        Kind.NETWORK_OUT,
+        "polling",
+        f"most sites have failed at once for {_words(now - since)}: our own network or name server "
+        "is out; all feeds are polled again when it is back",
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
@@ -25,6 +25,7 @@ from monitor.store.keys import Keys
 _BATCH = 500
 _FIRST_PER_SECOND = 20.0  # new feeds are started at this pace
 _SLACK = 3600.0  # seconds that a claim or a crowded host may add to a due time
+_OUTAGE_LAPSES = 300_000  # ms: the word of a poller that died in an outage goes by itself
 _KEEP_REMOVED = 90 * 86400
 # How each field of a state is read back; the annotations are strings.
 _READ: dict[str, Callable[[str], Any]] = {
@@ -244,12 +245,51 @@ class FeedStore:
             until, ttl = f"{now + seconds:.3f}", int(seconds * 1000) + 1000
             await self._client.set(self._hold_key(place), until, px=ttl)
 
-    async def poll_now(self, ids: Iterable[str], now: float) -> None:
-        """Make feeds due at once (a hub said so, or a person)."""
+    async def poll_now(self, ids: Sequence[str], now: float, *, per_second: float = 0.0) -> None:
+        """Make feeds due at once (a hub said so, or a person), or one after another.
+
+        Args:
+            ids: whose.
+            now: Unix seconds.
+            per_second: start so many a second; 0: all at once.
+        """
         async with self._client.pipeline(transaction=False) as pipe:
+            for at, feed_id in enumerate(ids):
+                due = now + (at / per_second if per_second else 0.0)
+                pipe.zadd(self._keys("due"), {feed_id: due}, xx=True, lt=True)
+            await pipe.execute()
+
+    async def pause(self, ids: Sequence[str], until: float) -> None:
+        """Poll feeds no more until an instant (Unix seconds; infinity: until `resume`)."""
+        async with self._client.pipeline(transaction=True) as pipe:
             for feed_id in ids:
+                pipe.hset(self._keys("paused"), feed_id, str(until))
+                pipe.zadd(self._keys("due"), {feed_id: math.inf}, xx=True)
+            await pipe.execute()
+
+    async def resume(self, ids: Sequence[str], now: float) -> None:
+        """Poll paused feeds again, from now on."""
+        async with self._client.pipeline(transaction=True) as pipe:
+            for feed_id in ids:
+                pipe.hdel(self._keys("paused"), feed_id)
                 pipe.zadd(self._keys("due"), {feed_id: now}, xx=True, lt=True)
             await pipe.execute()
+
+    async def paused(self) -> dict[str, float]:
+        """Return the paused feeds, each with the instant until which it is."""
+        rows = await self._client.hgetall(self._keys("paused"))
+        return {name.decode(): float(until) for name, until in rows.items()}
+
+    async def note_outage(self, since: float | None) -> None:
+        """Leave word that a poller's own network is out; None: that it is back."""
+        if since is None:
+            await self._client.delete(self._keys("outage"))
+        else:
+            await self._client.set(self._keys("outage"), f"{since:.0f}", px=_OUTAGE_LAPSES)
+
+    async def outage(self) -> float:
+        """Return since when a poller's own network is out, 0 if it is not."""
+        return float(await self._client.get(self._keys("outage")) or 0.0)
 
     def _hold_key(self, place: HostSlot) -> str:
         return self._keys("host", place.site or place.host, "hold")

@@ -20,6 +20,7 @@ from monitor.polling.feed_store import FeedStore, HostSlot
 from monitor.polling.fetch_result import FetchResult
 from monitor.polling.full_text import SECONDS as ARTICLE_SECONDS
 from monitor.polling.full_text import FullTextFetcher
+from monitor.polling.outage import OutageWatch
 from monitor.polling.polite_fetcher import PoliteFetcher, host_slot_of
 from monitor.polling.poll_decision import PollDecision, decide, poll_url, reset_if_url_changed
 from monitor.polling.seen_entries import SeenEntry
@@ -59,12 +60,14 @@ class Intake:
         settings: PollingSettings,
         *,
         articles: FullTextFetcher | None = None,
+        outage: OutageWatch | None = None,
         keep_seen: float = 90 * 86400.0,
     ) -> None:
         self._guard = fetcher.guard
         self._reader = FeedReader(fetcher, parsers, clock)
         self._pages = FeedPages(PoliteFetcher(fetcher, store, clock, settings), parsers)
         self._articles = articles
+        self._outage = outage or OutageWatch()
         self._store = store
         self._clock = clock
         self.settings = settings
@@ -123,14 +126,17 @@ class Intake:
     def _decide(
         self, feed: _Polled, seen: dict[str, SeenEntry], result: FetchResult
     ) -> PollDecision:
+        now = self._clock.now()
+        self._outage.note(feed.home.site or feed.home.host, feed.state, result, now)
         return decide(
             feed.source,
             feed.state,
             seen,
             result,
-            self._clock.now(),
+            now,
             self.settings,
             keep_seen=self._keep_seen,
+            outage=self._outage.ours,
         )
 
     async def _add_full_texts(self, feed: _Polled, decision: PollDecision) -> PollDecision:

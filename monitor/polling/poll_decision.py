@@ -15,6 +15,7 @@ from monitor.observability.redact import redact
 from monitor.parsing.document import ParsedFeed
 from monitor.polling.entry_diff import DAY, EntryDiff, diff_entries
 from monitor.polling.fetch_result import FetchResult
+from monitor.polling.outage import CHRONIC
 from monitor.polling.schedule import next_due, record_burst, record_items
 from monitor.polling.seen_entries import Seen, SeenEntry
 from monitor.reasons import EntryReason, FetchReason
@@ -87,6 +88,7 @@ def decide(
     settings: PollingSettings,
     *,
     keep_seen: float = 90 * DAY,
+    outage: bool = False,
 ) -> PollDecision:
     """Return what follows from `outcome`.
 
@@ -98,6 +100,7 @@ def decide(
         now: time of the poll, Unix seconds.
         settings: floors, ceilings, caps.
         keep_seen: how long entries that left the document are remembered, seconds.
+        outage: most sites fail at once, so a failure is ours and no reason to stay away.
     """
     before = reset_if_url_changed(source, state)
     notices: list[str] = []
@@ -114,7 +117,11 @@ def decide(
         "started": before.started or now,
         "ended": False,  # an ended feed is polled only where somebody woke it
     }
-    if not outcome.good:
+    ours = outage and not outcome.good and outcome.reason != FetchReason.RATE_LIMITED
+    if ours and before.failures < CHRONIC:
+        after = replace(before, **changes)
+    elif not outcome.good:
+        ours = False
         changes |= _failed(source, before, outcome, notices)
         after = replace(before, **changes)
     else:
@@ -137,7 +144,9 @@ def decide(
                 trace=outcome.trace,
             )
             after = _learned(described, found, now)
-    due, interval = next_due(source, after, outcome.reason, outcome.hints, now, settings)
+    due, interval = next_due(
+        source, after, outcome.reason, outcome.hints, now, settings, outage=ours
+    )
     after = replace(after, next_due=round(due, 3), interval=round(interval, 1))
     return PollDecision(
         state=after,

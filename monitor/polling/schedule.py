@@ -1,8 +1,10 @@
 """When to poll next: pure functions of a feed's state, its rhythm, and what its publisher asks.
 
-The rhythm is 168 counts of items by hour of the week (UTC), halved every four weeks. Polling aims
-at half an item for each poll at this hour, between the floor and the ceiling of the settings;
-items that have just come ("heat", halved every half hour) tighten that at once.
+A feed is looked at about 120 times for each item to be expected, between the floor and the
+ceiling of the settings: a conditional request answered "not modified" costs a publisher next to
+nothing. The rhythm is 168 counts of items by hour of the week (UTC), halved every four weeks. New
+items ("heat", halved every half hour) tighten it at once; a silence in which ten items should have
+come eases it.
 """
 
 from __future__ import annotations
@@ -22,17 +24,26 @@ HOURS = 168
 WEEK = 7 * 86400.0
 _RHYTHM_HALF_LIFE = 4 * WEEK
 _HEAT_HALF_LIFE = 1800.0
-_ITEMS_PER_POLL = 0.5
+_POLLS_PER_ITEM = 120.0
+_SILENT_ITEMS = 10.0  # a silence of so many items is no chance any more
 _MEAN_WEIGHT = 2.0  # weeks of evidence that the week's mean counts for against one hour's own
 _MONDAY = 4 * 86400.0  # the epoch fell on a Thursday; this is the first Monday
 _JITTER = 0.1
 
+_OUTAGE_RETRY = 60.0  # seconds, while our own network is out
+_BENEFIT = 2  # failures of a feed that worked before, until a refusal is believed
+
 # How each class of failure backs off: first wait, factor, longest wait (seconds).
-_SOFT = (0.0, 1.6, 4 * 3600.0)
+_SOFT = (0.0, 1.6, 3600.0)
+_UNREACHED = (0.0, 1.6, 900.0)  # costs the publisher nothing
 _SLOW = (1800.0, 2.0, 86400.0)
 _STOPPED = (6 * 3600.0, 2.0, 86400.0)
 _LIMITED = (900.0, 2.0, 86400.0)
 _BACK_OFF = {
+    FetchReason.DNS_FAILED: _UNREACHED,
+    FetchReason.CONNECT_FAILED: _UNREACHED,
+    FetchReason.TLS_FAILED: _UNREACHED,
+    FetchReason.TIMEOUT: _UNREACHED,
     FetchReason.CLIENT_ERROR: _SLOW,
     FetchReason.UNAUTHORISED: _SLOW,
     FetchReason.NOT_A_FEED: _SLOW,
@@ -110,13 +121,30 @@ def adaptive_interval(
     if source.interval is not None:
         return max(1.0, source.interval)
     heat_rate = _heat(state, now) * math.log(2) / (_HEAT_HALF_LIFE / 3600.0)
-    rate = max(expected_rate(state, now), heat_rate)
+    rate = max(expected_rate(state, now) * _ease(state, now), heat_rate)
     if rate <= 0.0:
         known = len(state.rhythm) == HOURS and now - state.started > 2 * 86400.0
         wish = settings.max_interval if known else settings.start_interval
     else:
-        wish = 3600.0 * _ITEMS_PER_POLL / rate
+        wish = 3600.0 / (_POLLS_PER_ITEM * rate)
     return min(max(wish, settings.min_interval), settings.max_interval)
+
+
+def _ease(state: FeedState, now: float) -> float:
+    """Return what is left of the expected rate after a long silence, 1 to 0."""
+    if not state.last_item:
+        return 1.0
+    missed = items_per_day(state, now) * (now - state.last_item) / 86400.0
+    return min(1.0, _SILENT_ITEMS / missed) if missed > 0.0 else 1.0
+
+
+def expected_delay(state: FeedState) -> float:
+    """Return the seconds that an item waits on average to be seen.
+
+    Half the distance between the polls, by what was decided last.
+    """
+    wait = max(0.0, state.next_due - state.last_poll) if state.polls else 0.0
+    return wait / 2.0 + state.latency
 
 
 def back_off(reason: FetchReason, failures: int, interval: float) -> float:
@@ -132,18 +160,25 @@ def next_due(
     hints: Hints,
     now: float,
     settings: PollingSettings,
+    *,
+    outage: bool = False,
 ) -> tuple[float, float]:
     """Return (due, interval): when to poll next, and the interval before anyone else's wishes.
 
     `state` is the new state, with `failures` counted. Due is the latest of the feed's interval,
     what cache headers and `<ttl>` ask (capped by `max_cache_age`), Retry-After (capped by
     `max_retry_after`) and the back-off; then moved out of skipHours and skipDays; then jittered,
-    later only.
+    later only. A feed that worked before is asked again twice at its interval before a refusal
+    is believed. In an outage of our own it is asked every minute.
     """
     interval = adaptive_interval(source, state, now, settings)
     wait = interval
-    if state.failures:
-        wait = back_off(reason, state.failures, interval)
+    if outage:
+        wait = min(interval, _OUTAGE_RETRY)
+    elif state.failures:
+        known = state.last_success and reason != FetchReason.RATE_LIMITED
+        believed = not known or state.failures > _BENEFIT
+        wait = back_off(reason if believed else FetchReason.TIMEOUT, state.failures, interval)
     else:
         wait = max(wait, min(state.ttl, settings.max_cache_age))
     if hints.fresh_for is not None and (not state.failures or reason == FetchReason.RATE_LIMITED):

@@ -26,6 +26,8 @@ TABLE: tuple[KeyRule, ...] = (
     KeyRule("feed:*:state", "hash", "poller", "trimmed", "goes a while after its feed"),
     KeyRule("feed:*:seen", "hash", "poller", "trimmed", "entries of `store.keep_seen`"),
     KeyRule("host:*", "string", "poller", "ttl"),
+    KeyRule("paused", "hash", "poller", "trimmed", "a field a paused feed"),
+    KeyRule("outage", "string", "poller", "ttl"),
     KeyRule("line:*", "zset", "poller", "ttl"),
     KeyRule("websub:*", "hash", "poller", "ttl"),
     # queues

@@ -59,6 +59,7 @@ async def runtime(
         topics=(Topic(id="talks", name="talks"),),
     )
     made = Runtime(config, store, valkey_url, clock)
+    await store.zadd(keys("due"), {"bbc": clock.now() + 10 * 365 * 86400})
     yield made
     made.stopping.set()
 

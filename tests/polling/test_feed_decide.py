@@ -357,11 +357,11 @@ def test_a_gone_feed_ends_and_says_so(then: FetchReason) -> None:
 
 def test_what_a_feed_publishes_sets_its_pace() -> None:
     """A quiet month makes it slow, a burst quick at once; hours later it is slow again."""
-    feed = started(*(entry(str(n), published=NOW - n * 2 * DAY) for n in range(14)))
+    feed = started(*(entry(str(n), published=NOW - (n + 0.3) * 5 * DAY) for n in range(4)))
     assert feed.state.interval == SETTINGS.max_interval
     feed.poll(*(entry(f"burst{n}", published=NOW) for n in range(10)))
     assert feed.state.interval < 1.2 * SETTINGS.min_interval
-    feed.fail(FetchReason.UNCHANGED, NOW + DAY / 4)
+    feed.fail(FetchReason.UNCHANGED, NOW + 2 * DAY)
     assert feed.state.interval == SETTINGS.max_interval
 
 

@@ -25,6 +25,7 @@ from monitor.polling.feed_store import FeedStore, HostSlot
 from monitor.polling.poll_decision import PollDecision
 from monitor.reasons import FetchReason
 from monitor.store.client import connect
+from monitor.store.embedded.server import EmbeddedStore
 from monitor.store.keys import Keys
 
 FEED = rss(("1", "Ferry sinks", "Thu, 01 Jan 2026 00:00:00 GMT"), ("2", "Port closed", ""))
@@ -263,3 +264,37 @@ def test_discover_tries_the_usual_places_last(site: Publisher, tmp_path: Path) -
     assert nothing.exit_code == 1
     site.serve("/rss.xml", FEED)
     assert "/rss.xml" in run("discover", site.url("/"), *options, "--json").output
+
+
+def test_people_may_poll_pause_and_resume_feeds(folder: Path) -> None:
+    """A pause holds over polls and restarts, ends by itself or when told, and the list shows it."""
+
+    async def due() -> tuple[dict[bytes, float], list[str]]:
+        server = EmbeddedStore(str(folder / "data"))
+        client = connect(await asyncio.to_thread(server.start))
+        try:
+            store, now = FeedStore(client, Keys()), time.time()
+            config = load_config(folder)
+            places = {feed.id: HostSlot(feed.id, "") for feed in config.feeds}
+            await store.sync(config.feeds, places, now)
+            claim = await store.claim_due(now + 5, 9, 0.0, spacing=0.0, max_backlog=99)
+            rows = await client.zrange(Keys()("due"), 0, -1, withscores=True)
+            return dict(rows), sorted(name for name, _ in claim.feeds)
+        finally:
+            await client.aclose()
+            await asyncio.to_thread(server.stop)
+
+    at = ("--config", str(folder))
+    assert asyncio.run(due())[1] == ["paper", "wire"]
+    assert "paper is paused until resumed" in run("pause", "paper", *at).output
+    scores, claimed = asyncio.run(due())
+    assert (scores[b"paper"], claimed) == (float("inf"), ["wire"])
+    rows = json.loads(run("list", "--json", *at).output)
+    assert [row["health"] for row in rows] == ["paused", "new"]
+    assert "paper is polled again" in run("resume", *at).output
+    assert "None of these feeds is paused" in run("resume", *at).output
+    assert asyncio.run(due())[1] == ["paper", "wire"]
+    run("pause", "paper", "--for", "1ms", *at)
+    assert asyncio.run(due())[1] == ["paper", "wire"]
+    assert "2 feeds are due now" in run("poll", *at).output
+    assert 'no enabled feed "papr"' in run("poll", "papr", *at).output

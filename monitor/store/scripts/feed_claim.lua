@@ -54,7 +54,9 @@ for at = 1, #due, 2 do
     local held = hold_value and bounded(tonumber(hold_value), hold, 1000) or 0
     local slot_value = redis.call('GET', slot)
     local busy_until = slot_value and bounded(tonumber(string.sub(slot_value, 3)), slot, 60000) or 0
-    if held > now then
+    if tonumber(redis.call('HGET', prefix .. 'paused', id) or 0) > now then
+      redis.call('ZADD', KEYS[1], '+inf', id)
+    elseif held > now then
       held_back[site] = (held_back[site] or 0) + 1
       redis.call('ZADD', KEYS[1], held + held_back[site] * spacing, id)
     elseif busy_until > now then

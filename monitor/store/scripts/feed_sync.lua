@@ -5,6 +5,7 @@
 --       when to poll it first
 -- Replies {added, put right}.
 -- A feed keeps its persisted due time; an ended feed (due at infinity) wakes when its address changes.
+-- A paused feed is due at infinity as well, until its pause is over.
 -- One that has moved for good keeps the place that its polls gave it.
 -- A due time is put right if a clock that ran ahead wrote it: either the poll before it lies in the
 -- future (then its wait counts from now), or nothing that is known of the feed explains it.
@@ -45,7 +46,13 @@ for at = 5, #ARGV, 5 do
     score = first
     redis.call('ZADD', KEYS[1], first, id)
   end
-  if score ~= 'inf' then
+  local paused = redis.call('HGET', prefix .. 'paused', id)
+  if paused and tonumber(paused) <= now then
+    redis.call('HDEL', prefix .. 'paused', id)
+    redis.call('ZADD', KEYS[1], now, id)
+  elseif paused then
+    redis.call('ZADD', KEYS[1], '+inf', id)
+  elseif score ~= 'inf' then
     local latest, instead = allowed(tonumber(old[6]) or 0, tonumber(old[4]) or 0, old[2] or site)
     if tonumber(score) > latest then
       redis.call('ZADD', KEYS[1], string.format('%.3f', instead), id)
