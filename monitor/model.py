@@ -194,6 +194,7 @@ class Alert:
     parent: str = ""
     updates: str = "thread"
     topic_tags: tuple[str, ...] = ()
+    severity: str = ""  # a word of `Severity`; "" where it is not known
 
     @property
     def is_update(self) -> bool:

@@ -64,10 +64,27 @@ class AlertReason(StrEnum):
     CORRECTION = "correction"
 
 
+class Severity(StrEnum):
+    """How grave a happening is, by its consequence; from the least to the most."""
+
+    NONE = "none"  # no happening: opinion, feature, service
+    ROUTINE = "routine"
+    NOTABLE = "notable"
+    MAJOR = "major"
+    FLASH = "flash"
+
+    @classmethod
+    def rank(cls, word: str) -> int:
+        """Return 0 for none to 4 for flash, and -1 for a word that is no level."""
+        words = [level.value for level in cls]
+        return words.index(word) if word in words else -1
+
+
 class SuppressionReason(StrEnum):
     """Why a newsroom is not told, or not yet."""
 
     BELOW_THRESHOLD = "below_threshold"
+    BELOW_SEVERITY = "below_severity"  # less grave than the topic asks for
     NOT_REQUIRED = "not_required"  # a `require` gate was not met
     EXCLUDED = "excluded"  # an `exclude` gate was met
     COUNTER_EXAMPLE = "counter_example"

@@ -26,7 +26,7 @@ LAYERS: list[tuple[str, set[str]]] = [
     ("queue", {"monitor.queue"}),
     ("models", {"monitor.models"}),
     ("stages", {"monitor.parsing", "monitor.embedding", "monitor.matching", "monitor.events",
-                "monitor.alerting", "monitor.history"}),
+                "monitor.editors", "monitor.alerting", "monitor.history"}),
     ("hand-overs", {"monitor.polling", "monitor.delivery"}),
     ("composed stages", {"monitor.analysis", "monitor.slack_app", "monitor.health"}),
     ("processes", {"workers"}),

@@ -7,6 +7,7 @@ A pure function of (topic, story, match, assignment, what was told, now). In ord
         (an event already told vouches for a story just under the line: see `_vouched`)
     there before we first looked   ->                                    baseline
     old by its own date            ->                                    stale
+    less grave than asked for      ->                                    below_severity
     repeats what was told, or old  -> unless it corrects                 copy
     first of its event             -> alert, or wait for sources         first, awaiting_sources
     waiting                        -> release, wait on, or lapse         first, sources_expired
@@ -23,7 +24,7 @@ from typing import Any
 from monitor.alerting.alert_state import AlertState
 from monitor.config.schema import Topic
 from monitor.model import Alert, Assignment, EmbeddedStory, Match, Suppression
-from monitor.reasons import AlertReason, SuppressionReason
+from monitor.reasons import AlertReason, Severity, SuppressionReason
 
 _NEAR = 0.75  # of the line: where an event already told vouches for a story
 
@@ -48,8 +49,13 @@ def decide(
     assignment: Assignment,
     told: AlertState | None,
     now: float,
+    severity: str = "",
 ) -> Decision:
-    """Decide what a topic's readers are told of one story. `now` is Unix seconds."""
+    """Decide what a topic's readers are told of one story.
+
+    `now` is Unix seconds; `severity` is the story's level as a word of `Severity`, "" where it is
+    not known: then no `min_severity` holds it back.
+    """
     story = item.story
 
     def hold(
@@ -60,7 +66,9 @@ def decide(
         )
 
     def tell(reason: AlertReason, state: AlertState) -> Decision:
-        alert = _alert(topic, item, match, assignment, reason, now, parent=state.first)
+        alert = _alert(topic, item, match, assignment, reason, now, state.first, severity)
+        if reason is AlertReason.DEVELOPMENT and not alert.novelty:
+            alert = replace(alert, novelty=_rise(severity, state.severity))
         corroborated = state.corroborated or len(alert.sources) > 1
         return Decision(
             alert, None, replace(state.with_alert(alert, now), corroborated=corroborated)
@@ -81,6 +89,11 @@ def decide(
         return hold(
             SuppressionReason.STALE, f"dated {_span(age)} ago; fresh for {_span(topic.fresh_for)}"
         )
+    wanted = topic.alert.min_severity
+    if severity and Severity.rank(severity) < Severity.rank(wanted):
+        return hold(
+            SuppressionReason.BELOW_SEVERITY, f"{severity}; the topic asks for {wanted} or more"
+        )
     if assignment.copy_of and not (assignment.correction and told):
         known = told is not None or assignment.copy_of_old
         if known:
@@ -91,7 +104,7 @@ def decide(
     if told is None:
         if topic.alert.min_sources <= max(1, len(assignment.sources)):
             return tell(AlertReason.FIRST, fresh)
-        alert = _alert(topic, item, match, assignment, AlertReason.FIRST, now)
+        alert = _alert(topic, item, match, assignment, AlertReason.FIRST, now, "", severity)
         waiting = replace(fresh, held=_as_stored(alert), sources=assignment.sources)
         return hold(
             SuppressionReason.AWAITING_SOURCES, _waits(topic, assignment, waiting, now), waiting
@@ -112,7 +125,7 @@ def decide(
         return tell(AlertReason.CORRECTION, told)
     if len(set(assignment.sources)) > 1 and not told.corroborated:
         return tell(AlertReason.CORROBORATED, told)
-    if assignment.novelty:
+    if assignment.novelty or _rise(severity, told.severity):
         return tell(AlertReason.DEVELOPMENT, told)
     return hold(SuppressionReason.NOTHING_NEW, f"adds nothing to what {told.first} told")
 
@@ -171,6 +184,7 @@ def _alert(
     reason: AlertReason,
     now: float,
     parent: str = "",
+    severity: str = "",
 ) -> Alert:
     own = alert_id(topic.id, assignment.event, item.story.id, reason)
     return Alert(
@@ -193,7 +207,14 @@ def _alert(
         parent=parent or own,
         updates=topic.alert.updates,
         topic_tags=topic.labels,
+        severity=severity,
     )
+
+
+def _rise(severity: str, told: str) -> str:
+    """Return words for a level above what was told, from notable up; "" where it did not rise."""
+    risen = Severity.rank(severity) > max(Severity.rank(told), Severity.rank(Severity.ROUTINE))
+    return f"now {severity}, was {told}" if risen and told else ""
 
 
 def _as_stored(alert: Alert) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from monitor.model import Alert
+from monitor.reasons import Severity
 
 _REMEMBERED = 64  # ids of stories already told, kept so that deciding twice tells once
 
@@ -31,6 +32,7 @@ class AlertState:
     corroborated: bool = False
     last: float = 0.0
     held: dict[str, Any] | None = None
+    severity: str = ""  # the gravest level told so far
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready dict."""
@@ -56,6 +58,7 @@ class AlertState:
             updates=self.updates + int(alert.is_update),
             last=now,
             held=None,
+            severity=max(self.severity, alert.severity, key=Severity.rank),
         )
 
 
@@ -77,6 +80,7 @@ def merge(one: AlertState | None, two: AlertState | None, event: str) -> AlertSt
         stories=tuple(dict.fromkeys((*other.stories, *lead.stories)))[-_REMEMBERED:],
         updates=lead.updates + other.updates,
         corroborated=lead.corroborated or other.corroborated,
+        severity=max(lead.severity, other.severity, key=Severity.rank),
         last=max(lead.last, other.last),
     )
 

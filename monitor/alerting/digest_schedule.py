@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from monitor.config.cron import next_time
 from monitor.config.schema import Config, DigestPlan, Route
 from monitor.model import Alert, Notification
-from monitor.reasons import AlertReason, DeliveryReason, SuppressionReason
+from monitor.reasons import AlertReason, DeliveryReason, Severity, SuppressionReason
 
 PAGE = 20  # alerts in one message: stays well inside Slack's 50 blocks and 13,000 characters
 _URGENCY = {"critical": 3, "high": 2, "normal": 1, "low": 0}
@@ -48,11 +48,12 @@ def plans_by_channel(config: Config) -> dict[str, tuple[DigestPlan, ...]]:
 def rank(alert: Alert) -> tuple[float, ...]:
     """Return the sort key by which alerts stand in a digest, best first.
 
-    Urgency counts first, then corrections before first reports before the rest, then the number of
-    independent sources, then the score, then age (newest first).
+    Urgency counts first, then severity (unknown as routine), then corrections before first reports
+    before the rest, then the number of independent sources, the score, and age (newest first).
     """
     return (
         -_URGENCY.get(alert.urgency, 1),
+        -max(1, Severity.rank(alert.severity)),
         -_REASON.get(alert.reason, 0),
         -len(alert.sources),
         -alert.score,

@@ -82,6 +82,7 @@ def matches(match: RouteMatch, alert: Alert) -> bool:
             (match.topics, (alert.topic,)),
             (match.labels, alert.topic_tags),
             (match.urgency, (alert.urgency,)),
+            (match.severity, (alert.severity,)),
             (match.feeds, (story.feed_id,)),
             (match.tags, story.tags),
             (match.languages, (story.language,)),

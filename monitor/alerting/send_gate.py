@@ -14,7 +14,7 @@ from monitor.alerting.routing import RoutedTo, route
 from monitor.alerting.silences import Silence, silenced_by
 from monitor.config.schema import Config
 from monitor.model import Notification
-from monitor.reasons import DeliveryReason, SuppressionReason
+from monitor.reasons import DeliveryReason, Severity, SuppressionReason
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,8 @@ def decide(
     """Decide about one notification that is due.
 
     Silences come first and drop. Quiet hours, scheduled digests and ceilings hold; what they held
-    goes as part of one digest. `urgency: critical` passes quiet hours and scheduled digests. What
+    goes as part of one digest. `urgency: critical` passes quiet hours and scheduled digests, and so
+    does severity flash where the topic says `flash_passes_quiet_hours`. What
     a digest is made of was judged alert by alert, so digests pass; words from operations
     (notices) pass everything.
     """
@@ -83,7 +84,9 @@ def decide(
         silence, reason = found
         return Drop(reason, f"{silence.kind} {silence.id} by {silence.author}", silence.ends)
     where = _routed(config, notification)
-    if alert.urgency != "critical" and now - notification.created_at < PATIENCE:
+    topic = config.topic(alert.topic)
+    flash = alert.severity == Severity.FLASH and topic and topic.alert.flash_passes_quiet_hours
+    if alert.urgency != "critical" and not flash and now - notification.created_at < PATIENCE:
         # What was held once goes at the next chance, or it would wait from digest to digest.
         if where.digest is not None and notification.held_for not in _HELD:
             return Hold(next_digest(where.digest, now), DeliveryReason.DIGESTED)
@@ -93,7 +96,6 @@ def decide(
         )
         if quiet is not None:
             return Hold(quiet, SuppressionReason.QUIET_HOURS)
-    topic = config.topic(alert.topic)
     limit = topic.alert.max_per_hour if topic else 0
     if (
         limit

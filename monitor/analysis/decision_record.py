@@ -34,6 +34,7 @@ def decision_record(outcome: StoryDecision, at: float) -> dict[str, Any]:
         "why": assignment.why,
         "similarity": round(assignment.similarity, 4),
         "novelty": assignment.novelty,
+        "severity": outcome.severity,
         "sources": list(assignment.sources),
         "matches": [match_record(match) for match in outcome.matches],
         "alerts": [

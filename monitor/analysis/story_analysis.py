@@ -19,6 +19,7 @@ import numpy as np
 from monitor.alerting.alert_decision import decide
 from monitor.alerting.alert_state import AlertState, merge, parted
 from monitor.config.schema import Topic
+from monitor.editors.severity import severity_of
 from monitor.events.index import EventIndex
 from monitor.matching import LINES, Scores, SecondLook, TopicMatcher
 from monitor.model import Alert, Assignment, EmbeddedStory, Match, Suppression
@@ -52,6 +53,7 @@ class StoryDecision:
 
     item: EmbeddedStory
     assignment: Assignment
+    severity: str = ""
     matches: list[Match] = field(default_factory=list)
     alerts: list[Alert] = field(default_factory=list)
     suppressions: list[Suppression] = field(default_factory=list)
@@ -118,7 +120,7 @@ class Analysis:
             for story, parted_from, into in assignment.moved:
                 _follow_told(known, story, parted_from, into)
         outcomes = [
-            StoryDecision(item, assignment)
+            StoryDecision(item, assignment, severity_of(item))
             for item, assignment in zip(scored.batch, scored.assignments, strict=True)
         ]
         order = sorted(range(len(outcomes)), key=lambda at: _when(scored.batch[at]))
@@ -153,7 +155,8 @@ def _decide(
     now: float,
 ) -> None:
     key = (topic.id, event)
-    decision = decide(topic, outcome.item, match, outcome.assignment, known.get(key), now)
+    told, severity = known.get(key), outcome.severity
+    decision = decide(topic, outcome.item, match, outcome.assignment, told, now, severity)
     if decision.told is not None:
         known[key] = decision.told
     if decision.alert is not None:

@@ -108,6 +108,12 @@ class TopicAlerting(Settings):
     urgency: Literal["low", "normal", "high", "critical"] = Field(
         "normal", description="critical passes quiet hours."
     )
+    min_severity: Literal["none", "routine", "notable", "major", "flash"] = Field(
+        "none", description="Leave out happenings of less consequence than this."
+    )
+    flash_passes_quiet_hours: bool = Field(
+        False, description="true lets happenings of severity flash pass quiet hours and digests."
+    )
     min_sources: int = Field(
         1, ge=1, le=10, description="Hold the alert until so many independent sources report it."
     )
@@ -244,6 +250,7 @@ class RouteMatch(Settings):
     topics: Words = Field((), description="Ids of topics; `*` stands for any letters.")
     labels: Words = Field((), description="Labels of topics.")
     urgency: Words = Field((), description="low, normal, high, critical.")
+    severity: Words = Field((), description="routine, notable, major, flash.")
     feeds: Words = Field((), description="Ids of the feeds a story came from.")
     tags: Words = Field((), description="Tags of the feeds a story came from.")
     languages: Words = Field((), description="Languages of stories.")

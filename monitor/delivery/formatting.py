@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from monitor.model import Alert, Notification
-from monitor.reasons import AlertReason
+from monitor.reasons import AlertReason, Severity
 from monitor.text import one_line
 
 HEADLINE = 300
@@ -135,9 +135,15 @@ def times(alert: Alert) -> list[tuple[str, float]]:
 
 
 def status_line(alert: Alert) -> str:
-    """Return what the reason adds: "first report", "correction", "corroborated · 5 sources"."""
+    """Return what reason and severity add: "first report", "major · corroborated · 5 sources".
+
+    Severity is named from notable up.
+    """
     count = len(alert.sources)
-    return REASON[alert.reason] + (f" · {count} sources" if count > 1 else "")
+    grave = Severity.rank(alert.severity) >= Severity.rank(Severity.NOTABLE)
+    words = [alert.severity] if grave else []
+    words += [REASON[alert.reason]] + ([f"{count} sources"] if count > 1 else [])
+    return " · ".join(words)
 
 
 def evidence(alert: Alert) -> list[tuple[str, bool]]:

@@ -42,6 +42,21 @@ def fingerprint(name: str) -> str:
     return digest.hexdigest()[:12]
 
 
+def heads(name: str) -> dict[str, Array]:
+    """Read only the small parts beside an adapter's changes.
+
+    Raises:
+        ModelError: its file is missing or damaged.
+    """
+    path = WEIGHTS / f"{name}.npz"
+    try:
+        with np.load(path) as data:
+            small = [key for key in data.files if not key.endswith((".up", ".down"))]
+            return {key: data[key].astype(np.float32) for key in small}
+    except (OSError, ValueError) as error:
+        raise ModelError(f"cannot read {path} ({error}); reinstall wirewatch") from error
+
+
 def read(name: str) -> Adapter:
     """Read an adapter.
 

@@ -101,6 +101,7 @@ def _alert(alert: Alert) -> dict[str, Any]:
         "event": alert.event,
         "reason": str(alert.reason),
         "urgency": alert.urgency,
+        "severity": alert.severity,
         "score": alert.score,
         "line": alert.line,
         "evidence": alert.evidence,

@@ -1,0 +1,1 @@
+"""What editors rank by: the severity of a happening."""
