@@ -16,8 +16,8 @@ from tests.support.http_sink import HttpSink
 from tests.support.slack_standin import Fault
 
 ALERT_KEYS = {
-    "id", "parent", "topic", "event", "reason", "urgency", "score", "line", "evidence", "nearest",
-    "terms", "novelty", "sources", "story_count", "decided_at", "story",
+    "id", "parent", "topic", "event", "reason", "urgency", "severity", "score", "line", "evidence",
+    "nearest", "terms", "novelty", "sources", "story_count", "decided_at", "story",
 }  # fmt: skip
 
 
