@@ -20,7 +20,7 @@ LAYERS: list[tuple[str, set[str]]] = [
     ("words", {"monitor.reasons", "monitor.clock"}),
     ("observability", {"monitor.observability"}),
     ("nouns", {"monitor.errors", "monitor.model", "monitor.text"}),
-    ("helpers", {"monitor.identity", "monitor.codec", "monitor.tasks"}),
+    ("helpers", {"monitor.identity", "monitor.codec", "monitor.tasks", "monitor.folding"}),
     ("configuration", {"monitor.config"}),
     ("infrastructure", {"monitor.net", "monitor.store"}),
     ("queue", {"monitor.queue"}),

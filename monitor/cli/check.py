@@ -40,7 +40,7 @@ def check(config_dir: Path, as_json: bool, no_model: bool, schema: str | None) -
     from monitor.config.load import examine
 
     reading = examine(config_dir)
-    problems = reading.problems
+    problems = [*reading.problems, *_by_gates(reading)]
     if reading.config.topics and not no_model and not reading.errors:
         problems = [*problems, *_by_meaning(reading)]
     errors = sum(problem.severity == "error" for problem in problems)
@@ -97,6 +97,17 @@ def _as_json(reading: Reading, problems: list[Problem]) -> str:
         indent=2,
         ensure_ascii=False,
     )
+
+
+def _by_gates(reading: Reading) -> list[Problem]:
+    """Hold each topic's own examples against its word gates, as the service does with stories."""
+    from monitor.matching.gates import own_examples_shut_out
+
+    return [
+        reading.problem("topic", topic.id, ("examples", number), message)
+        for topic in reading.config.topics
+        for number, message in own_examples_shut_out(topic)
+    ]
 
 
 def _by_meaning(reading: Reading) -> list[Problem]:

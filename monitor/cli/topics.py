@@ -211,7 +211,8 @@ async def _page(url: str, config: Config) -> tuple[str, str]:
 
 def _gates(topic: Topic, story: Story) -> dict[str, Any]:
     """Say what a topic's gates make of a story, whatever its score."""
-    from monitor.matching.gates import check, excludes, fold
+    from monitor.folding import fold
+    from monitor.matching.gates import check, excludes
 
     folded = fold(f"{story.title}\n{story.summary}\n{story.body}")
     said: dict[str, Any] = {}

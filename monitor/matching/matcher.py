@@ -10,8 +10,9 @@ import numpy.typing as npt
 
 from monitor.config.schema import Topic
 from monitor.errors import ModelError
+from monitor.folding import fold
 from monitor.matching.background import Background
-from monitor.matching.gates import check, excludes, fold
+from monitor.matching.gates import check, excludes
 from monitor.matching.terms import shared_terms
 from monitor.matching.topic_profile import (
     NEAREST,

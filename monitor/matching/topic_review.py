@@ -9,7 +9,6 @@ from enum import StrEnum
 import numpy as np
 
 from monitor.config.schema import Topic
-from monitor.matching.gates import check, excludes, fold
 from monitor.matching.matcher import LINES, Scores, TopicMatcher, squash
 from monitor.matching.topic_profile import Array
 from monitor.model import EmbeddedStory, Passage, Story, Vector
@@ -28,7 +27,6 @@ class DoubtKind(StrEnum):
     NEAR_DUPLICATE = "near_duplicate"
     EXAMPLE_MISSED = "example_missed"
     COUNTER_EXAMPLE_CAUGHT = "counter_example_caught"
-    GATE_EXCLUDES_EXAMPLE = "gate_excludes_example"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +93,6 @@ def _own_words(
         )
         return
     for number, text in enumerate(examples):
-        yield from _gates(topic, number, text)
         if not reached[1 + number]:
             yield Doubt(
                 topic.id,
@@ -116,30 +113,6 @@ def _own_words(
                 f"{match.score:.2f}, line {line:.2f}); say in the description what does not "
                 "belong, or use an exclude gate",
             )
-
-
-def _gates(topic: Topic, number: int, text: str) -> Iterator[Doubt]:
-    folded = fold(text)
-    required = check(topic.require, folded)
-    if not required.passed:
-        words = required.missing or topic.require.any
-        lack = "it lacks" if required.missing else "it has none of"
-        yield Doubt(
-            topic.id,
-            DoubtKind.GATE_EXCLUDES_EXAMPLE,
-            ("examples", number),
-            f"the require gate shuts out the topic's own example {text!r}: {lack} "
-            f"{', '.join(words)}; add one of its words to the gate",
-        )
-    excluded = excludes(topic.exclude, folded)
-    if excluded.passed:
-        yield Doubt(
-            topic.id,
-            DoubtKind.GATE_EXCLUDES_EXAMPLE,
-            ("examples", number),
-            f"the exclude gate shuts out the topic's own example {text!r}, because of "
-            f"{', '.join(excluded.met)}",
-        )
 
 
 def _twins(at: int, matcher: TopicMatcher, ordinary: Array) -> Iterator[Doubt]:

@@ -1,0 +1,89 @@
+"""Texts made comparable: spellings that a reader takes for the same become the same text.
+
+Word gates, silences, search, copies and keys all compare folded text, so that they agree. Folding
+is for comparing only; what people read is never folded.
+
+What is one: upper and lower case (Turkish and Azeri i with and without a dot included), accents of
+Latin, Greek, Cyrillic, Hebrew and Arabic, letters with a stroke (ł, ø, đ), full and half width,
+every kind of quotation mark, apostrophe, dash and blank, digits of every script, Arabic letters
+that differ by hamza, by tatweel or as Persian writes them. What stays apart: the voicing marks of
+Japanese, the vowel and tone signs of Indic and South-East Asian scripts, й and ї: there, a mark
+makes another word.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+
+from monitor.text import strip_invisible
+
+_LETTERS = {
+    "ı": "i", "ł": "l", "ø": "o", "đ": "d", "ħ": "h", "ŧ": "t", "ŋ": "n", "ð": "d", "þ": "th",
+    "æ": "ae", "œ": "oe", "ə": "e", "ɨ": "i", "ƶ": "z", "ß": "ss", "ς": "σ",
+    # Arabic as Persian and Urdu write it, and the letters people use for one another
+    "ی": "ي", "ى": "ي", "ې": "ي", "ے": "ي", "ک": "ك", "ہ": "ه", "ھ": "ه", "ە": "ه", "ة": "ه",
+    "ۃ": "ه", "ٱ": "ا", "ـ": "",
+    "ґ": "г", "״": '"', "׳": "'", "־": "-",
+}  # fmt: skip
+_MARKS = {
+    **dict.fromkeys("’‘‛ʼʻʹʽ`´′＇", "'"),
+    **dict.fromkeys("“”„‟«»″＂〝〞", '"'),
+    **dict.fromkeys("‐‑‒–—―−﹘﹣－", "-"),
+    **dict.fromkeys("\u200c\u200d", ""),  # the joiners shape letters and say nothing
+    "…": "...",
+}
+_ONE = {**_LETTERS, **_MARKS}
+_SAME = str.maketrans(_ONE)
+_WHOLE = frozenset("йї")  # letters of their own, though Unicode takes them apart
+
+
+def fold(text: str) -> str:
+    """Return text as it is compared: one case, one spelling, one space between words.
+
+    Folding what is folded changes nothing. ASCII text is only lower-cased and its blanks joined.
+    """
+    if text.isascii():
+        return " ".join(strip_invisible(text).lower().replace("`", "'").split())
+    text = unicodedata.normalize("NFKC", strip_invisible(text).translate(_SAME))
+    text = unicodedata.normalize("NFKC", text.casefold())
+    text = unicodedata.normalize("NFC", text.translate(_PLAIN))
+    return " ".join(text.split())
+
+
+def _plain(letter: str) -> str:
+    """Return one letter without its accents, and a digit of any script as ASCII."""
+    if letter in _ONE:
+        return _ONE[letter]
+    if letter < "\x80" or letter in _WHOLE:
+        return letter
+    category = unicodedata.category(letter)
+    if category == "Nd":
+        return str(unicodedata.decimal(letter))
+    if category == "Mn":
+        return "" if _of_accents(letter) else letter
+    apart = unicodedata.normalize("NFD", letter)
+    if len(apart) == 1 or not _bears_accents(apart[0]):
+        return letter
+    base = "".join(mark for mark in apart if not unicodedata.combining(mark))
+    return base.translate(_SAME)
+
+
+def _bears_accents(letter: str) -> bool:
+    """Say whether a mark on this letter is an accent: Latin to Arabic (Syriac starts at 0700)."""
+    return letter < "\u0700" or "\u1e00" <= letter < "\u2000"
+
+
+def _of_accents(mark: str) -> bool:
+    """Say whether a mark on its own belongs to the scripts whose marks are accents."""
+    return mark < "\u0700" or "\u1ab0" <= mark < "\u1b00" or "\u1dc0" <= mark < "\u1e00"
+
+
+class _Plain(dict[int, str]):
+    """`_plain` by code point, for `str.translate`: worked out once for each letter met."""
+
+    def __missing__(self, point: int) -> str:
+        found = self[point] = _plain(chr(point))
+        return found
+
+
+_PLAIN = _Plain()
