@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from monitor.config.languages import speaks
 from monitor.config.names import fits
 from monitor.config.schema import Config, DigestPlan, Route, RouteMatch
 from monitor.model import Alert, Notification
@@ -85,9 +86,8 @@ def matches(match: RouteMatch, alert: Alert) -> bool:
             (match.severity, (alert.severity,)),
             (match.feeds, (story.feed_id,)),
             (match.tags, story.tags),
-            (match.languages, (story.language,)),
         )
-    )
+    ) and (not match.languages or speaks(story.language, match.languages))
 
 
 def _walk(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from monitor.config.languages import language_fault
+from monitor.config.field_checks import check_languages
 from monitor.config.names import did_you_mean, fits
 from monitor.config.problems import ConfigProblem, note
 from monitor.config.reading import Reading
@@ -66,9 +66,7 @@ def _route(
     if feeds:
         yield from _unknown(match.feeds, feeds, ("match", "feeds"), "feed")
         yield from _unknown(match.tags, tags, ("match", "tags"), "feed tag")
-    for index, code in enumerate(match.languages):
-        if fault := language_fault(code):
-            yield ConfigProblem(("match", "languages", index), fault)
+    yield from check_languages(match.languages, ("match", "languages"))
 
 
 def _unknown(names: Iterable[str], known: set[str], loc: Loc, what: str) -> Iterator[ConfigProblem]:

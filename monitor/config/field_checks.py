@@ -69,8 +69,8 @@ def check_feed(feed: FeedSource) -> Iterator[ConfigProblem]:
     """Yield what is wrong with one feed."""
     if fault := url_fault(feed.url):
         yield ConfigProblem(("url",), fault)
-    if feed.language and (fault := language_fault(feed.language)):
-        yield ConfigProblem(("language",), fault)
+    if feed.language:
+        yield from check_languages((feed.language,), ("language",), indexed=False)
     if feed.password is not None and not feed.username:
         yield ConfigProblem(("password",), "there is a password but no username; add username")
     own = urlsplit(feed.url).hostname in _THIS_MACHINE
@@ -92,7 +92,7 @@ def check_feed(feed: FeedSource) -> Iterator[ConfigProblem]:
 
 def check_topic(topic: Topic) -> Iterator[ConfigProblem]:
     """Yield what is wrong with one topic, apart from what it means (see monitor.matching)."""
-    yield from _languages(topic.languages, ("languages",))
+    yield from check_languages(topic.languages, ("languages",))
     for key, gate in (("require", topic.require), ("exclude", topic.exclude)):
         for part, words in (("any", gate.any), ("all", gate.all)):
             for index, word in enumerate(words):
@@ -196,10 +196,14 @@ def password_in(url: str) -> str:
         return ""
 
 
-def _languages(codes: tuple[str, ...], loc: Loc) -> Iterator[ConfigProblem]:
+def check_languages(
+    codes: tuple[str, ...], loc: Loc, *, indexed: bool = True
+) -> Iterator[ConfigProblem]:
+    """Yield what is wrong with language codes that stand at `loc`, as a list or as one value."""
     for index, code in enumerate(codes):
-        if fault := language_fault(code):
-            yield ConfigProblem((*loc, index), fault)
+        fault, severity = language_fault(code)
+        if fault:
+            yield ConfigProblem((*loc, index) if indexed else loc, fault, severity)
 
 
 def _slack(channel: SlackChannel) -> Iterator[ConfigProblem]:

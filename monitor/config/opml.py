@@ -82,9 +82,7 @@ def _outline(
         if part.strip()
     ]
     tags = tuple(dict.fromkeys([*folders, *categories]))
-    language = attributes.get("language", "")
-    language = "" if language.lower() in ("unknown", "none") else language
-    return Outline(int(element.sourceline or 1), url, name, tags, language)
+    return Outline(int(element.sourceline or 1), url, name, tags, attributes.get("language", ""))
 
 
 def write_opml(feeds: Iterable[FeedSource], title: str = "Wirewatch feeds") -> str:

@@ -8,6 +8,7 @@ import yaml
 from pydantic import ValidationError
 
 from monitor.config.field_checks import check_feed, check_topic, password_in
+from monitor.config.languages import language
 from monitor.config.names import did_you_mean, digest, feed_slug, nearest, slug
 from monitor.config.opml import read_opml
 from monitor.config.problems import keys_of
@@ -63,17 +64,14 @@ def read_opml_feeds(reading: Reading, file: YamlFile, raw: bytes) -> None:
                 url=outline.url,
                 name=outline.name,
                 tags=outline.tags,
-                language=outline.language,
+                language=language(outline.language),  # readers write all sorts of things there
             )
         except ValidationError:
             file.say(outline.line, "this outline is not a feed that can be read; correct it")
             continue
         for finding in check_feed(feed):
-            soft = finding.loc == ("language",)  # readers write all sorts of things there
-            if not soft:
+            if finding.loc != ("language",):
                 file.say(outline.line, finding.message, finding.severity)
-            else:
-                feed = feed.model_copy(update={"language": ""})
         _same_address(reading, feed, place)
         if errors_in(file) == before:
             reading.feeds.append(feed)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from monitor.config.languages import speaks
 from monitor.config.schema import Topic
 from monitor.errors import ModelError
 from monitor.folding import fold
@@ -260,7 +261,7 @@ def _refusal(
         watched = story.feed_id in topic.feeds or not set(story.tags).isdisjoint(topic.tags)
         if not watched:
             return SuppressionReason.OUT_OF_SCOPE
-    if topic.languages and story.language and not _speaks(story.language, topic.languages):
+    if topic.languages and story.language and not speaks(story.language, topic.languages):
         return SuppressionReason.LANGUAGE
     if score < line:
         if without >= line:
@@ -274,12 +275,6 @@ def _refusal(
     if excludes(topic.exclude, folded).passed:
         return SuppressionReason.EXCLUDED
     return None
-
-
-def _speaks(language: str, wanted: Sequence[str]) -> bool:
-    """Compare primary subtags: a story in en-GB is in en (RFC 5646)."""
-    primary = language.lower().replace("_", "-").split("-")[0]
-    return primary in {one.lower().replace("_", "-").split("-")[0] for one in wanted}
 
 
 def _starts(sizes: Sequence[int]) -> Indices:

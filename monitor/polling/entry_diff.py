@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from monitor.config.languages import language
 from monitor.config.schema import FeedSource, PollingSettings
 from monitor.identity import digest, entry_key, folded, site, story_id, url_key
 from monitor.model import Entry, FeedState, Story
@@ -323,7 +324,7 @@ def _story(
         source=source.name or state.title or host,
         owner=source.owner or (site(host) if host else source.id),
         tags=source.tags,
-        language=source.language or entry.language or state.language,
+        language=language(source.language, entry.language, state.language),
         published=published,
         seen_at=now,
         author=entry.author,

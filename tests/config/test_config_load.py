@@ -151,7 +151,7 @@ def test_channels_and_routes_load(tmp_path: Path) -> None:
         ("topics:\n  - name: Floods\n  - name: Floods\n", 3, "is taken by"),
         ("topics:\n  - description: nameless\n", 2, '"name" is missing'),
         ("topics:\n  - name: Floods\n    fresh_for: 2 fortnights\n", 3, "is not a duration"),
-        ("topics:\n  - name: Floods\n    languages: [en, ua]\n", 3, 'write "uk"'),
+        ("topics:\n  - name: Floods\n    languages: [en, zz]\n", 3, "two-letter code"),
         ("topics:\n  - name: Floods\n    examples:\n    - Delta: it rises\n", 4, "in quotes"),
         ("topics:\n  - Delta: it rises\n", 2, "in quotes"),
         ("topics:\n  - name: Delta: it rises\n", 2, "in quotes"),
@@ -203,7 +203,11 @@ def test_a_topic_mistake_is_named_with_its_line(
         ("feeds:\n  - {id: a, url: https://a.example, password: '${P}'}\n", 2, "add username"),
         ("feeds:\n  - {id: a, url: https://a.example, headers: {Host: b}}\n", 2, "ours to set"),
         ("feeds:\n  - {id: a, url: https://a.example, headers: {'a b': c}}\n", 2, "HTTP header"),
-        ("feeds:\n  - {id: a, url: https://a.example, language: english}\n", 2, 'write "en"'),
+        (
+            "feeds:\n  - {id: a, url: https://a.example, language: gibberish}\n",
+            2,
+            "two-letter code",
+        ),
         ("feeds:\n  - [https://a.example]\n", 2, "this must be one url"),
     ],
 )
