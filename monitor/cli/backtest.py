@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from monitor.cli.setup import config_option, console, fail, load_or_exit, open_store, run_async
+from monitor.cli.setup import (
+    OutputFile,
+    config_option,
+    console,
+    fail,
+    load_or_exit,
+    open_store,
+    run_async,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,9 +39,7 @@ if TYPE_CHECKING:
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="Another configuration folder, for instance the live one: show what would change.",
 )
-@click.option(
-    "--html", type=click.Path(dir_okay=False, path_type=Path), help="Write a report with plots."
-)
+@click.option("--html", type=OutputFile(), help="Write a report with plots.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 @click.option(
     "--max-alerts-per-day",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from typing import TYPE_CHECKING
 
@@ -40,7 +41,7 @@ def check(config_dir: Path, as_json: bool, no_model: bool, schema: str | None) -
     from monitor.config.load import examine
 
     reading = examine(config_dir)
-    problems = [*reading.problems, *_by_gates(reading)]
+    problems = [*reading.problems, *_by_gates(reading), *_by_address(reading)]
     if reading.config.topics and not no_model and not reading.errors:
         problems = [*problems, *_by_meaning(reading)]
     errors = sum(problem.severity == "error" for problem in problems)
@@ -108,6 +109,44 @@ def _by_gates(reading: Reading) -> list[Problem]:
         for topic in reading.config.topics
         for number, message in own_examples_shut_out(topic)
     ]
+
+
+def _by_address(reading: Reading) -> list[Problem]:
+    """Find feeds and Apprise addresses that can never work, without asking the network."""
+    import ipaddress
+    from urllib.parse import urlsplit
+
+    from monitor.config.schema import AppriseChannel
+    from monitor.errors import FetchError
+    from monitor.net.address_guard import AddressGuard
+
+    found = []
+    polling = reading.config.polling
+    guard = AddressGuard(polling.allow_hosts, polling.allow_ports)
+    for feed in reading.config.feeds:
+        try:
+            _, host, port = guard.check_url(feed.url)
+            name = urlsplit(feed.url).hostname or ""
+            try:
+                address = str(ipaddress.ip_address(name))
+            except ValueError:
+                here = name == "localhost" or name.endswith(".localhost")
+                address = "127.0.0.1" if here else "8.8.8.8"  # some public one: ports only
+            guard.judge(host, port, [address])
+        except FetchError as error:
+            text = f"this feed can never be fetched: {error}"
+            found.append(reading.problem("feed", feed.id, ("url",), text))
+    for name, channel in reading.config.channels.items():
+        if isinstance(channel, AppriseChannel):
+            from monitor.delivery.channel import ChannelUnusable
+            from monitor.delivery.channels.apprise import Apprise
+
+            logging.getLogger("apprise").setLevel(logging.CRITICAL)
+            try:
+                Apprise(channel)
+            except ChannelUnusable as error:
+                found.append(reading.problem("channel", name, ("url",), str(error)))
+    return found
 
 
 def _by_meaning(reading: Reading) -> list[Problem]:

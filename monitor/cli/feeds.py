@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from monitor.cli.feed_control import pause, poll, resume
-from monitor.cli.setup import config_option, fail, load_or_exit, open_store, run_async
+from monitor.cli.setup import OutputFile, config_option, fail, load_or_exit, open_store, run_async
+from monitor.cli.words import counted
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -315,38 +316,57 @@ def import_(opml: Path, config_dir: Path, name: str, as_json: bool) -> None:
     """Take over a subscription list (OPML): folders become tags, known feeds are left out.
 
     The feeds are written to feeds/NAME.yaml in the configuration folder, to be edited there.
+    Importing a list of the same name again adds its new feeds and renews names and tags.
     """
     from monitor.cli.feed_lists import write_feeds
     from monitor.config.load import examine
-    from monitor.config.names import slug
+    from monitor.config.names import readable_id
     from monitor.config.opml import read_opml
+    from monitor.errors import ConfigError
 
-    outlines, faults = read_opml(opml.read_bytes())
+    outlines, faults = read_opml(opml.read_bytes(), readable_id)
     if not outlines:
         fail(f"{opml}:{faults[0][0]}: {faults[0][1]}")
     if not config_dir.is_dir():
         fail(f"the configuration folder {config_dir} does not exist; make it with: wirewatch init")
     known = examine(config_dir).config.feeds
-    target = config_dir / "feeds" / f"{slug(name or opml.stem)}.yaml"
-    if target.exists():
-        fail(f"{target} is there already; choose another name with --as")
-    taken, left_out = write_feeds(target, outlines, known, str(opml.name))
-    summary = {"file": str(target) if taken else None, "imported": taken, "known": left_out}
+    target = config_dir / "feeds" / f"{readable_id(name or opml.stem)}.yaml"
+    try:
+        did = write_feeds(target, outlines, known, str(opml.name))
+    except ConfigError as error:
+        fail(str(error))
+    except OSError as error:
+        fail(f"{target} cannot be written: {error.strerror}")
+    changed = did.written or did.updated
     if as_json:
-        click.echo(json.dumps(summary))
+        file = str(target) if changed else None
+        click.echo(
+            json.dumps(
+                {
+                    "file": file,
+                    "imported": did.written,
+                    "updated": did.updated,
+                    "known": did.known,
+                }
+            )
+        )
         return
     for line, message in faults:
         click.echo(f"{opml}:{line}: warning: {message}", err=True)
+    if not changed:
+        all_of = f"All {did.known} feeds are" if did.known > 1 else "The feed is"
+        click.echo(f"{all_of} already configured; nothing was written.")
+        return
+    renewed = f", {did.updated} renewed" if did.updated else ""
     click.echo(
-        f"{taken} feeds written to {target}, {left_out} already configured."
-        if taken
-        else f"All {left_out} feeds are already configured; nothing was written."
+        f"{counted(did.written, 'feed')} written to {target}{renewed}, "
+        f"{did.known} already configured."
     )
 
 
 @feeds.command()
 @config_option
-@click.option("--output", "-o", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--output", "-o", type=OutputFile())
 def export(config_dir: Path, output: Path | None) -> None:
     """Write the configured feeds as a subscription list (OPML); tags become folders.
 
@@ -362,7 +382,7 @@ def export(config_dir: Path, output: Path | None) -> None:
         click.echo(text, nl=False)
     else:
         output.write_text(text, encoding="utf-8")
-        click.echo(f"{len(shown)} feeds written to {output}.", err=True)
+        click.echo(f"{counted(len(shown), 'feed')} written to {output}.", err=True)
 
 
 @feeds.command()

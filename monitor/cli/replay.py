@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from monitor.cli.setup import config_option, fail, load_or_exit
+from monitor.cli.setup import OutputFile, config_option, fail, load_or_exit
 
 if TYPE_CHECKING:
     from monitor.analysis.replay import Tally
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @config_option
 @click.option(
     "--out",
-    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    type=OutputFile(),
     help="Write one decision a line here, in the order of the input.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")

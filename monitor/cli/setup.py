@@ -35,17 +35,54 @@ def fail(message: str, code: int = 2) -> NoReturn:
     raise SystemExit(code)
 
 
-def load_or_exit(folder: Path) -> Config:
-    """Return the configuration, or print every problem and leave with 2."""
-    from monitor.config.load import load_config
+class OutputFile(click.Path):
+    """A file to write. That it can be written is found out before the command does its work."""
+
+    def __init__(self) -> None:
+        super().__init__(dir_okay=False, writable=True, path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """Return the path; a usage error if its folder is missing or closed to us."""
+        path = Path(super().convert(value, param, ctx))
+        folder = path.absolute().parent
+        if not folder.is_dir():
+            self.fail(f"the folder {folder} does not exist; make it first", param, ctx)
+        if not path.exists() and not os.access(folder, os.W_OK):
+            self.fail(f"the folder {folder} cannot be written to", param, ctx)
+        return path
+
+
+def load_or_exit(folder: Path, *, secrets: bool = False) -> Config:
+    """Return the configuration, or print every problem and leave with 2.
+
+    Args:
+        folder: of the configuration.
+        secrets: the command sends something. All others work without the service's secrets: a
+            channel, feed or store whose variable is not set here is left out, and one line says so.
+    """
+    from monitor.config.load import examine
     from monitor.errors import ConfigError
     from monitor.observability import logs
 
     logs.configure(level="warning")
-    try:
-        return load_config(folder)
-    except ConfigError as error:
-        fail(str(error))
+    reading = examine(folder)
+    unset = {} if secrets else reading.unset
+    if any(problem not in unset for problem in reading.errors):
+        fail(str(ConfigError(reading.problems)))
+    if unset:
+        names = ", ".join(sorted(set(unset.values())))
+        lines = ", ".join(sorted({f"{Path(one.file).name}:{one.line}" for one in unset}))
+        click.echo(f"Not set here: {names}. What needs it is left out ({lines}).", err=True)
+        place = reading.places.get(("section", "store"))
+        if place is not None and place.node is not None:
+            end = place.node.end_mark.line + 1
+            for problem, name in unset.items():
+                if problem.file == place.file.name and place.line <= problem.line <= end:
+                    click.get_current_context().meta[_STORE_NEEDS] = name
+    return reading.config
+
+
+_STORE_NEEDS = "wirewatch.store_needs"
 
 
 @asynccontextmanager
@@ -56,10 +93,14 @@ async def open_store(config: Config) -> AsyncIterator[tuple[Redis, Keys]]:
     """
     import asyncio
 
+    from monitor.errors import StoreError
     from monitor.store.client import connect
     from monitor.store.embedded.server import EmbeddedStore, find_running
     from monitor.store.keys import Keys
 
+    context = click.get_current_context(silent=True)
+    if context is not None and (name := context.meta.get(_STORE_NEEDS)):
+        raise StoreError(f"this needs the service's store, and its address needs {name}; set it")
     embedded = None
     if config.store.url is not None:
         url = config.store.url.get_secret_value()

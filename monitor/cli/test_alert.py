@@ -33,7 +33,7 @@ def test_alert(
     from monitor.alerting.routing import TERMINAL, default_channels, route
     from monitor.delivery.sample_alert import sample_alert
 
-    config = load_or_exit(config_dir)
+    config = load_or_exit(config_dir, secrets=True)
     topic = config.topic(topic_id) if topic_id else None
     if topic_id and topic is None:
         fail(f"there is no topic {topic_id!r}; there are: {_names(t.id for t in config.topics)}")

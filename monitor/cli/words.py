@@ -26,3 +26,12 @@ def span(seconds: float) -> str:
 def ago(at: float, now: float) -> str:
     """Return how long ago an instant was, or "never"."""
     return f"{span(now - at)} ago" if at else "never"
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun: "1 feed", "2 feeds", "3 stories"."""
+    if number == 1:
+        return f"1 {noun}"
+    if noun.endswith("y") and noun[-2:-1] not in "aeiou":
+        return f"{number:,} {noun[:-1]}ies"
+    return f"{number:,} {noun}s"

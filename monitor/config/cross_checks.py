@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from urllib.parse import urlsplit
 
 from monitor.config.field_checks import check_languages
 from monitor.config.names import did_you_mean, fits
@@ -10,6 +11,7 @@ from monitor.config.problems import ConfigProblem, note
 from monitor.config.reading import Reading
 from monitor.config.schema import Route
 from monitor.config.yaml_source import Loc
+from monitor.identity import site
 
 _URGENCIES = ("low", "normal", "high", "critical")
 
@@ -34,6 +36,51 @@ def check_references(reading: Reading) -> None:
             for finding in _route(reading, branch, channels, feeds, tags):
                 note(place.file, place.node, finding)
     _notices(reading, channels)
+    _unreachable(reading)
+    _too_few_sources(reading)
+
+
+def _unreachable(reading: Reading) -> None:
+    """Warn of each channel that no route, topic or notice sends to."""
+    root = reading.route
+    if root is None:
+        return
+    named = {name for branch, _ in reading.branches for name in branch.to}
+    named |= {name for topic in reading.topics for name in topic.alert.to}
+    named |= set(getattr(reading.sections.get("ops"), "notices_to", ()))
+    if root.to:  # without it, what no branch takes goes to every channel
+        for name in reading.channels:
+            if name not in named:
+                place = reading.places["channel", name]
+                text = f'nothing leads to the channel "{name}"; name it in the route or in a topic'
+                place.file.say(place.line, text, "warning")
+
+
+def _too_few_sources(reading: Reading) -> None:
+    """Warn of a topic that waits for more independent sources than its feeds have owners."""
+    feeds = [feed for feed in reading.feeds if feed.enabled]
+    for topic in reading.topics:
+        scope = [
+            feed
+            for feed in feeds
+            if not (topic.feeds or topic.tags)
+            or any(fits(pattern, feed.id) for pattern in topic.feeds)
+            or not set(topic.tags).isdisjoint(feed.tags)
+        ]
+        owners = {feed.owner or site(urlsplit(feed.url).hostname or feed.id) for feed in scope}
+        place = reading.places["topic", topic.id]
+        if scope and len(owners) < topic.alert.min_sources and place.node is not None:
+            have = "1 owner" if len(owners) == 1 else f"{len(owners)} owners"
+            note(
+                place.file,
+                place.node,
+                ConfigProblem(
+                    ("alert", "min_sources"),
+                    f"the feeds of this topic have {have}, so {topic.alert.min_sources} "
+                    "independent sources never come together; add feeds or lower min_sources",
+                    "warning",
+                ),
+            )
 
 
 def _notices(reading: Reading, channels: set[str]) -> None:

@@ -26,12 +26,16 @@ _LONGEST_SECRET = 65_536  # bytes of a NAME_FILE
 
 @dataclass(frozen=True, slots=True)
 class Expanded:
-    """A value with its variables put in. `values` are the texts that came from outside."""
+    """A value with its variables put in.
+
+    `values` are the texts that came from outside; `unset` names the variables that have no value.
+    """
 
     text: str
     names: tuple[str, ...] = ()
     values: tuple[str, ...] = ()
     faults: tuple[str, ...] = ()
+    unset: tuple[str, ...] = ()
 
 
 def expand(text: str, env: Mapping[str, str]) -> Expanded:
@@ -46,6 +50,7 @@ def expand(text: str, env: Mapping[str, str]) -> Expanded:
     names: list[str] = []
     values: list[str] = []
     faults: list[str] = []
+    unset: list[str] = []
 
     def put_in(match: re.Match[str]) -> str:
         if match["escaped"]:
@@ -65,9 +70,11 @@ def expand(text: str, env: Mapping[str, str]) -> Expanded:
         if default is not None and not fault:
             return str(default)
         faults.append(fault or _missing(name, env))
+        unset.append(name)
         return ""
 
-    return Expanded(_REFERENCE.sub(put_in, text), tuple(names), tuple(values), tuple(faults))
+    expanded = _REFERENCE.sub(put_in, text)
+    return Expanded(expanded, tuple(names), tuple(values), tuple(faults), tuple(unset))
 
 
 def _look_up(name: str, env: Mapping[str, str]) -> tuple[str, str]:

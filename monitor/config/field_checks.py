@@ -112,6 +112,12 @@ def check_topic(topic: Topic) -> Iterator[ConfigProblem]:
                     (key, index), "this example is here twice; delete one", "warning"
                 )
             seen.add(line)
+    if topic.fresh_for <= 0:
+        yield ConfigProblem(
+            ("fresh_for",),
+            "no story is that fresh, so the topic cannot alert; write 2d or so",
+            "warning",
+        )
     both = {line.casefold() for line in topic.examples} & {line.casefold() for line in topic.not_}
     for index, line in enumerate(topic.not_):
         if line.casefold() in both:
@@ -176,13 +182,50 @@ def check_store(store: StoreSettings) -> Iterator[ConfigProblem]:
         )
 
 
+_SECRET_NAME = re.compile(
+    r"authori[sz]ation|cookie|token|secret|passw|signature|(^|[-_.x])(api)?[-_]?key|(^|[-_])(sig|auth|pw|pass)$",
+    re.IGNORECASE,
+)
+
+
 def literal_secret(key: str, value: str) -> bool:
-    """Say whether a value written out in the file is one that belongs in the environment."""
+    """Say whether a value written out in the file is one that belongs in the environment.
+
+    `key` is the name of a setting or header. An address holds a secret as a password, in its query
+    (`?token=`), or as a part of its path that no person would choose.
+    """
     if key in ("token", "app_token", "signing_secret", "password", "secret"):
         return bool(value)
     if key == "url":
-        return value.startswith("https://hooks.slack.com/") or bool(password_in(value))
-    return bool(value) and bool(re.search(r"authori[sz]ation|cookie|token|key|secret", key, re.I))
+        return bool(password_in(value)) or _secret_in_address(value)
+    return bool(value) and bool(_SECRET_NAME.search(key))
+
+
+def _secret_in_address(url: str) -> bool:
+    scheme, _, rest = url.partition("://")
+    if re.match(r"https?://(hooks\.slack(-gov)?\.com|discord(app)?\.com/api/webhooks)/", url):
+        return True
+    if scheme not in ("http", "https", "redis", "rediss", "valkey", "valkeys"):
+        # an Apprise URL: whatever is more than a host and a plain word is a key to somebody's room
+        parts = re.split(r"[/:@?&=]", rest)
+        return "@" in rest or any(
+            _like_a_key(part, 8) or (part.isdigit() and len(part) >= 8) for part in parts
+        )
+    try:
+        parts_of = urlsplit(url)
+        query = parse_qsl(parts_of.query)
+    except ValueError:
+        return False
+    if any(_SECRET_NAME.search(name) and len(value) >= 6 for name, value in query):
+        return True
+    return any(_like_a_key(part, 20) for part in parts_of.path.split("/"))
+
+
+def _like_a_key(text: str, length: int) -> bool:
+    """Say whether a part of an address looks made by a machine: long, with a mixed word in it."""
+    plain = text.rpartition(".")[0] if re.search(r"\.[a-z]{2,5}$", text) else text
+    mixed = re.compile(r"(?=[^-_.]*\d)(?=[^-_.]*[A-Za-z])[^-_.]{8,}")
+    return len(plain) >= length and any(mixed.fullmatch(word) for word in re.split("[-_.]", plain))
 
 
 def password_in(url: str) -> str:
@@ -241,6 +284,14 @@ def _email(channel: EmailChannel) -> Iterator[ConfigProblem]:
         yield ConfigProblem(("port",), "a port lies between 1 and 65535; 587 is usual, 465 for TLS")
     if channel.username and channel.password is None:
         yield ConfigProblem(("username",), "there is a username but no password; add password")
+    if (channel.port, channel.security) in ((465, "starttls"), (587, "tls")):
+        right = "tls" if channel.port == 465 else "starttls"
+        yield ConfigProblem(
+            ("security",),
+            f"port {channel.port} speaks {right}, not {channel.security}; write security: {right}, "
+            f"or port: {587 if channel.port == 465 else 465}",
+            "warning",
+        )
     if channel.security == "none" and channel.password is not None:
         yield ConfigProblem(
             ("security",), "the password would travel unprotected; use starttls or tls", "warning"

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 import langcodes
+from langcodes.tag_parser import LanguageTagError
 
 # Codes of countries, taken for languages. They are not codes of other living languages of the news;
 # "kr" would be Kanuri, but a Korean feed says it.
@@ -88,7 +89,7 @@ def _code(part: str) -> str:
     try:
         code = langcodes.standardize_tag(primary, macro=True)
         tag = langcodes.standardize_tag(low, macro=True)
-    except (langcodes.LanguageTagError, ValueError, AttributeError):
+    except (LanguageTagError, ValueError, AttributeError):
         return ""
     if code in _NO_LANGUAGE or not langcodes.tag_is_valid(code):
         return ""

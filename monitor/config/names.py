@@ -38,6 +38,18 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
 
 
+def readable_id(text: str) -> str:
+    """Return `text` as a short name that people can read, whatever script it is in.
+
+    For ids that are written into a file, where they stay. An id that a file leaves out is made by
+    `slug`, which must not change: feeds and topics are known by it in the store.
+    """
+    from anyascii import anyascii
+
+    plain = anyascii(text.strip().replace("&", " and ").replace("'", "").replace("’", ""))
+    return _NOT_SLUG.sub("-", plain.lower()).strip("-")[:80].strip("-") or slug(text)
+
+
 def feed_slug(url: str) -> str:
     """Return a short name for a feed known by its address only: host, then the telling path."""
     parts = urlsplit(url)
@@ -63,5 +75,5 @@ def did_you_mean(word: str, known: Iterable[str], otherwise: str = "") -> str:
         return otherwise
     if not words:
         return "there is none yet"
-    shown = ", ".join(words[:12]) + (", …" if len(words) > 12 else "")
+    shown = ", ".join(words[:20]) + (", …" if len(words) > 20 else "")
     return f"known: {shown}"

@@ -5,7 +5,9 @@ OPML 2.0: http://opml.org/spec2.opml (subscription lists use `type`, `text`, `xm
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import html
+import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,11 +28,35 @@ class Outline:
     language: str
 
 
-def read_opml(raw: bytes) -> tuple[list[Outline], list[tuple[int, str]]]:
+# An ampersand that starts no reference of XML: in addresses nearly always a plain one.
+_AMPERSAND = re.compile(
+    rb"&(?!(?:amp|lt|gt|quot|apos|#\d{1,7}|#[xX][0-9A-Fa-f]{1,6});)(\w{1,31};)?"
+)
+
+
+def _mended(raw: bytes) -> bytes:
+    """Return the document with plain ampersands escaped and names of HTML characters put in.
+
+    lxml would drop them, and with them a part of the address: `?a=1&b=2` became `?a=1=2`.
+    """
+
+    def one(match: re.Match[bytes]) -> bytes:
+        name = (match[1] or b"").decode("ascii", "ignore")
+        letter = html.unescape(f"&{name}") if name else ""
+        if letter and not letter.startswith("&"):
+            return "".join(f"&#{ord(part)};" for part in letter).encode()
+        return b"&amp;" + (match[1] or b"")
+
+    return raw if b"\0" in raw[:200] else _AMPERSAND.sub(one, raw)  # not in UTF-16
+
+
+def read_opml(
+    raw: bytes, short: Callable[[str], str] = slug
+) -> tuple[list[Outline], list[tuple[int, str]]]:
     """Return the feeds of an OPML document, and what was wrong with it as (line, message).
 
     Ill-formed documents are read as far as they can be. Nothing is fetched, entities are not
-    followed.
+    followed. `short` makes tags from the names of folders.
     """
     from lxml import etree
 
@@ -38,13 +64,13 @@ def read_opml(raw: bytes) -> tuple[list[Outline], list[tuple[int, str]]]:
         resolve_entities=False, no_network=True, recover=True, huge_tree=False, load_dtd=False
     )
     try:
-        root = etree.fromstring(raw, parser)
+        root = etree.fromstring(_mended(raw), parser)
     except (etree.XMLSyntaxError, ValueError):
         root = None
     if root is None or not isinstance(root.tag, str):
         return [], [(1, "this is not OPML; export it again from your feed reader")]
     faults = [
-        (max(1, entry.line), "the XML is broken here; feeds after this may be missing")
+        (max(1, entry.line), "the XML is broken here; compare the number of feeds with your list")
         for entry in list(parser.error_log)[:1]
     ]
     if etree.QName(root).localname.lower() != "opml":
@@ -62,9 +88,9 @@ def read_opml(raw: bytes) -> tuple[list[Outline], list[tuple[int, str]]]:
             name = " ".join((attributes.get("title") or attributes.get("text") or "").split())
             url = attributes.get("xmlurl", "").strip()
             if url:
-                found.append(_outline(element, url, name, folders, attributes))
+                found.append(_outline(element, _plain_url(url), name, folders, attributes, short))
             elif name and len(folders) < _MAX_DEPTH:
-                for_children = (*folders, slug(name))
+                for_children = (*folders, short(name))
         inner = [child for child in element if isinstance(child.tag, str)]
         stack.extend((child, for_children) for child in reversed(inner))
     if not found:
@@ -73,16 +99,29 @@ def read_opml(raw: bytes) -> tuple[list[Outline], list[tuple[int, str]]]:
 
 
 def _outline(
-    element: Any, url: str, name: str, folders: tuple[str, ...], attributes: dict[str, str]
+    element: Any,
+    url: str,
+    name: str,
+    folders: tuple[str, ...],
+    attributes: dict[str, str],
+    short: Callable[[str], str],
 ) -> Outline:
     categories = [
-        slug(part)
+        short(part)
         for category in attributes.get("category", "").split(",")
         for part in category.strip("/ ").split("/")
         if part.strip()
     ]
     tags = tuple(dict.fromkeys([*folders, *categories]))
     return Outline(int(element.sourceline or 1), url, name, tags, attributes.get("language", ""))
+
+
+def _plain_url(url: str) -> str:
+    """Return a `feed:` address as servers understand it (`feed://host`, `feed:https://host`)."""
+    if not url.lower().startswith("feed:"):
+        return url
+    rest = url[5:].removeprefix("//")
+    return rest if rest.lower().startswith(("http://", "https://")) else f"http://{rest}"
 
 
 def write_opml(feeds: Iterable[FeedSource], title: str = "Wirewatch feeds") -> str:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from monitor.config.names import did_you_mean, nearest, slug
+from monitor.config.names import did_you_mean, nearest, readable_id
 from monitor.config.yaml_source import Loc, YamlFile
 
 
@@ -70,12 +70,22 @@ def _sentence(
     if kind == "string_type" and isinstance(reached, yaml.MappingNode):
         return f'{key} holds a ": ", which makes it a pair of key and value; put it all in quotes'
     if kind in ("model_type", "model_attributes_type", "dict_type"):
+        if names[-1:] in (["require"], ["exclude"]):
+            return f"{key} is {shown}; write for example {names[-1]}: {{any: [{_first(reached)}]}}"
         return f'{key} is {shown}; write its settings below it, one "key: value" a line'
     if kind in ("value_error", "assertion_error"):
         if file.variables(reached):
             return f"{key} does not fit: {shown} holds something else than is needed here"
         return f"{key}: {str(item['msg']).partition(', ')[2] or item['msg']}"
     return f"{key} is {shown}; it {_need(kind, context)}"
+
+
+def _first(node: yaml.Node) -> str:
+    """Return the first word of a list, or the value itself, as an example to write."""
+    if isinstance(node, yaml.SequenceNode) and node.value:
+        node = node.value[0]
+    text = str(node.value) if isinstance(node, yaml.ScalarNode) else ""
+    return " ".join(text.split())[:40] or "word"
 
 
 def _need(kind: str, context: Mapping[str, Any]) -> str:
@@ -103,7 +113,7 @@ def _pattern(key: str, shown: str, pattern: str, reached: yaml.Node, file: YamlF
         return f'{key} is {shown}; write a time of day such as "07:00" or "22:30"'
     advice = "write lower-case letters, digits, and . _ - only"
     if isinstance(reached, yaml.ScalarNode) and not file.variables(reached):
-        advice += f", for example {slug(reached.value)}"
+        advice += f", for example {readable_id(reached.value)}"
     return f"{key} is {shown}; {advice}"
 
 
@@ -126,6 +136,8 @@ def _unknown_key(loc: Loc, model: type[BaseModel]) -> str:
     wrong = str(loc[-1])
     owners = _models_at(model, loc[:-1])
     known = [key for owner in owners for key in keys_of(owner)]
+    if meant := _meant(wrong, owners):
+        return f'unknown key "{wrong}"; {meant}'
     if near := nearest(wrong, known):
         return f'unknown key "{wrong}"; did you mean "{near}"?'
     for owner in owners:
@@ -134,6 +146,35 @@ def _unknown_key(loc: Loc, model: type[BaseModel]) -> str:
                 if inner is not owner and wrong in keys_of(inner):
                     return f'"{wrong}" belongs under "{field.alias or name}"; move it there'
     return f'unknown key "{wrong}"; {did_you_mean(wrong, known)}'
+
+
+# What people write for a key that has another name here.
+_MEANT = {
+    "Topic": {
+        "counter_examples": "not", "counterexamples": "not", "negative_examples": "not",
+        "negatives": "not", "negative": "not", "bad_examples": "not", "nots": "not",
+        "positive_examples": "examples", "positives": "examples", "headlines": "examples",
+        "title": "name", "topic": "name", "lang": "languages", "sources": "feeds",
+        "threshold": "sensitivity", "max_age": "fresh_for",
+        "keywords": "require: {any: [...]}", "words": "require: {any: [...]}",
+        "must": "require: {all: [...]}", "priority": "alert: {urgency: high}",
+        "severity": "alert: {urgency: high}", "channel": "alert: {to: [...]}",
+        "channels": "alert: {to: [...]}", "route": "alert: {to: [...]}",
+    },
+    "FeedSource": {
+        "title": "name", "titel": "name", "link": "url", "address": "url", "xmlurl": "url",
+        "feed": "url", "lang": "language", "languages": "language", "every": "interval",
+        "category": "tags", "labels": "tags",
+    },
+}  # fmt: skip
+
+
+def _meant(wrong: str, owners: list[type[BaseModel]]) -> str:
+    word = wrong.lower().replace("-", "_").replace(" ", "_")
+    for owner in owners:
+        if key := _MEANT.get(owner.__name__, {}).get(word):
+            return f"write {key}" if "{" in key else f'did you mean "{key}"?'
+    return ""
 
 
 def _tags(model: type[BaseModel], loc: Loc) -> list[str]:

@@ -70,6 +70,16 @@ class Reading:
         """The mistakes that are more than a warning."""
         return [problem for problem in self.problems if problem.severity == "error"]
 
+    @property
+    def unset(self) -> dict[Problem, str]:
+        """The errors that are there only because a variable of the environment has no value."""
+        return {
+            problem: file.unset[problem.line]
+            for file in self.files
+            for problem in file.problems
+            if problem.severity == "error" and problem.line in file.unset
+        }
+
     def ids(self, kind: str) -> set[str]:
         """Return the ids of a kind that are written down somewhere, broken parts included."""
         return {name for what, name in self.places if what == kind}

@@ -9,12 +9,13 @@ from pydantic import ValidationError
 
 from monitor.config.field_checks import check_feed, check_topic, password_in
 from monitor.config.languages import language
-from monitor.config.names import did_you_mean, digest, feed_slug, nearest, slug
+from monitor.config.names import did_you_mean, digest, feed_slug, nearest, readable_id, slug
 from monitor.config.opml import read_opml
 from monitor.config.problems import keys_of
 from monitor.config.reading import Reading, YamlLocation, build, data_of, errors_in
 from monitor.config.schema import FeedSource, Topic
 from monitor.config.yaml_source import YamlFile, line_of, pairs
+from monitor.config.yaml_traps import lost_text, split_headline
 
 
 def read_feeds(reading: Reading, file: YamlFile) -> None:
@@ -36,6 +37,8 @@ def read_feeds(reading: Reading, file: YamlFile) -> None:
             _same_address(reading, feed, place)
         if feed is not None and errors_in(file) == before:
             reading.feeds.append(feed)
+            if "name" in data:
+                _hashed(file, node, feed.id, feed.name)
     reading.secrets.update(file.values)
 
 
@@ -93,6 +96,31 @@ def read_topics(reading: Reading, file: YamlFile) -> None:
         topic, _ = build(Topic, data, file, node, check_topic)
         if topic is not None and errors_in(file) == before:
             reading.topics.append(topic)
+            _traps(file, node)
+            _hashed(file, node, topic.id, topic.name)
+
+
+def _traps(file: YamlFile, node: yaml.Node) -> None:
+    """Warn where YAML reads less, or more items, than the writer of a topic meant."""
+    for line, message in lost_text(node, file.text):
+        file.say(line, message, "warning")
+    for key, _, value in pairs(node):
+        if key in ("examples", "not") and (message := split_headline(value)):
+            file.say(line_of(value), message, "warning")
+
+
+def _hashed(file: YamlFile, node: yaml.Node, item_id: str, name: str) -> None:
+    """Warn of an id nobody can read, made from a name in a script that has no short form here.
+
+    It stays as it is: what was stored is known by it.
+    """
+    if item_id == f"n-{digest(name)}" or item_id == f"n-{digest(name.strip())}":
+        file.say(
+            line_of(node),
+            f'the id made from "{name}" is {item_id}; to have one you can read, write '
+            f"id: {readable_id(name)} (for an item that ran before, this starts it anew)",
+            "warning",
+        )
 
 
 def _items(

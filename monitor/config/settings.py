@@ -21,7 +21,7 @@ from monitor.config.field_checks import (
     check_store,
     password_in,
 )
-from monitor.config.names import did_you_mean, slug
+from monitor.config.names import did_you_mean, readable_id
 from monitor.config.problems import ConfigProblem, keys_of, note
 from monitor.config.reading import Part, Reading, YamlLocation, build, data_of, errors_in
 from monitor.config.schema import (
@@ -33,6 +33,7 @@ from monitor.config.schema import (
     OpsSettings,
     PollingSettings,
     Route,
+    RouteMatch,
     SlackChannel,
     SlackWebhookChannel,
     StoreSettings,
@@ -186,7 +187,7 @@ def _named(
     found = []
     for name, key_node, node in pairs(parent):
         line = line_of(key_node)
-        short = slug(name)
+        short = readable_id(name)
         if not re.fullmatch(SLUG, name):
             file.say(
                 line,
@@ -219,6 +220,13 @@ def _route(reading: Reading, file: YamlFile, node: yaml.Node, data: object) -> R
             file.say(line, '"routes" must be a list; start each branch with "- "')
         else:
             below = [_route(reading, file, one, data_of(file, one)) for one in inner.value]
+            for child, child_node in list(zip(below, inner.value, strict=True))[:-1]:
+                if child is not None and child.match == RouteMatch() and not child.go_on:
+                    text = (
+                        "this branch takes every alert, so those below it get none; put it last, "
+                        "give it a match, or add continue: true"
+                    )
+                    note(file, child_node, ConfigProblem((), text, "warning"))
     if branch is None:
         return None
     return branch.model_copy(update={"routes": tuple(one for one in below if one is not None)})

@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from monitor.config.environment import Expanded, expand
+from monitor.config.yaml_traps import explain_yaml_error
 from monitor.errors import Problem
 
 Loc = tuple[int | str, ...]
@@ -35,7 +36,8 @@ class YamlFile:
     """A file as a tree of nodes, and the problems met so far.
 
     `root` is None for an empty or unreadable file. `values` are the texts that variables brought
-    in, so that whoever prints something can keep them out.
+    in, so that whoever prints something can keep them out; `unset` names a variable without a
+    value by its line. `text` is the file as it was written, for `yaml_traps`.
     """
 
     name: str
@@ -43,6 +45,8 @@ class YamlFile:
     env: Mapping[str, str]
     problems: list[Problem] = field(default_factory=list)
     values: set[str] = field(default_factory=set)
+    unset: dict[int, str] = field(default_factory=dict)
+    text: str = ""
     _expanded: dict[int, Expanded] = field(default_factory=dict)
     _count: int = 0
 
@@ -127,6 +131,8 @@ class YamlFile:
             self.values.update(known.values)
             for fault in known.faults:
                 self.say(line_of(node), fault)
+            if known.unset:
+                self.unset[line_of(node)] = known.unset[0]
         return known.text
 
     def variables(self, node: yaml.Node) -> tuple[str, ...]:
@@ -195,13 +201,14 @@ def read_yaml(raw: bytes, name: str, env: Mapping[str, str]) -> YamlFile:
         what = "the file is UTF-16" if wide else "the file holds bytes that are not UTF-8"
         file.say(line, f"{what}; save it as UTF-8")
         return file
+    file.text = text
     try:
         if _may_be_deep(text) and (deep := _too_deep(text)):
             file.say(deep, "this is nested too deeply to be a setting; check the brackets")
             return file
         file.root = _Loader(text).get_single_node()
     except yaml.MarkedYAMLError as error:
-        line, message = _explain(error, text)
+        line, message = explain_yaml_error(error, text)
         file.say(line, message)
     except yaml.reader.ReaderError as error:
         position = error.position if isinstance(error.position, int) else 0
@@ -234,37 +241,3 @@ def _too_deep(text: str) -> int:
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
     return 0
-
-
-def _explain(error: yaml.MarkedYAMLError, text: str) -> tuple[int, str]:
-    """Turn the parser's complaint into what a person should do, and the line to look at."""
-    mark: Any = error.problem_mark or error.context_mark
-    line = int(mark.line) + 1 if mark else 1
-    context: Any = error.context_mark
-    opened = int(context.line) + 1 if context else line
-    lines = text.splitlines()
-    here = lines[line - 1] if 0 < line <= len(lines) else ""
-    problem = str(error.problem or "")
-    indent = here[: len(here) - len(here.lstrip())]
-    if "\t" in indent or ("\t" in here and "cannot start any token" in problem):
-        return line, "the line is indented with a tab; use spaces"
-    if "mapping values are not allowed" in problem:
-        return line, 'there is a ": " inside a value; put the whole value in quotes'
-    if "undefined alias" in problem:
-        return line, 'a value that starts with "*" must be in quotes'
-    if "cannot start any token" in problem:
-        return line, "a value cannot start with this character; put the value in quotes"
-    if "expected a single document" in str(error.context or "") or "another document" in problem:
-        return line, 'a second document starts here; keep one and delete the "---" line'
-    if "quoted scalar" in str(error.context or ""):
-        return opened, "a quotation mark is opened and never closed; close it"
-    if "flow sequence" in str(error.context or "") or "flow mapping" in str(error.context or ""):
-        return opened, "a bracket or a comma is missing; close [ with ] and { with }"
-    if "expected <block end>" in problem or "did not find expected" in problem:
-        return line, (
-            "the indentation does not fit the lines above, or a value that starts with a quote "
-            "or a bracket goes on after it; align the line, or quote the whole value"
-        )
-    if "could not find expected ':'" in problem:
-        return line, 'this line is neither "key: value" nor "- item"; check colon and indentation'
-    return line, f"the YAML cannot be read ({problem}); check indentation and quotes"
