@@ -11,12 +11,12 @@ from typing import Any
 
 from redis.exceptions import RedisError
 from rich.console import RenderableType
-from rich.text import Text
 
 from monitor.analysis.archive import AnalysisStore
 from monitor.delivery.channels.terminal_text import render_terminal_summary
-from monitor.model import Alert, Story
+from monitor.model import Alert, FeedState, Story
 from monitor.observability.logs import get_logger
+from monitor.polling.feed_store import FeedStore
 from monitor.reasons import AlertReason
 from workers.runtime import Runtime
 
@@ -58,21 +58,23 @@ class FirstRunSummary:
         await self._runtime.stopping.wait()
 
     async def _first_round(self) -> bool:
-        """Wait until everything was read once. Return True if the service stops before."""
+        """Wait until everything was read once. Return True if the service stops before.
+
+        Without a network there is nothing to sum up: then it waits until some feed has answered.
+        """
         deadline = self._runtime.clock.now() + PATIENCE
-        while self._runtime.clock.now() < deadline:
-            if await self._all_read() and await self._nothing_waiting():
+        while True:
+            states = await self._states()
+            answered = not states or any(state.last_success for state in states)
+            read = all(state.last_poll for state in states) and await self._nothing_waiting()
+            if answered and (read or self._runtime.clock.now() >= deadline):
                 return False
             if await self._runtime.wait_or_stop(LOOK_EVERY):
                 return True
-        return False
 
-    async def _all_read(self) -> bool:
-        pipe = self._runtime.store.pipeline(transaction=False)
-        feeds = [feed for feed in self._runtime.config.feeds if feed.enabled]
-        for feed in feeds:
-            pipe.hget(self._runtime.keys("feed", feed.id, "state"), "last_poll")
-        return all(at and float(at) > 0 for at in (await pipe.execute() if feeds else []))
+    async def _states(self) -> list[FeedState]:
+        ids = [feed.id for feed in self._runtime.config.feeds if feed.enabled]
+        return await FeedStore(self._runtime.store, self._runtime.keys).load_states(ids)
 
     async def _nothing_waiting(self) -> bool:
         keys = self._runtime.keys
@@ -98,21 +100,6 @@ class FirstRunSummary:
         latest = sorted(found, key=lambda alert: -alert.story.published)
         feeds = sum(feed.enabled for feed in config.feeds)
         self._show(render_terminal_summary(feeds, len(config.topics), stories, latest, now, SHOWN))
-        if unread := await self._unread():
-            more = f" and {len(unread) - 5} more" if len(unread) > 5 else ""
-            line = f"{len(unread)} feeds gave nothing yet: {', '.join(unread[:5])}{more}"
-            self._show(Text(f"{line}; they are tried again.\n", style="yellow"))
-
-    async def _unread(self) -> list[str]:
-        """Feeds that gave nothing at the first try, with the reason."""
-        found = []
-        for feed in self._runtime.config.feeds:
-            row = await self._runtime.store.hmget(
-                self._runtime.keys("feed", feed.id, "state"), "last_success", "last_reason"
-            )
-            if feed.enabled and not float(row[0] or 0):
-                found.append(f"{feed.id} ({row[1].decode() if row[1] else 'not answered yet'})")
-        return found
 
     def _as_alert(self, story: Story, record: dict[str, Any], match: dict[str, Any]) -> Alert:
         topic = self._runtime.config.topic(match["topic"])

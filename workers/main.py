@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import logging
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -16,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from redis.exceptions import RedisError
+from rich.console import Console
+from rich.text import Text
 
 from monitor.config.load import load_tolerant
 from monitor.config.schema import Config
@@ -26,9 +29,20 @@ from monitor.store.client import connect
 from monitor.store.embedded.server import EmbeddedStore
 from monitor.store.safety import check_store
 from monitor.tasks import end
+from workers.first_run_summary import FirstRunSummary
 from workers.process_watch import ProcessWatch, exit_now, start_again
 from workers.reload import ConfigWatch, refuse_lost_files
 from workers.runtime import Runtime, Worker
+from workers.terminal_report import (
+    HIDDEN,
+    Say,
+    TerminalReport,
+    goodbye,
+    greeting,
+    interactive,
+    mistake_lines,
+    say_in_terminal,
+)
 
 log = get_logger(__name__)
 
@@ -74,13 +88,20 @@ async def serve(options: RunOptions) -> None:
     Raises:
         ConfigError, StoreError, ModelError: said in one line, before or instead of running.
     """
+    if options.all_in_one and not options.verbose and interactive():
+        logs.hide(HIDDEN)
     config, problems = read_configuration(options.config_dir)
     quiet = options.all_in_one and not options.verbose and sys.stderr.isatty()
     logs.configure(config.ops.log_format, "warning" if quiet else config.ops.log_level)
     if traces.set_up("-".join(options.stages) if len(options.stages) == 1 else "all"):
         atexit.register(traces.flush)
-    if options.all_in_one:
-        print(_greeting(config), flush=True)
+    if quiet:
+        logging.getLogger("apscheduler").setLevel(logging.ERROR)  # a late tick is no news
+    say = say_in_terminal() if options.all_in_one else None
+    if say is not None:
+        say(greeting(config))
+        for line in mistake_lines(problems):
+            say(line)
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(_open_store(config))
         client = connect(url)
@@ -88,25 +109,18 @@ async def serve(options: RunOptions) -> None:
         await _check(client, config)
         runtime = Runtime(config, client, url, config_dir=str(options.config_dir))
         await refuse_lost_files(runtime, options.config_dir)
-        watch = ConfigWatch(runtime, options.config_dir)
+        watch = ConfigWatch(runtime, options.config_dir, say)
         await watch.publish(problems)
-        _listen_for_signals(runtime, watch)
+        _listen_for_signals(runtime, watch, say)
         end_process = start_again if options.all_in_one else exit_now
         await stack.enter_async_context(ProcessWatch(runtime, end_process).watching())
         workers = [_build(name, runtime, options) for name in options.stages]
         sides = [*_side_tasks(runtime, options), *(make(runtime) for make in options.extra)]
+        if say is not None:
+            sides += [FirstRunSummary(runtime, Console().print), TerminalReport(runtime, say)]
         await _run_until_stopped(runtime, workers, [watch, *sides])
-
-
-def _greeting(config: Config) -> str:
-    """Return the first line people read: what starts, where alerts go, how to stop it."""
-    feeds = sum(feed.enabled for feed in config.feeds)
-    channels = ", ".join(config.channels) or "this terminal (no Slack or e-mail channel yet)"
-    where = f"data in {config.store.data_dir}" if config.store.url is None else "shared store"
-    return (
-        f"Wirewatch: {feeds} feeds, {len(config.topics)} topics; alerts go to {channels}; {where}. "
-        "Ctrl-C stops. Reading the feeds ..."
-    )
+        if say is not None:
+            say(goodbye(config))
 
 
 @asynccontextmanager
@@ -160,7 +174,7 @@ def _build(name: str, runtime: Runtime, options: RunOptions) -> Worker:
 
 
 def _side_tasks(runtime: Runtime, options: RunOptions) -> list[Worker]:
-    """Heartbeat, watchdog, canary, HTTP and, all in one process, the first look round."""
+    """Heartbeat, watchdog, canary and HTTP."""
     from workers.canary import Canary
     from workers.heartbeat import Heartbeat
     from workers.watchdog import Watchdog
@@ -174,16 +188,10 @@ def _side_tasks(runtime: Runtime, options: RunOptions) -> list[Worker]:
         from workers.http import HttpServer
 
         sides.append(HttpServer(runtime, options.stages))
-    if options.all_in_one:
-        from rich.console import Console
-
-        from workers.first_run_summary import FirstRunSummary
-
-        sides.append(FirstRunSummary(runtime, Console().print))
     return sides
 
 
-def _listen_for_signals(runtime: Runtime, watch: ConfigWatch) -> None:
+def _listen_for_signals(runtime: Runtime, watch: ConfigWatch, say: Say | None) -> None:
     loop = asyncio.get_running_loop()
     asked_at = 0.0
 
@@ -192,6 +200,8 @@ def _listen_for_signals(runtime: Runtime, watch: ConfigWatch) -> None:
         if not runtime.stopping.is_set():
             asked_at = loop.time()
             log.info("stopping", grace_seconds=GRACE_SECONDS)
+            if say is not None:
+                say(Text("\nStopping; what is in hand is finished first."))
             runtime.stopping.set()
         elif loop.time() - asked_at > _ONE_ASKING:
             raise KeyboardInterrupt  # asked twice: leave at once

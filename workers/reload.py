@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from redis.exceptions import RedisError
+from rich.text import Text
 
 from monitor.config.reload import Fingerprint, fingerprint, lost_since, read_beside
 from monitor.errors import ConfigError, Problem
@@ -20,6 +21,7 @@ from monitor.observability import logs, metrics
 from monitor.observability.logs import get_logger
 from monitor.tasks import first_of
 from workers.runtime import Runtime
+from workers.terminal_report import config_lines
 
 log = get_logger(__name__)
 
@@ -53,9 +55,12 @@ class ConfigWatch:
 
     name = "config"
 
-    def __init__(self, runtime: Runtime, folder: Path) -> None:
+    def __init__(
+        self, runtime: Runtime, folder: Path, say: Callable[[Text], None] | None = None
+    ) -> None:
         self._runtime = runtime
         self._folder = folder
+        self._say = say
         self._seen: Fingerprint | None = fingerprint(folder)
         self._now = asyncio.Event()
 
@@ -94,6 +99,9 @@ class ConfigWatch:
                 logs.configure(ops.log_format, ops.log_level)
             await self._runtime.reload(config)
             log.info("config_reloaded", feeds=len(config.feeds), topics=len(config.topics))
+        if self._say is not None:
+            for line in config_lines(old, config, problems, held):
+                self._say(line)
         await self.publish(problems, taken_over=taken_over)
 
     async def publish(self, problems: Sequence[Problem], *, taken_over: bool = True) -> None:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import logging
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any, Literal, TextIO
 from urllib.parse import quote, urlsplit
@@ -158,6 +158,20 @@ class _FromLibraries(logging.Handler):
             self.handleError(record)
 
 
+_hidden: set[str] = set()
+
+
+def hide(events: Iterable[str]) -> None:
+    """Leave these events out from now on: a terminal says the same in sentences."""
+    _hidden.update(events)
+
+
+def _without_hidden(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+    if event.get("event") in _hidden:
+        raise structlog.DropEvent
+    return event
+
+
 def configure(
     log_format: Literal["human", "json"] = "human",
     level: Literal["debug", "info", "warning", "error"] = "info",
@@ -177,6 +191,7 @@ def configure(
         )
     structlog.configure(
         processors=[
+            _without_hidden,
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(
