@@ -108,7 +108,9 @@ class ProcessWatch:
                 log.critical(
                     "process_stalled", loop=name, seconds=round(meter.seconds), tasks=self._tasks()
                 )
-                self._end()
+                # Asked to stop, the service must not come back by itself.
+                stop = name == _STOP and self._end is start_again
+                (exit_now if stop else self._end)()
 
     def _tasks(self) -> list[str]:
         """Return where each task stands, for whoever reads the log."""
