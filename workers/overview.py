@@ -22,8 +22,10 @@ from monitor.queue.feed_lanes import FeedLanes
 from monitor.reasons import DeliveryReason
 from monitor.store.client import Redis
 from monitor.store.keys import Keys
+from monitor.text import one_line
 from workers.canary import last_canary
 from workers.heartbeat import Beat, beats
+from workers.terminal_report import no_network
 from workers.watchdog import errors_among, feed_health, known_troubles
 
 SHOWN = 8
@@ -99,15 +101,23 @@ class Overview:
         ]
         if sum(self.dead.values()):
             found.append(f"{sum(self.dead.values())} dead letters; see `wirewatch dead list`")
-        found += [
+        found += self._feed_troubles()
+        found += self.notices
+        return [one_line(text) for text in found]
+
+    def _feed_troubles(self) -> list[str]:
+        """One sentence if it is the network; else a line a feed, and one for the rest."""
+        bad = self.bad_feeds
+        if len(bad) > 1 and len(bad) == sum(self.feeds.values()) and no_network(bad):
+            return [f"none of {len(bad)} feeds answers; is there a network?"]
+        found = [
             f"feed {state.feed_id}: {state.last_reason}"
             + (f", {state.last_error}" if state.last_error else "")
-            for state in self.bad_feeds[:SHOWN]
+            for state in bad[:SHOWN]
         ]
-        if len(self.bad_feeds) > SHOWN:
-            more = len(self.bad_feeds) - SHOWN
-            found.append(f"{more} more feeds fail; see `wirewatch feeds list --failing`")
-        found += self.notices
+        if (more := len(bad) - SHOWN) > 0:
+            verb = "feed fails" if more == 1 else "feeds fail"
+            found.append(f"{more} more {verb}; see `wirewatch feeds list --failing`")
         return found
 
     def to_dict(self) -> dict[str, Any]:

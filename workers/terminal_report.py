@@ -8,7 +8,7 @@ log says the same for machines; in a terminal its lines about these are left out
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from redis.exceptions import RedisError
 from rich.console import Console
@@ -190,7 +190,7 @@ class TerminalReport:
             return
         failing = {state.feed_id: state for state in tried if state.failures}
         well = [state.feed_id for state in tried if not state.failures]
-        if not well and all(state.last_reason in _NO_NETWORK for state in failing.values()):
+        if not well and no_network(failing.values()):
             if not self._no_network:
                 self._say(no_network_line(len(tried)))
             self._no_network, self._failing = True, set(failing)
@@ -204,6 +204,11 @@ class TerminalReport:
         self._failing = (self._failing | set(failing)) - set(well)
         for line in feed_lines(fresh, again):
             self._say(line)
+
+
+def no_network(failing: Iterable[FeedState]) -> bool:
+    """Say whether feeds fail in the way they do when it is our own network that is missing."""
+    return all(state.last_reason in _NO_NETWORK for state in failing)
 
 
 def no_network_line(feeds: int) -> Text:

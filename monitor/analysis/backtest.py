@@ -38,11 +38,17 @@ class Case:
     fired: bool
     reason: str
     evidence: str = ""
+    url: str = ""
+    outlet: str = ""
 
 
 @dataclass(slots=True)
 class TopicResult:
-    """What one topic made of the stories. `alerts` are first alerts, `updates` what followed."""
+    """What one topic made of the stories.
+
+    `alerts` are first alerts, `updates` what followed; `silent` counts, by reason, the matching
+    stories of which neither came.
+    """
 
     id: str
     name: str
@@ -50,6 +56,7 @@ class TopicResult:
     cases: list[Case] = field(default_factory=list)
     alerts: list[Case] = field(default_factory=list)
     updates: int = 0
+    silent: Counter[str] = field(default_factory=Counter)
 
     @property
     def fired(self) -> int:
@@ -195,8 +202,13 @@ def run_backtest(
                 match.fired,
                 match.reason.value if match.reason else "fired",
                 match.evidence,
+                story.url,
+                story.source,
             )
             result.cases.append(case)
+        for held in outcome.suppressions:
+            if held.topic in by_topic and by_topic[held.topic].fired:
+                results[held.topic].silent[str(held.reason)] += 1
         for alert in outcome.alerts:
             if alert.is_update:
                 results[alert.topic].updates += 1
@@ -232,6 +244,8 @@ def as_data(result: Backtest, differences: Sequence[Difference] | None) -> dict[
                 "updates": topic.updates,
                 "per_day": dict(sorted(topic.per_day().items())),
                 "line": topic.line,
+                "silent": dict(topic.silent),
+                "list": [_case(case) for case in topic.alerts],
                 "just_above": [_case(case) for case in topic.nearest()[0]],
                 "just_below": [_case(case) for case in topic.nearest()[1]],
             }
@@ -258,6 +272,10 @@ def _case(case: Case) -> dict[str, Any]:
     return {
         "story": case.story,
         "title": case.title,
+        "url": case.url,
+        "outlet": case.outlet,
+        "at": datetime.fromtimestamp(case.at, UTC).isoformat(timespec="seconds"),
         "score": round(case.score, 4),
         "reason": case.reason,
+        "evidence": case.evidence,
     }

@@ -14,16 +14,21 @@ WIDTH, HEIGHT, LEFT, BOTTOM = 520, 150, 36, 24
 def render_report(page: Mapping[str, Any]) -> str:
     """Return the page for what `backtest` found.
 
-    `page` has title, summary, topics (each with id, name, line, counts, scores, days, above, below)
-    and differences; every text in it is untrusted and is escaped.
+    `page` has title, summary, topics (each with id, name, line, counts, scores, days, list, silent,
+    above, below) and differences; every text in it is untrusted and is escaped.
     """
     environment = Environment(
         loader=PackageLoader("monitor.analysis", "templates"),
         autoescape=True,
         undefined=StrictUndefined,
     )
-    environment.globals |= {"histogram": histogram, "bars": bars}
+    environment.globals |= {"histogram": histogram, "bars": bars, "link": _link}
     return environment.get_template("backtest.html").render(page)
+
+
+def _link(url: str) -> str:
+    """Return an address a reader may open, or "": never a script of somebody's."""
+    return url if url.startswith(("http://", "https://")) else ""
 
 
 def histogram(scores: Sequence[float], line: float, bins: int = 40) -> Markup:

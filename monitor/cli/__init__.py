@@ -12,6 +12,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "check": ("monitor.cli.check", "check", "Find every mistake in the configuration."),
     "run": ("monitor.cli.run", "run", "Start the service."),
     "status": ("monitor.cli.status", "status", "Feeds, queues, channels and alerts at a glance."),
+    "alerts": ("monitor.cli.alerts", "alerts", "What was told; search it, export it."),
     "replay": ("monitor.cli.replay", "replay", "Run stored stories through the analysis, offline."),
     "backtest": ("monitor.cli.backtest", "backtest", "What a topic file would have told."),
     "topics": ("monitor.cli.topics", "topics", "List topics, try a text, tune by answers."),

@@ -21,6 +21,8 @@ from monitor.cli.setup import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from rich.console import Console
+
     from monitor.analysis.backtest import Backtest, Case, Difference, Remembering
     from monitor.analysis.replay import Line
     from monitor.config.schema import Config
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     help="Another configuration folder, for instance the live one: show what would change.",
 )
 @click.option("--html", type=OutputFile(), help="Write a report with plots.")
+@click.option("--topic", "only", multiple=True, help="Only this topic; may be given repeatedly.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 @click.option(
     "--max-alerts-per-day",
@@ -53,16 +56,21 @@ def backtest(
     since: str,
     against: Path | None,
     html: Path | None,
+    only: tuple[str, ...],
     as_json: bool,
     max_alerts_per_day: int | None,
     quiet: bool,
 ) -> None:
-    """Run stored stories through the topics and show what would fire. Nothing is sent.
+    """Run stored stories through the topics and list the alerts there would be. Nothing is sent.
 
     Exit code: 0 fine, 1 more alerts than allowed or no stories, 2 a mistake in a configuration.
     """
-    config = load_or_exit(config_dir)
-    other = load_or_exit(against) if against else None
+    context = click.get_current_context()
+    given = context.get_parameter_source("since") is click.core.ParameterSource.COMMANDLINE
+    if stories is not None and given:
+        fail("--since is for the store's own stories; leave it out beside --stories")
+    config = _only(load_or_exit(config_dir), only, must=True)
+    other = _only(load_or_exit(against), only) if against else None
     from monitor.analysis.backtest import Remembering, as_data, compare, run_backtest
     from monitor.analysis.offline import load_encoder
     from monitor.errors import WirewatchError
@@ -95,6 +103,19 @@ def backtest(
     topic, day, most = result.busiest()
     if max_alerts_per_day is not None and most > max_alerts_per_day:
         fail(f"{topic}: {most} alerts on {day}, more than {max_alerts_per_day} a day", code=1)
+
+
+def _only(config: Config, ids: tuple[str, ...], *, must: bool = False) -> Config:
+    """Return the configuration with these topics only; all of them if none is named."""
+    if not ids:
+        return config
+    from monitor.config.names import did_you_mean
+
+    known = {topic.id for topic in config.topics}
+    for name in ids:
+        if must and name not in known:
+            fail(f'there is no topic "{name}"; {did_you_mean(name, known)}')
+    return config.model_copy(update={"topics": tuple(t for t in config.topics if t.id in ids)})
 
 
 def _with_bar(
@@ -147,35 +168,42 @@ async def _from_store(config: Config, since: str, encoder: Remembering) -> list[
     return lines
 
 
+_LISTED = 20  # alerts of one topic in the terminal, unless it is the only one
+
+
 def _show(result: Backtest, differences: Sequence[Difference] | None) -> None:
-    from rich.table import Table
     from rich.text import Text
 
+    from monitor.cli.words import counted
+    from monitor.text import one_line
+
     out, days = console(), max(1, len(result.days))
-    table = Table(title=f"{result.stories:,} stories of {len(result.days)} days")
-    table.add_column("topic")
-    for name in ("line", "matching", "alerts", "updates", "alerts a day", "most in a day"):
-        table.add_column(name, justify="right")
+    span = f"{result.days[0]} to {result.days[-1]}" if result.days else ""
+    out.print(
+        Text(f"{counted(result.stories, 'story')} of {counted(len(result.days), 'day')}", "bold"),
+        Text(span, style="dim"),
+    )
     for topic in result.topics:
         most = max(topic.per_day().values(), default=0)
-        table.add_row(
-            topic.id,
-            f"{topic.line:.2f}",
-            f"{topic.fired:,}",
-            f"{len(topic.alerts):,}",
-            f"{topic.updates:,}",
-            f"{len(topic.alerts) / days:.1f}",
-            str(most),
+        out.print()
+        out.print(Text(topic.id, style="bold"))
+        out.print(
+            f"  {counted(len(topic.alerts), 'alert')} ({len(topic.alerts) / days:.1f} a day, at "
+            f"most {most}), {counted(topic.updates, 'update')}; "
+            f"{counted(topic.fired, 'story')} at or over the line of {topic.line:.2f}",
         )
-    out.print(table)
-    for topic in result.topics:
-        above, below = topic.nearest()
-        out.print(Text(f"\n{topic.id}: nearest to the line", style="bold"))
-        for case in reversed(above):
-            out.print(Text(f"  fires  {case.score:.2f}  {case.title}"))
-        out.print(Text(f"  ------ {topic.line:.2f}  line", style="dim"))
-        for case in below:
-            out.print(Text(f"  quiet  {case.score:.2f}  {case.title}", style="dim"))
+        if silent := ", ".join(f"{n:,} {why}" for why, n in topic.silent.most_common()):
+            out.print(Text(f"  matched without an alert: {silent}", style="dim"))
+        shown = topic.alerts if len(result.topics) == 1 else topic.alerts[-_LISTED:]
+        for case in shown:
+            _print_case(out, "fires", case)
+        if len(shown) < len(topic.alerts):
+            out.print(f"  and {len(topic.alerts) - len(shown)} before; --topic {topic.id} has all")
+        below = topic.nearest()[1]
+        if below:
+            out.print(Text(f"  ------ {topic.line:.2f} just under the line", style="dim"))
+        for case in below[:3]:
+            _print_case(out, "quiet", case, dim=True)
     if differences is None:
         return
     out.print()
@@ -185,12 +213,30 @@ def _show(result: Backtest, differences: Sequence[Difference] | None) -> None:
         out.print(Text(f"{one.topic}: +{len(one.added)} alerts, −{len(one.removed)}", style="bold"))
         for mark, cases in (("+", one.added), ("−", one.removed)):
             for case in cases[:20]:
-                out.print(Text(f"  {mark} {case.score:.2f}  {case.title}"))
+                out.print(Text(f"  {mark} {case.score:.2f}  {one_line(case.title)}"))
             if len(cases) > 20:
                 out.print(f"  {mark} and {len(cases) - 20} more; --json lists them all")
 
 
+def _print_case(out: Console, word: str, case: Case, *, dim: bool = False) -> None:
+    """Print one story on a line of its own; its address opens from the headline."""
+    from rich.text import Text
+
+    from monitor.analysis.backtest import day_of
+    from monitor.delivery.formatting import link
+    from monitor.text import one_line
+
+    line = Text(f"  {word}  {case.score:.2f}  {day_of(case.at)}  ", style="dim" if dim else "")
+    url = link(case.url)
+    line.append(one_line(case.title), style=f"link {url}" if url else "")
+    if case.outlet:
+        line.append(f"  {one_line(case.outlet)}", style="green")
+    out.print(line)
+
+
 def _page(result: Backtest, differences: Sequence[Difference] | None) -> dict[str, Any]:
+    from monitor.analysis.backtest import day_of
+
     days = result.days
     topics = []
     for topic in result.topics:
@@ -208,6 +254,8 @@ def _page(result: Backtest, differences: Sequence[Difference] | None) -> dict[st
                 "most": max(per_day.values(), default=0),
                 "scores": [case.score for case in topic.cases],
                 "days": [(day, per_day[day]) for day in days],
+                "list": [(day_of(case.at), case) for case in reversed(topic.alerts)],
+                "silent": topic.silent.most_common(),
                 "above": above,
                 "below": below,
             }

@@ -13,6 +13,7 @@ import click
 from monitor.cli.feed_control import pause, poll, resume
 from monitor.cli.setup import OutputFile, config_option, fail, load_or_exit, open_store, run_async
 from monitor.cli.words import counted
+from monitor.text import one_line
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -153,25 +154,24 @@ def _described(source: FeedSource, outcome: FetchResult) -> dict[str, Any]:
 
 def _table(source: FeedSource, outcome: FetchResult) -> RenderableType:
     from rich.console import Group
-    from rich.table import Table
     from rich.text import Text
 
     data = _described(source, outcome)
     if outcome.parsed is None:
-        return Text(f"{outcome.reason}: {outcome.message}", style="red")
+        return Text(f"{outcome.reason}: {one_line(outcome.message)}", style="red")
     feed = data["feed"]
-    head = Text(f"{feed['title'] or feed['url']}  ({feed['version']}, {feed['language'] or '?'})")
+    title = one_line(feed["title"] or feed["url"])
+    head = Text(f"{title}  ({feed['version']}, {one_line(feed['language'] or '?')})")
     head.stylize("bold")
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for name in ("published", "title", "link"):
-        table.add_column(name, overflow="fold" if name == "link" else "ellipsis")
+    parts: list[RenderableType] = [head]
     for entry in data["entries"][:_SHOWN]:
-        row = (entry["published"] or "undated", entry["title"], entry["link"])
-        table.add_row(*(Text(cell) for cell in row))
-    parts: list[RenderableType] = [head, table]
+        parts.append(Text(f"{entry['published'] or 'undated':<20}  {one_line(entry['title'])}"))
+        address = Text(f"  {one_line(entry['link'])}", style="dim")
+        address.no_wrap, address.overflow = True, "fold"
+        parts.append(address)
     if (more := len(data["entries"]) - _SHOWN) > 0:
         parts.append(Text(f"and {more} more", style="dim"))
-    parts += [Text(f"warning: {text}", style="yellow") for text in data["warnings"]]
+    parts += [Text(f"warning: {one_line(text)}", style="yellow") for text in data["warnings"]]
     return Group(*parts)
 
 
@@ -212,7 +212,10 @@ def list_(config_dir: Path, as_json: bool, failing: bool) -> None:
     if as_json:
         click.echo(json.dumps(rows, ensure_ascii=False, indent=2))
     else:
-        _print(_health_table(rows, now))
+        if failing and not rows:
+            click.echo("No feed needs attention.")
+        else:
+            _print(_health_table(rows, now))
 
 
 async def _states(config: Config) -> tuple[list[FeedState], dict[str, float]]:
@@ -257,21 +260,21 @@ def _health(source: FeedSource, state: FeedState, now: float, paused: float) -> 
 
 
 def _health_table(rows: list[dict[str, Any]], now: float) -> RenderableType:
+    from rich.console import Group
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    longest = max((len(row["id"]) for row in rows), default=0)
+    table.add_column("feed", no_wrap=True, min_width=longest)  # people have to type it
     for name, right in (
-        ("feed", False),
         ("health", False),
         ("last success", True),
         ("every", True),
         ("delay", True),
-        ("items/day", True),
-        ("unchanged", True),
-        ("what is wrong", False),
+        ("a day", True),
     ):
-        table.add_column(name, justify="right" if right else "left")
+        table.add_column(name, justify="right" if right else "left", no_wrap=True)
     colours = {
         "ok": "green",
         "new": "dim",
@@ -280,11 +283,10 @@ def _health_table(rows: list[dict[str, Any]], now: float) -> RenderableType:
         "failing": "yellow",
         "ended": "red",
     }
+    wrong = []
     for row in rows:
-        wrong = f"{row['reason']}: {row['error']}" if row["failures"] or row["error"] else ""
         last = row["last_success"]
         ago = now - datetime.fromisoformat(last).timestamp() if last else None
-        share = row["unchanged_share"]
         table.add_row(
             row["id"],
             Text(row["health"], style=colours[row["health"]]),
@@ -292,10 +294,14 @@ def _health_table(rows: list[dict[str, Any]], now: float) -> RenderableType:
             _span(row["interval_s"]),
             _span(row["expected_delay_s"]),
             f"{row['items_per_day']:g}",
-            f"{share:.0%}" if share is not None else "",
-            Text(wrong),
         )
-    return table
+        if row["failures"] or row["error"]:
+            line = Text(f"{row['id']}  {row['reason']}: {one_line(row['error'] or '')}")
+            line.no_wrap, line.overflow = True, "ellipsis"
+            wrong.append(line)
+    if not wrong:
+        return table
+    return Group(table, Text("\nwhat is wrong", style="bold"), *wrong)
 
 
 def _span(seconds: float | None) -> str:

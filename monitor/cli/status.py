@@ -51,6 +51,7 @@ def _show(view: Overview) -> None:
     from rich.text import Text
 
     from monitor.cli.words import ago, moment
+    from monitor.text import one_line
 
     out = console()
     rows = Table.grid(padding=(0, 2))
@@ -79,7 +80,9 @@ def _show(view: Overview) -> None:
         rows.add_row("held back", ", ".join(f"{n:,} {name}" for name, n in held))
     for channel in view.channels:
         state = channel.trouble or f"well, last sent {ago(channel.last_sent, view.at)}"
-        rows.add_row(f"channel {channel.name}", f"{channel.waiting} waiting; {state}")
+        rows.add_row(
+            f"channel {channel.name}", Text(f"{channel.waiting} waiting; {one_line(state)}")
+        )
     for silence in view.silences:
         why = f": {silence.reason}" if silence.reason else ""
         until = f"until {moment(silence.ends)}, by {silence.author}{why} ({silence.id})"
@@ -94,11 +97,13 @@ def _show(view: Overview) -> None:
             title = str(row.get("title") or row.get("notification") or row.get("id") or "")
             topic = f"{row['topic']}: " if row.get("topic") else ""
             when = ago(float(row.get("at", 0)), view.at)
-            line = f"  {when:>9}  {topic}{title} ({', '.join(row['channels'])})"
-            out.print(Text(line))
+            line = f"{topic}{title} ({', '.join(row['channels'])})"
+            out.print(Text(f"  {when:>9}  {one_line(line)}"))
     out.print(Text("\nneeds a look" if view.troubles else "\nall is well", style="bold"))
     for trouble in view.troubles:
-        out.print(Text(f"  {trouble}", style="yellow"))
+        line = Text(f"  {trouble}", style="yellow")
+        feed = trouble.startswith("feed ")
+        out.print(line, no_wrap=feed, overflow="ellipsis" if feed else "fold")
 
 
 def _canary(view: Overview) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from monitor.cli.setup import config_option, console, fail, load_or_exit, open_store, run_async
+from monitor.cli.topic_wizard import new
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +22,10 @@ if TYPE_CHECKING:
 
 @click.group()
 def topics() -> None:
-    """List topics, try a text on them, tune one by editors' answers."""
+    """List topics, make a new one, try a text on them, tune one by editors' answers."""
+
+
+topics.add_command(new)
 
 
 @topics.command("list")
@@ -34,23 +38,27 @@ def list_topics(config_dir: Path, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
         return
-    from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=f"{len(rows)} topics")
-    for name in ("id", "name", "sensitivity", "has", "only", "to"):
-        table.add_column(name)
+    from monitor.cli.words import counted, rows_by_id
+
+    lines = []
     for row in rows:
-        name = row["name"] if row["enabled"] else f"{row['name']} (switched off)"
         has = [
             "description" if row["description"] else "",
-            f"{row['examples']} examples" if row["examples"] else "",
-            f"{row['counter_examples']} counter-examples" if row["counter_examples"] else "",
+            counted(row["examples"], "example") if row["examples"] else "",
+            counted(row["counter_examples"], "counter-example") if row["counter_examples"] else "",
             "gates" if row["gates"] else "",
+            "" if row["sensitivity"] == "balanced" else row["sensitivity"],
+            f"only {', '.join(row['only'])}" if row["only"] else "",
+            f"to {', '.join(row['to'])}" if row["to"] else "",
+            "" if row["enabled"] else "switched off",
         ]
-        cells = (", ".join(filter(None, has)), ", ".join(row["only"]), ", ".join(row["to"]))
-        table.add_row(row["id"], Text(name), row["sensitivity"], *(Text(cell) for cell in cells))
-    console().print(table)
+        text = Text(row["name"])
+        text.append(f" ({', '.join(filter(None, has)) or 'a name only'})", style="dim")
+        lines.append((row["id"], text))
+    console().print(Text(counted(len(rows), "topic"), style="bold"))
+    console().print(rows_by_id(lines))
 
 
 @topics.command("try")
@@ -60,7 +68,8 @@ def list_topics(config_dir: Path, as_json: bool) -> None:
 def try_text(text: str, config_dir: Path, as_json: bool) -> None:
     """Score TEXT (a headline, several paragraphs, an address, or - for standard input).
 
-    Shows every topic's score against its line, what decided, and what its gates say.
+    Shows the topics that fire, with what decided, then those nearest to firing, and counts the
+    rest. --json has them all.
     """
     config = load_or_exit(config_dir)
     if not config.topics:
@@ -230,38 +239,69 @@ def _gates(topic: Topic, story: Story) -> dict[str, Any]:
     return said
 
 
+_NEAREST = 3  # topics shown that do not fire
+
+
 def _show(story: Story, passages: int, rows: Sequence[dict[str, Any]]) -> None:
-    from rich.table import Table
+    from rich.padding import Padding
     from rich.text import Text
 
+    from monitor.cli.words import counted
+    from monitor.text import one_line
+
     out = console()
-    out.print(Text(story.title, style="bold"), Text(f"{passages} passages", style="dim"))
-    table = Table()
-    for name, justify in (("topic", "left"), ("score", "right"), ("line", "right")):
-        table.add_column(name, justify=justify)  # type: ignore[arg-type]
-    for name in ("verdict", "because", "nearest phrase", "gates"):
-        table.add_column(name, overflow="fold")
-    for row in rows:
-        words = f" [{', '.join(row['terms'])}]" if row["terms"] else ""
-        table.add_row(
-            row["topic"],
-            Text(f"{row['score']:.2f}", style="bold green" if row["fired"] else ""),
-            f"{row['line']:.2f}",
-            row["reason"],
-            Text(f"{row['passage']}: {row['evidence'][:160]}{words}"),
-            Text(row["nearest"][:100]),
-            Text(_gate_words(row["gates"])),
+    head = Text(one_line(story.title), style="bold")
+    out.print(head.append(f"  ({counted(passages, 'passage')} read)", style="dim"))
+    fired = [row for row in rows if row["fired"]]
+    quiet = [row for row in rows if not row["fired"]]
+    if not fired:
+        out.print("No topic fires.")
+    for row in [*fired, *quiet[:_NEAREST]]:
+        line = Text(
+            "fires  " if row["fired"] else "quiet  ", style="bold green" if row["fired"] else ""
         )
-    out.print(table)
+        line.append(row["topic"], style="bold").append(
+            f"  {row['score']:.2f}, line {row['line']:.2f}"
+        )
+        if not row["fired"]:
+            line.append(f"  {_WHY_NOT.get(row['reason'], row['reason'])}", style="dim")
+        out.print(line)
+        details = []
+        if row["fired"] or row["score"] >= row["line"] / 2:
+            words = f" [{', '.join(row['terms'])}]" if row["terms"] else ""
+            details.append(
+                f"because of the {row['passage']}: {one_line(row['evidence'], 160)}{words}"
+            )
+            details.append(f"nearest to: {one_line(row['nearest'], 100)}")
+        details += _gate_words(row["gates"])
+        for detail in details:
+            out.print(Padding(Text(detail, style="dim"), (0, 0, 0, 7)))
+    rest = quiet[_NEAREST:]
+    if rest:
+        best = max(row["score"] for row in rest)
+        out.print(Text(f"and {len(rest)} more, {best:.2f} at most", style="dim"))
 
 
-def _gate_words(gates: dict[str, Any]) -> str:
+_WHY_NOT = {
+    "below_threshold": "",
+    "counter_example": "too near a counter-example",
+    "not_required": "held by its require gate",
+    "excluded": "held by its exclude gate",
+    "language": "another language",
+    "out_of_scope": "only for some feeds",
+}
+
+
+def _gate_words(gates: dict[str, Any]) -> list[str]:
+    """Return a line on each gate: what it asks for, and whether the text passes."""
     said = []
     for name, gate in gates.items():
-        words = ", ".join(gate["met"] or gate.get("wanted", ())) or "-"
-        lead = "has" if gate["met"] else "lacks"
-        said.append(f"{name} {'passed' if gate['passed'] else 'shut'} ({lead} {words})")
-    return "; ".join(said)
+        met, wanted = ", ".join(gate["met"]), ", ".join(gate.get("wanted", ()))
+        found = f"the text has {met}" if met else "none of its words is in the text"
+        missing = f"the text lacks {wanted}" if wanted else ""
+        result = "passes" if gate["passed"] else "shuts it out"
+        said.append(f"{name} gate {result}: {missing or found}")
+    return said
 
 
 def _answers(path: Path) -> list[Answer]:

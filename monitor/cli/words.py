@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.table import Table
+    from rich.text import Text
 
 
 def moment(at: float) -> str:
@@ -35,3 +41,16 @@ def counted(number: int, noun: str) -> str:
     if noun.endswith("y") and noun[-2:-1] not in "aeiou":
         return f"{number:,} {noun[:-1]}ies"
     return f"{number:,} {noun}s"
+
+
+def rows_by_id(rows: Iterable[tuple[str, Text]]) -> Table:
+    """Return rows of an id and a text beside it. Ids are never cut: people have to type them."""
+    from rich.table import Table
+
+    found = list(rows)
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True, min_width=max((len(name) for name, _ in found), default=0))
+    table.add_column(overflow="fold")
+    for name, text in found:
+        table.add_row(name, text)
+    return table

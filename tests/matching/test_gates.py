@@ -82,6 +82,8 @@ def test_a_word_alone_or_between_blanks_is_always_found(word: str, data: st.Data
     [
         ("require: {any: [ガザ]}", "イスラエル軍がガザを空爆した", ""),
         ("require: {any: [gaza]}", "イスラエル軍がガザを空爆した", "require gate shuts out"),
+        ("require: {any: [tsunami]}", "Quake flattens villages", "require gate shuts out"),
+        ("exclude: {any: [village*]}", "Quake flattens villages", "exclude gate shuts out"),
         ("exclude: {any: [can't]}", "They can’t go", "exclude gate shuts out"),
     ],
 )

@@ -68,16 +68,6 @@ def test_sound_topics_are_left_in_peace(background: Background, vectors_of: Vect
     ("fields", "kind", "loc"),
     [
         (
-            {"examples": ["Quake flattens villages"], "require": {"any": ["tsunami"]}},
-            DoubtKind.GATE_EXCLUDES_EXAMPLE,
-            ("examples", 0),
-        ),
-        (
-            {"examples": ["Quake flattens villages"], "exclude": {"any": ["village*"]}},
-            DoubtKind.GATE_EXCLUDES_EXAMPLE,
-            ("examples", 0),
-        ),
-        (
             {
                 "examples": ["Quake flattens villages", "Strong tremor felt in the capital"],
                 "not": ["Strong tremor felt in the capital city"],
@@ -200,7 +190,13 @@ def test_backtest_counts_compares_and_reports(tmp_path: Path) -> None:
 
 def test_a_report_escapes_what_publishers_write() -> None:
     """A headline with markup stays text in the report."""
-    evil = {"title": "<script>alert(1)</script>", "score": 0.6}
+    evil = {
+        "title": "<script>alert(1)</script>",
+        "score": 0.6,
+        "url": "javascript:alert(1)",
+        "outlet": "<i>Evil</i>",
+        "evidence": "<u>",
+    }
     topic = {
         "id": "t",
         "name": "<b>t</b>",
@@ -212,11 +208,14 @@ def test_a_report_escapes_what_publishers_write() -> None:
         "most": 1,
         "scores": [0.6],
         "days": [("2026-03-01", 1)],
+        "list": [("2026-03-01", evil)],
+        "silent": [("<s>", 1)],
         "above": [evil],
         "below": [],
     }
     html = render_report({"title": "r", "summary": "s", "topics": [topic], "differences": None})
-    assert "<script>" not in html
+    assert "<script>" not in html and "<i>Evil" not in html and "<u>" not in html
+    assert "javascript:" not in html and "<s>" not in html
     assert "<b>t" not in html
 
 
