@@ -5,14 +5,14 @@ OPML 2.0: http://opml.org/spec2.opml (subscription lists use `type`, `text`, `xm
 
 from __future__ import annotations
 
-import html
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from monitor.config.names import slug
 from monitor.config.schema import FeedSource
+from monitor.markup.decoding import decode
+from monitor.markup.xml_repair import fault_of, mend
 
 _MAX_DEPTH = 30
 
@@ -28,48 +28,30 @@ class Outline:
     language: str
 
 
-# An ampersand that starts no reference of XML: in addresses nearly always a plain one.
-_AMPERSAND = re.compile(
-    rb"&(?!(?:amp|lt|gt|quot|apos|#\d{1,7}|#[xX][0-9A-Fa-f]{1,6});)(\w{1,31};)?"
-)
-
-
-def _mended(raw: bytes) -> bytes:
-    """Return the document with plain ampersands escaped and names of HTML characters put in.
-
-    lxml would drop them, and with them a part of the address: `?a=1&b=2` became `?a=1=2`.
-    """
-
-    def one(match: re.Match[bytes]) -> bytes:
-        name = (match[1] or b"").decode("ascii", "ignore")
-        letter = html.unescape(f"&{name}") if name else ""
-        if letter and not letter.startswith("&"):
-            return "".join(f"&#{ord(part)};" for part in letter).encode()
-        return b"&amp;" + (match[1] or b"")
-
-    return raw if b"\0" in raw[:200] else _AMPERSAND.sub(one, raw)  # not in UTF-16
-
-
 def read_opml(
     raw: bytes, short: Callable[[str], str] = slug
 ) -> tuple[list[Outline], list[tuple[int, str]]]:
     """Return the feeds of an OPML document, and what was wrong with it as (line, message).
 
-    Ill-formed documents are read as far as they can be. Nothing is fetched, entities are not
-    followed. `short` makes tags from the names of folders.
+    Ill-formed documents are mended, and what is still broken then is read as far as it can be.
+    Nothing is fetched, entities of the document's own are not followed. `short` makes tags from the names of folders.
     """
     from lxml import etree
 
+    text, warnings = decode(raw)
+    if fault_of(text.encode()):
+        text = mend(text)
     parser = etree.XMLParser(
-        resolve_entities=False, no_network=True, recover=True, huge_tree=False, load_dtd=False
+        encoding="utf-8", resolve_entities=False, no_network=True, recover=True, load_dtd=False
     )
     try:
-        root = etree.fromstring(_mended(raw), parser)
+        root = etree.fromstring(text.encode(), parser)
     except (etree.XMLSyntaxError, ValueError):
         root = None
     if root is None or not isinstance(root.tag, str):
         return [], [(1, "this is not OPML; export it again from your feed reader")]
-    faults = [
+    faults = [(1, warning) for warning in warnings]
+    faults += [
         (max(1, entry.line), "the XML is broken here; compare the number of feeds with your list")
         for entry in list(parser.error_log)[:1]
     ]

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 from monitor.errors import ParseError
+from monitor.markup.decoding import decode
+from monitor.markup.xml_items import mend_items
+from monitor.markup.xml_repair import fault_of, mend, start_of_markup
 from monitor.parsing import feedparser_reader, json_feed, lxml_reader, sitemap
 from monitor.parsing.date_reader import DateReader
 from monitor.parsing.document import EVERYTHING, Document, Wanted
 from monitor.reasons import FetchReason
 
 _ROOT = re.compile(
-    rb"<(?:[A-Za-z_][\w.-]*:)?(rss|feed|RDF|channel|entry|urlset|sitemapindex|html|opml)\b",
+    r"<(?:[A-Za-z_][\w.-]*:)?(rss|feed|RDF|channel|entry|urlset|sitemapindex|html|opml)\b",
     re.IGNORECASE,
 )
 _STRAY = re.compile(rb"<([A-Za-z]\w{0,20}:)item\b")
-_LOOK = 8_192
 # Only what a challenge alone holds: the scripts of such services, and the captchas of forms and
 # log-ins, are on ordinary pages, too.
 _WALL_MARKS = (
@@ -44,13 +47,50 @@ _TITLE = re.compile(rb"<title[^>]{0,99}>([^<]{0,200})")
 _SMALL_PAGE = 4_096
 
 
+@dataclass(frozen=True, slots=True)
+class PreparedDocument:
+    """A document as the readers take it: UTF-8 from its first element on, mended if need be.
+
+    `root` is the name of its first element in lower case, "" if it is none that we know.
+    `well_formed` says whether it is (now) XML. `text` is `body` before it was encoded.
+    """
+
+    text: str
+    body: bytes
+    root: str
+    well_formed: bool
+    warnings: list[str]
+
+
+def prepare(body: bytes, content_type: str = "") -> PreparedDocument:
+    """Decode and mend a document of any format."""
+    text, warnings = decode(body, content_type)
+    text = text.lstrip("\ufeff \t\r\n\x00")
+    if not text.startswith("<") and text[:1] in ("{", ""):
+        return PreparedDocument(text, b"", "", False, warnings)
+    start, root = start_of_markup(text, _ROOT)
+    text = text[start:]
+    if start:
+        warnings.append(f"{start} characters before the document are left out")
+    data = text.encode()
+    if fault := fault_of(data):
+        warnings.append(f"not well-formed: {fault}")
+        text = mend(text)
+        if (fault := fault_of(text.encode())) and (found := mend_items(text, root.lower())):
+            text, fault = found[0], ""
+            if found[1]:
+                warnings.append(f"{found[1]} ill-formed item(s) read as far as possible")
+        data = text.encode()
+    return PreparedDocument(text, data, root.lower(), not fault, warnings)
+
+
 def _salvage(
-    body: bytes, prefix: bytes, url: str, content_type: str, dates: DateReader
+    found: PreparedDocument, prefix: bytes, url: str, dates: DateReader
 ) -> Document | None:
     """Read a document whose elements carry a prefix that nothing declares, as if they did not."""
-    bare = re.sub(rb"(</?)" + re.escape(prefix), rb"\1", body)
+    bare = re.sub(rb"(</?)" + re.escape(prefix), rb"\1", found.body)
     start = bare.find(b"<rss")
-    document = feedparser_reader.parse(bare[max(0, start) :], url, content_type, dates=dates)
+    document = feedparser_reader.parse(bare[max(0, start) :], url, dates=dates)
     if not document.items:
         return None
     document.warnings.append(f"read without the stray prefix {prefix.decode('ascii')!r}")
@@ -87,51 +127,47 @@ def parse(
     Raises:
         ParseError: `not_a_feed`, `bot_wall` or `parse_failed`.
     """
-    dates = DateReader()
-    document = _parse(body, url, content_type, kind, wanted, dates)
+    found, dates = prepare(body, content_type), DateReader()
+    document = _parse(found, url, kind, wanted, dates)
     if dates.learns():
-        document = _parse(body, url, content_type, kind, wanted, dates)
-    document.warnings += dates.warnings()
+        document = _parse(found, url, kind, wanted, dates)
+    document.warnings = found.warnings + document.warnings + dates.warnings()
     return document
 
 
 def _parse(
-    body: bytes, url: str, content_type: str, kind: str, wanted: Wanted, dates: DateReader
+    found: PreparedDocument, url: str, kind: str, wanted: Wanted, dates: DateReader
 ) -> Document:
-    head = body[:_LOOK].lstrip(b"\xef\xbb\xbf \t\r\n\x00")
-    if not head:
+    if not found.text:
         raise ParseError(FetchReason.NOT_A_FEED, "the answer is empty")
-    if head[:1] == b"{" and kind != "sitemap":
-        return json_feed.parse(body, url, wanted, dates)
-    wide = body[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\x00" in body[:64]
-    root = _ROOT.search(body[:_LOOK])
-    name = root[1].lower() if root else b""
-    if name in (b"urlset", b"sitemapindex") and kind != "feed":
-        return sitemap.parse(body, url, dates)
+    if found.text[0] == "{" and kind != "sitemap":
+        return json_feed.parse(found.text, url, wanted, dates)
+    if found.root in ("urlset", "sitemapindex") and kind != "feed":
+        return sitemap.parse(found.body, url, dates, well_formed=found.well_formed)
     if kind == "sitemap":
         raise ParseError(FetchReason.NOT_A_FEED, "the answer is no sitemap")
-    if name == b"html":
-        if looks_like_wall(body):
+    if found.root == "html":
+        if looks_like_wall(found.body):
             raise ParseError(FetchReason.BOT_WALL, "the site answers with a bot check")
         raise ParseError(
             FetchReason.NOT_A_FEED,
             "the answer is a web page, not a feed; `wirewatch feeds discover SITE` finds a site's "
             "feeds",
         )
-    if name == b"opml":
+    if found.root == "opml":
         raise ParseError(
             FetchReason.NOT_A_FEED,
             "this is a list of feeds (OPML); use `wirewatch feeds import FILE`",
         )
-    if not name and not wide and b"<" not in head:
+    if not found.root and "<" not in found.text:
         raise ParseError(FetchReason.NOT_A_FEED, "the answer is neither XML nor JSON")
-    if (plain := lxml_reader.parse(body, url, content_type, wanted, dates)) is not None:
+    if found.well_formed and (plain := lxml_reader.parse(found.body, url, wanted, dates)):
         return plain
-    document = feedparser_reader.parse(body, url, content_type, wanted, dates)
-    if not document.items and (stray := _STRAY.search(body)):
-        document = _salvage(body, stray[1], url, content_type, dates) or document
+    document = feedparser_reader.parse(found.body, url, wanted, dates)
+    if not document.items and (stray := _STRAY.search(found.body)):
+        document = _salvage(found, stray[1], url, dates) or document
     if not document.version and not document.items:
-        if looks_like_wall(body):
+        if looks_like_wall(found.body):
             raise ParseError(FetchReason.BOT_WALL, "the site answers with a bot check")
         raise ParseError(FetchReason.NOT_A_FEED, "the answer has markup, but is no feed")
     return document

@@ -22,26 +22,22 @@ from monitor.parsing.document import (
     FeedItem,
     Wanted,
 )
-from monitor.parsing.html_text import headline, looks_like_html, prose, web_link
+from monitor.parsing.html_text import headline, looks_like_html, prose, web_link, without_cdata
 from monitor.text import one_line
 
 _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+HTML_TYPES = frozenset({"html", "xhtml", "text/html", "application/xhtml+xml"})
 _MARKUP = ("text/html", "application/xhtml+xml")
 
 
 def parse(
-    body: bytes,
-    url: str,
-    content_type: str = "",
-    wanted: Wanted = EVERYTHING,
-    dates: DateReader | None = None,
+    body: bytes, url: str, wanted: Wanted = EVERYTHING, dates: DateReader | None = None
 ) -> Document:
     """Parse an RSS, RDF or Atom document, well-formed or not.
 
     Args:
-        body: the document, decoded from its transfer encoding.
+        body: the document in UTF-8, without an XML declaration.
         url: where it came from, for relative links.
-        content_type: the Content-Type header, "" if there was none.
         wanted: of which entries the texts are wanted.
         dates: reads the document's dates and keeps what is doubtful about them.
     """
@@ -49,10 +45,9 @@ def parse(
     dates.begin()
     # Without a base address feedparser leaves identifiers byte for byte; links are made absolute
     # by `web_link`.
-    headers = {"content-type": content_type} if content_type else {}
     raw = feedparser.parse(
-        body.lstrip(),  # white space before the XML declaration is an error, and a common one
-        response_headers=headers,
+        body,
+        response_headers={"content-type": "application/xml; charset=utf-8"},
         sanitize_html=False,
         resolve_relative_uris=False,
     )
@@ -69,10 +64,6 @@ def parse(
     )
     for link in feed.get("links", ()):
         note_link(document, str(link.get("rel", "")), str(link.get("href", "")), url)
-    if raw.get("bozo") and not isinstance(
-        raw.get("bozo_exception"), feedparser.CharacterEncodingOverride
-    ):
-        document.warnings.append(f"not well-formed: {one_line(str(raw.bozo_exception), 200)}")
     dates.language = document.language
     document.items = [
         item(entry, document, base, wanted, dates) for entry in raw.entries[:MAX_ENTRIES]
@@ -97,7 +88,7 @@ def item(entry: Any, document: Document, base: str, wanted: Wanted, dates: DateR
     return make_item(
         guid=str(entry.get("id") or ""),
         title=(title, kind),
-        link=str(entry.get("link") or ""),
+        link=_alternate(entry, document) if atom else str(entry.get("link") or ""),
         texts=texts,
         published=dates.read(_raw(entry, "published")) or dates.read(_raw(entry, "created")),
         updated=dates.read(_raw(entry, "updated")),
@@ -124,6 +115,10 @@ def make_item(
     wanted: Wanted,
 ) -> FeedItem:
     """Clean the raw fields of an entry; `title` and `texts` are (value, media type) pairs."""
+    title = without_cdata(title[0]), title[1]
+    texts = [(without_cdata(value), kind) for value, kind in texts]
+    if link == guid and "/" not in link:
+        link = ""  # a GUID is a permalink unless it says otherwise, but a number is no address
     name = headline(title[0], markup=_is_markup(title[0], title[1], atom), limit=MAX_TITLE)
     fingerprint, length = content_hash(name, (value for value, _ in texts))
     summary, content = "", ""
@@ -134,7 +129,7 @@ def make_item(
     return FeedItem(
         guid=guid.strip()[:MAX_GUID],
         title=name,
-        link=web_link(link, base),
+        link=web_link(without_cdata(link), base),
         summary=summary,
         content=content,
         published=published,
@@ -188,6 +183,24 @@ def hours(values: list[str]) -> list[int]:
 def days(values: list[str]) -> list[int]:
     """Return the days of `<skipDays>`, 0 Monday to 6 Sunday."""
     return sorted({_DAYS.index(v.lower()) for v in values if v.lower() in _DAYS})
+
+
+def _alternate(entry: Any, document: Document) -> str:
+    links = [
+        (str(link.get("hreflang") or ""), str(link.get("href") or ""))
+        for link in entry.get("links", ())
+        if link.get("rel") == "alternate" and link.get("type", "text/html") in HTML_TYPES
+    ]
+    return choose_alternate(links, document.language) or str(entry.get("link") or "")
+
+
+def choose_alternate(links: list[tuple[str, str]], language: str) -> str:
+    """Return the entry's own page of several (hreflang, address): the first in its language."""
+    primary = language.lower().partition("-")[0]
+    for said, href in links:
+        if not said or said.lower().partition("-")[0] == primary:
+            return href
+    return links[0][1] if links else ""
 
 
 def _raw(entry: Any, name: str) -> str:

@@ -31,15 +31,24 @@ _CLEANER = nh3.Cleaner(
 _ANY_TAG = re.compile(r"<[^>]*>")  # once nh3 is through, every "<" opens a tag
 _MARKUP = re.compile(r"[<&]")
 _TAG = re.compile(r"<[a-zA-Z!/]")
-# A closing tag, a void element or an entity: only then is text of unsaid type taken for markup.
-_HTML_SIGN = re.compile(r"</\w+\s*>|<(?:br|hr|img|p)\b[^<>]*>|&#?\w+;", re.IGNORECASE)
+# A closing tag, a common element or an entity: only then is text of unsaid type taken for markup.
+_HTML_SIGN = re.compile(
+    r"</\w+\s*>|<(?:a|b|br|em|hr|i|img|p|strong)\b[^<>]*>|&#?\w+;", re.IGNORECASE
+)
 _PLAIN_LINK = re.compile(r"https?://[\w.-]+(?::\d+)?(?:[/?#][!-~]*)?", re.ASCII)
+_CDATA = re.compile(r"<!\[CDATA\[(.*?)\]\]>", re.DOTALL)
+_WRAPPED = re.compile(r"\s*[\n\t]\s*")
 _GAPS = (("<br>", "\n"), ("<td>", " "), ("</td>", " "), ("<th>", " "), ("</th>", " "))
 
 
 def looks_like_html(text: str) -> bool:
-    """Whether text of unsaid type is markup: it closes a tag, or holds an entity or a void tag."""
+    """Whether text of unsaid type is markup: a closing tag, an entity or a common tag is in it."""
     return _HTML_SIGN.search(text) is not None
+
+
+def without_cdata(text: str) -> str:
+    """Return what CDATA marks hold that were escaped, and so became part of the text."""
+    return _CDATA.sub(r"\1", text) if "<![CDATA[" in text else text
 
 
 def html_to_text(markup: str, limit: int = 0) -> str:
@@ -66,10 +75,14 @@ def prose(value: str, *, markup: bool, limit: int) -> str:
 
 
 def web_link(value: str, base: str = "") -> str:
-    """Return `value` as an absolute http(s) address without userinfo, or "" if it is none."""
+    """Return `value` as an absolute http(s) address without userinfo, or "" if it is none.
+
+    A blank within becomes `%20`; a line break with the blanks around it vanishes.
+    """
     if len(value) <= MAX_LINK and _PLAIN_LINK.fullmatch(value):
         return value
-    text = re.sub(r"[\s]+", "", strip_invisible(value)) if value else ""
+    text = _WRAPPED.sub("", strip_invisible(value).strip()).replace(" ", "%20")
+    text = "".join(text.split())
     if not text:
         return ""
     try:
@@ -78,7 +91,9 @@ def web_link(value: str, base: str = "") -> str:
         host = parts.hostname
     except ValueError:
         return ""
-    if parts.scheme.lower() not in ("http", "https") or not host or len(absolute) > MAX_LINK:
+    if parts.scheme.lower() not in ("http", "https") or not host or "%20" in host:
+        return ""
+    if len(absolute) > MAX_LINK:
         return ""
     if "@" in parts.netloc:
         absolute = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()

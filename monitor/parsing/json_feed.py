@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import json
+import re
 from typing import Any
 
 from monitor.errors import ParseError
@@ -13,9 +15,12 @@ from monitor.parsing.html_text import web_link
 from monitor.reasons import FetchReason
 from monitor.text import one_line
 
+_ENTITY = re.compile(r"&#?\w{1,40};")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
 
 def parse(
-    body: bytes, url: str, wanted: Wanted = EVERYTHING, dates: DateReader | None = None
+    text: str, url: str, wanted: Wanted = EVERYTHING, dates: DateReader | None = None
 ) -> Document:
     """Parse a JSON Feed; items that are not objects are passed over with a warning.
 
@@ -25,7 +30,7 @@ def parse(
     dates = dates or DateReader()
     dates.begin()
     try:
-        data = json.loads(body.decode("utf-8-sig"))
+        data = json.loads(text, strict=False)  # control characters within texts are common
     except (ValueError, RecursionError) as error:
         raise ParseError(FetchReason.PARSE_FAILED, f"not valid JSON: {error}") from None
     if not isinstance(data, dict) or not isinstance(data.get("items"), list):
@@ -34,7 +39,7 @@ def parse(
     version = _text(data.get("version"))
     document = Document(
         version="json11" if version.endswith("1.1") else "json1",
-        title=one_line(_text(data.get("title")), MAX_TITLE),
+        title=one_line(_plain(data.get("title")), MAX_TITLE),
         link=home,
         language=one_line(_text(data.get("language")), 40),
         self_url=web_link(_text(data.get("feed_url")), url),
@@ -64,15 +69,15 @@ def _item(
     dates: DateReader,
 ) -> FeedItem:
     texts = [
-        (_text(raw.get("summary")), "text/plain"),
-        (_text(raw.get("content_text")), "text/plain"),
+        (_plain(raw.get("summary")), "text/plain"),
+        (_plain(raw.get("content_text")), "text/plain"),
         (_text(raw.get("content_html")), "text/html"),
     ]
     if texts[1][0] and texts[2][0]:
         texts.pop(1)  # two forms of one text
     return make_item(
         guid=_text(raw.get("id")),
-        title=(_text(raw.get("title")), "text/plain"),
+        title=(_plain(raw.get("title")), "text/plain"),
         link=_text(raw.get("url")) or _text(raw.get("external_url")),
         texts=[(value, kind) for value, kind in texts if value],
         published=dates.read(_text(raw.get("date_published"))),
@@ -92,9 +97,14 @@ def _author(data: dict[str, Any]) -> str:
     return ", ".join(name for name in names if name)
 
 
+def _plain(value: object) -> str:
+    """Return a text that is plain by the specification; publishers put HTML entities into it."""
+    return _ENTITY.sub(lambda found: html.unescape(found[0]), _text(value))
+
+
 def _text(value: object) -> str:
     if isinstance(value, str):
-        return value
+        return _SURROGATE.sub("\ufffd", value)  # half a character: "\\ud83d"
     if isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)  # ids are often numbers
     return ""

@@ -12,7 +12,6 @@ import re
 from collections.abc import Iterator
 from contextlib import suppress
 from urllib.parse import urljoin
-from xml.parsers import expat
 
 from lxml import etree
 
@@ -20,7 +19,9 @@ from monitor.parsing.date_reader import DateReader
 from monitor.parsing.document import EVERYTHING, MAX_ENTRIES, MAX_TITLE, Document, FeedItem, Wanted
 from monitor.parsing.element_names import NotPlain, element_name
 from monitor.parsing.feedparser_reader import (
+    HTML_TYPES,
     _all_text,
+    choose_alternate,
     days,
     hours,
     make_item,
@@ -36,12 +37,6 @@ _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 _XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 _ELSEWHERE = "http://elsewhere.invalid/a/"
 _REBASED = re.compile(rb"base\s*=\s*[\"']")
-_ENCODING = re.compile(rb"^<\?xml[^>]*\bencoding\s*=\s*[\"']([^\"']*)[\"']")
-_DECLARATION = re.compile(rb"^<\?xml[^>]*?>")
-_SINGLE_BYTE = frozenset(
-    {"iso-8859-1", "iso-8859-2", "iso-8859-15", "windows-1250", "windows-1251", "windows-1252"}
-)
-_CHARSET = re.compile(r"charset\s*=\s*[\"']?([^\"';\s]+)", re.IGNORECASE)
 _ENTITY_LIKE = re.compile(r"&([A-Za-z0-9_]+);")
 _VERSIONS = {"0.91": "rss091u", "0.92": "rss092", "0.93": "rss093", "0.94": "rss094"}
 # What feedparser mends in every text: Windows-1252 characters that came as C1 controls.
@@ -79,17 +74,19 @@ _PERSON = frozenset({"name", "email", "uri"})
 
 
 def parse(
-    body: bytes,
-    url: str,
-    content_type: str = "",
-    wanted: Wanted = EVERYTHING,
-    dates: DateReader | None = None,
+    body: bytes, url: str, wanted: Wanted = EVERYTHING, dates: DateReader | None = None
 ) -> Document | None:
-    """Parse a plain document; None if it takes more than that. Arguments as for the reference."""
+    """Parse a plain document; None if it takes more than that.
+
+    Args:
+        body: well-formed UTF-8 without an XML declaration.
+        url: where it came from, for relative links.
+        wanted: of which entries the texts are wanted.
+        dates: reads the document's dates and keeps what is doubtful about them.
+    """
     dates = dates or DateReader()
     dates.begin()
-    plain = _as_utf8(body, content_type)
-    if plain is None:
+    if b"<!DOCTYPE" in body or b"<!ENTITY" in body:
         return None
     parser = etree.XMLParser(
         resolve_entities=False,
@@ -99,34 +96,13 @@ def parse(
         remove_comments=True,
         remove_pis=True,
         collect_ids=False,
+        encoding="utf-8",
     )
     try:
-        root = etree.fromstring(plain, parser)
-        return _document(root, plain, url, wanted, dates)
+        root = etree.fromstring(body, parser)
+        return _document(root, body, url, wanted, dates)
     except (NotPlain, etree.XMLSyntaxError):
         return None
-
-
-def _as_utf8(body: bytes, content_type: str) -> bytes | None:
-    """Return a well-formed document without a DTD as UTF-8; None for any other."""
-    body = body.removeprefix(b"\xef\xbb\xbf").lstrip()
-    if b"<!DOCTYPE" in body or b"<!ENTITY" in body:
-        return None
-    declared, charset = _ENCODING.match(body), _CHARSET.search(content_type)
-    encoding = declared[1].decode("latin-1").lower() if declared else "utf-8"
-    if charset and charset[1].lower().replace("utf8", "utf-8") != encoding.replace("utf8", "utf-8"):
-        return None
-    try:
-        if encoding in _SINGLE_BYTE:
-            body = _DECLARATION.sub(b"", body.decode(encoding).encode("utf-8"))
-        elif encoding in ("utf-8", "utf8"):
-            body.decode("utf-8")
-        else:
-            return None
-        expat.ParserCreate(namespace_separator=" ").Parse(body, True)
-    except (UnicodeDecodeError, expat.ExpatError):
-        return None
-    return body
 
 
 def _document(
@@ -160,10 +136,10 @@ def _document(
         skip_hours=hours(_all_text(body, b"hour")) if b"skipHours" in body else [],
         skip_days=days(_all_text(body, b"day")) if b"skipDays" in body else [],
     )
-    _describe(document, root, feed, url)
+    rebased = b"base" in body and _REBASED.search(body) is not None
+    _describe(document, root, feed, url, rebased)
     base = url or document.link
     atom = version == "atom10"
-    rebased = b"base" in body and _REBASED.search(body) is not None
     dates.language = document.language
     document.items = [
         _item(item, document, base, atom, rebased, wanted, dates) for item in items[:MAX_ENTRIES]
@@ -178,17 +154,24 @@ def _rss_version(root: etree._Element) -> str:
     return _VERSIONS.get(said) or ("rss20" if said.startswith("2.") else "rss")
 
 
-def _describe(document: Document, root: etree._Element, feed: etree._Element, url: str) -> None:
+def _describe(
+    document: Document, root: etree._Element, feed: etree._Element, url: str, rebased: bool
+) -> None:
     link = ""
     said = root.get(_XML_LANG) or root.get("lang") or ""
     for child in feed:
         name = element_name(child)
+        if name == "dc_title" or (name == "title" and (child.get("mode") or len(child))):
+            raise NotPlain
         if name == "title" and not document.title:
+            _media_type(child, "text/plain")
             document.title = headline(_text(child, deep=True), markup=True, limit=MAX_TITLE)
         elif name == "link":
             rel, href = _link(child)
-            if href is None:
+            if href is None and not rebased:
                 link = _text(child, deep=True)
+            elif href is None or (rebased and not _absolute(href)):
+                raise NotPlain
             else:
                 note_link(document, rel, href, url)
                 if rel == "alternate" and _is_html(child):
@@ -214,6 +197,7 @@ def _item(
 ) -> FeedItem:
     fields: dict[str, str] = {}
     texts = _Texts()
+    alternates: list[tuple[str, str]] = []
     resolved: list[str] = []  # what feedparser would make absolute
     reopened = False
     title: tuple[str, str] | None = None
@@ -235,12 +219,15 @@ def _item(
             texts.add(name, child, 0)
         elif name == "link":
             _, href = _link(child)
+            if href is None and atom:
+                raise NotPlain
             if href is None:
                 resolved.append(_text(child))
                 fields["link"] = _ENTITY_LIKE.sub(r"&\1", _text(child).replace("&amp;", "&"))
             elif child.get("rel", "alternate").lower() == "alternate" and _is_html(child):
                 resolved.append(href)
-                fields["link"] = href
+                alternates.append((child.get("hreflang", ""), href))
+                fields["link"] = choose_alternate(alternates, document.language) if atom else href
         elif name in ("guid", "id"):
             fields["id"] = _text(child)
             if _attribute(child, "ispermalink", "true") == "true":
@@ -259,7 +246,7 @@ def _item(
             media_title = _harmless(child, name, texts, 1) or media_title
     if media_title and (title is None or not title[0]):
         raise NotPlain
-    if rebased and any(value and urljoin(_ELSEWHERE, value) != value for value in resolved):
+    if rebased and not all(map(_absolute, resolved)):
         raise NotPlain  # an xml:base somewhere might matter
     return make_item(
         guid=fields.get("id", ""),
@@ -393,6 +380,13 @@ def _pieces(node: etree._Element) -> Iterator[str]:
         yield str(piece)
 
 
+def _absolute(link: str) -> bool:
+    try:
+        return not link or urljoin(_ELSEWHERE, link) == link
+    except ValueError:  # such as http://example.c[o.test/
+        return False
+
+
 def _attribute(node: etree._Element, wanted: str, default: str) -> str:
     for name, value in node.attrib.items():
         if str(name).lower() == wanted:
@@ -415,4 +409,4 @@ def _link(node: etree._Element) -> tuple[str, str | None]:
 
 def _is_html(node: etree._Element) -> bool:
     kind = node.get("type", "text/html").lower()
-    return kind in ("html", "xhtml", "text/html", "application/xhtml+xml")
+    return kind in HTML_TYPES

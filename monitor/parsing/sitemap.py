@@ -11,8 +11,16 @@ from monitor.parsing.feedparser_reader import make_item
 from monitor.reasons import FetchReason
 
 
-def parse(body: bytes, url: str, dates: DateReader | None = None) -> Document:
+def parse(
+    body: bytes, url: str, dates: DateReader | None = None, *, well_formed: bool = True
+) -> Document:
     """Parse a news sitemap: the newest `MAX_ENTRIES` articles; plain pages are passed over.
+
+    Args:
+        body: the document in UTF-8, without an XML declaration.
+        url: where it came from, for relative links.
+        dates: reads the document's dates and keeps what is doubtful about them.
+        well_formed: whether it is XML; else it is read as far as possible.
 
     Raises:
         ParseError: `parse_failed` (beyond repair) or `not_a_feed` (a sitemap without news, or an
@@ -21,7 +29,14 @@ def parse(body: bytes, url: str, dates: DateReader | None = None) -> Document:
     dates = dates or DateReader()
     dates.begin()
     parser = etree.XMLParser(
-        recover=True, resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False
+        encoding="utf-8",
+        recover=not well_formed,
+        resolve_entities="internal",
+        no_network=True,
+        load_dtd=False,
+        huge_tree=False,
+        remove_comments=True,
+        remove_pis=True,
     )
     try:
         root = etree.fromstring(body, parser)
@@ -71,8 +86,6 @@ def parse(body: bytes, url: str, dates: DateReader | None = None) -> Document:
         )
     items.sort(key=lambda item: -(item["published"] or item["updated"] or 0.0))
     document.items = items[:MAX_ENTRIES]
-    if parser.error_log:
-        document.warnings.append("not well-formed; read as far as possible")
     return document
 
 
@@ -91,4 +104,4 @@ def _split(node: etree._Element) -> tuple[str, str]:
 
 
 def _text(node: etree._Element) -> str:
-    return (node.text or "").strip()
+    return "".join(node.itertext()).strip()

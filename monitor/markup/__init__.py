@@ -1,0 +1,1 @@
+"""Documents as bytes to well-formed text, before anything parses them."""
