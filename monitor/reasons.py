@@ -33,6 +33,7 @@ class FetchReason(StrEnum):
     BOT_WALL = "bot_wall"
     ROBOTS = "robots"  # the site's robots.txt keeps us from an article's page
     NOT_A_FEED = "not_a_feed"  # HTML or something else instead of a feed
+    WENT_EMPTY = "went_empty"  # a document without entries, where there were some before
     PARSE_FAILED = "parse_failed"
     PARSE_TIMEOUT = "parse_timeout"
     PARSE_MEMORY = "parse_memory"

@@ -21,6 +21,8 @@ _ALIKE = 0.8  # share of headline terms in common
 _IN_ORDER = 0.6  # share of neighbouring words in common, between different owners
 _SAME_TEXT = 0.6  # share of shingles in common
 _OTHER_TEXT = 0.1
+_SAME_PAGE_TEXT = 0.3  # share of shingles, and of the shorter headline's terms, from which two
+_SAME_PAGE_TITLE = 0.5  # stories at one address are one page edited rather than two alerts
 _INDEXED = 3  # of a sketch's hashes, so many are looked up by
 
 
@@ -88,7 +90,13 @@ def kind_of(story: Member, other: Member, cosine: float) -> str:
     if numbers_differ(story, other):
         return ""
     text = overlap(story.sketch, other.sketch)
-    if story.url and story.url == other.url and tells_one_page(story.url) and cosine >= 0.25:
+    if (
+        story.url
+        and story.url == other.url
+        and tells_one_page(story.url)
+        and cosine >= 0.25
+        and text_agrees(story, other, text)
+    ):
         return "url"
     key = title_key(story.title)
     if key and key == title_key(other.title) and (text is None or text > _OTHER_TEXT):
@@ -98,6 +106,14 @@ def kind_of(story: Member, other: Member, cosine: float) -> str:
     if same_wording(story, other) and (text is None or text > _OTHER_TEXT):
         return "wording"
     return ""
+
+
+def text_agrees(story: Member, other: Member, text: float | None) -> bool:
+    """Whether two stories at one address are one: alert pages give every alert the same link."""
+    if text is not None and text > _SAME_PAGE_TEXT:
+        return True
+    mine, theirs = _headline(story, TITLE), _headline(other, TITLE)
+    return len(mine & theirs) >= _SAME_PAGE_TITLE * max(1, min(len(mine), len(theirs)))
 
 
 def overlap(one: Sequence[int], two: Sequence[int]) -> float | None:

@@ -132,6 +132,8 @@ def parse(
     if dates.learns():
         document = _parse(found, url, kind, wanted, dates)
     document.warnings = found.warnings + document.warnings + dates.warnings()
+    if not document.items:
+        document.warnings.append("the document has no entries")
     return document
 
 

@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 
 from monitor.config.languages import language
 from monitor.config.schema import FeedSource, PollingSettings
-from monitor.identity import digest, entry_key, folded, site, story_id, url_key
+from monitor.identity import site, story_id, url_key
 from monitor.model import Entry, FeedState, Story
 from monitor.parsing.document import SPEAKING, Wanted
+from monitor.polling.entry_names import EntryNames, KeyedEntry
 from monitor.polling.seen_entries import Seen, SeenEntry
 from monitor.reasons import EntryReason
 
@@ -44,21 +45,10 @@ class EntryDiff:
 
 
 @dataclass(frozen=True, slots=True)
-class _KeyedEntry:
-    """One entry with its names."""
-
-    entry: Entry
-    key: str
-    link: str
-    content: str
-    length: int
-
-
-@dataclass(frozen=True, slots=True)
 class _NewEntry:
     """One entry never seen before."""
 
-    known: _KeyedEntry
+    known: KeyedEntry
     instant: float
     reason: EntryReason
 
@@ -94,8 +84,9 @@ def diff_entries(
         trace: goes into the stories.
     """
     result = EntryDiff()
-    named = _name_all(entries, result)
-    present = {known.key for known in named}
+    names = EntryNames(entries, seen, homes=(url_key(state.link), url_key(source.url)))
+    named, present = names.named, {known.key for known in names.named}
+    result.counts += names.counts
     result.overlap = any(key in seen for key in present)
     index = _Index(seen, named, present)
     today = int(now // DAY)
@@ -115,12 +106,12 @@ def diff_entries(
             if moved or new_to_it or today - record.day >= _REFRESH_DAYS:
                 result.updates[known.key] = SeenEntry(
                     today, record.origin, known.link, record.hashes
-                ).with_content(known.content)
+                ).with_content(known.content, known.title)
             continue
         result.counts[EntryReason.REVISED] += 1
         result.updates[known.key] = SeenEntry(
             today, record.origin, known.link, record.hashes
-        ).with_content(known.content)
+        ).with_content(known.content, known.title)
         dated = _date(known, now, undated)
         old = dated.reason == EntryReason.UNDATED_AMONG_DATED
         result.stories.append(
@@ -134,10 +125,11 @@ def diff_entries(
     _hand_over(source, state, fresh, now, settings, trace, result)
     for item in fresh:
         result.updates[item.known.key] = SeenEntry(
-            today, item.known.key, item.known.link, (item.known.content,)
+            today, item.known.key, item.known.link, (item.known.content,), item.known.title
         )
         result.newest = max(result.newest, item.instant)
-    _forget(seen, present, today, keep_seen, result)
+    result.updates |= {mark: SeenEntry(today, mark, "", ()) for mark in names.repeating}
+    _forget(seen, present | names.repeating, today, keep_seen, result)
     result.stories.sort(key=lambda story: story.published)
     return result
 
@@ -188,39 +180,10 @@ def _hand_over(
             )
 
 
-def _name_all(entries: Iterable[Entry], result: EntryDiff) -> list[_KeyedEntry]:
-    listed = []
-    for entry in entries:
-        if not (entry.title or entry.length):
-            result.counts[EntryReason.EMPTY] += 1
-        else:
-            listed.append((entry, url_key(entry.link)))
-    links_of: dict[str, set[str]] = {}
-    titles_of: dict[str, set[str]] = {}
-    for entry, link in listed:
-        if entry.guid:
-            links_of.setdefault(entry.guid, set()).add(link)
-        elif link:
-            titles_of.setdefault(link, set()).add(folded(entry.title))
-    named: dict[str, _KeyedEntry] = {}
-    for entry, link in listed:
-        key = entry_key(entry.guid, link, entry.title, entry.fingerprint)
-        if entry.guid and len(links_of[entry.guid]) > 1:
-            key = "g" + digest(entry.guid, link)  # a GUID that is none
-        elif not entry.guid and link and len(titles_of[link]) > 1:
-            key = "t" + digest(link, folded(entry.title))
-        if key in named:
-            result.counts[EntryReason.SEEN] += 1
-            continue
-        link_key = key[1:] if key[0] == "l" else digest(link) if link else ""
-        named[key] = _KeyedEntry(entry, key, link_key, entry.fingerprint, entry.length)
-    return list(named.values())
-
-
 class _Index:
     """Finds known entries under new names."""
 
-    def __init__(self, seen: Seen, named: list[_KeyedEntry], present: set[str]) -> None:
+    def __init__(self, seen: Seen, named: list[KeyedEntry], present: set[str]) -> None:
         here = Counter(known.link for known in named if known.link)
         self._unique_here = {link for link, count in here.items() if count == 1}
         self._seen, self._present = seen, present
@@ -239,31 +202,34 @@ class _Index:
                     shared.add(record.link)
         return {link: key for link, key in by_link.items() if link not in shared}
 
-    def says(self, known: _KeyedEntry) -> bool:
+    def says(self, known: KeyedEntry) -> bool:
         """Whether some entry we remember says this very text, of some length."""
         return self._same_text(known) is not None
 
-    def find(self, known: _KeyedEntry) -> str | None:
+    def find(self, known: KeyedEntry) -> str | None:
         """Return the key under which an entry with a new GUID is known, or None.
 
         The same text of some length is the same entry. So is the same link, where the link
-        belongs to one entry alone, both now and before, and the old GUID is gone.
+        belongs to one entry alone, both now and before, the old GUID is gone, and the headline is
+        the same or the GUIDs are made from the link. (Alert pages give every alert a GUID of its
+        own and one link: 1 of 4 was told.)
         """
         if (same_text := self._same_text(known)) is not None:
             return same_text
         assert self._by_link is not None
         same_link = self._by_link.get(known.link) if known.link in self._unique_here else None
-        if same_link is not None and same_link not in self._present:
-            return same_link
-        return None
+        if same_link is None or same_link in self._present:
+            return None
+        before = self._seen[same_link].title
+        return same_link if known.guid_is_link or before in ("", known.title) else None
 
-    def _same_text(self, known: _KeyedEntry) -> str | None:
+    def _same_text(self, known: KeyedEntry) -> str | None:
         if self._by_link is None:
             self._by_link = self._build()
         return self._by_content.get(known.content) if known.length >= SPEAKING else None
 
 
-def _undated_reason(source: FeedSource, named: list[_KeyedEntry]) -> EntryReason:
+def _undated_reason(source: FeedSource, named: list[KeyedEntry]) -> EntryReason:
     """Return what an entry without a date is in this document.
 
     Where most entries have a date, one without is rarely news: a pinned page, or a date that
@@ -275,12 +241,12 @@ def _undated_reason(source: FeedSource, named: list[_KeyedEntry]) -> EntryReason
     return EntryReason.UNDATED
 
 
-def _claimed(known: _KeyedEntry) -> float | None:
+def _claimed(known: KeyedEntry) -> float | None:
     claimed = known.entry.published or known.entry.updated
     return claimed if claimed is not None and claimed >= _EARLIEST else None
 
 
-def _date(known: _KeyedEntry, now: float, undated: EntryReason) -> _NewEntry:
+def _date(known: KeyedEntry, now: float, undated: EntryReason) -> _NewEntry:
     claimed = _claimed(known)
     if claimed is None:
         return _NewEntry(known, now, undated)
@@ -302,7 +268,7 @@ def _forget(seen: Seen, present: set[str], today: int, keep_seen: float, result:
 def _story(
     source: FeedSource,
     state: FeedState,
-    known: _KeyedEntry,
+    known: KeyedEntry,
     published: float,
     now: float,
     trace: str,

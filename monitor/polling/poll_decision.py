@@ -103,6 +103,7 @@ def decide(
         outage: most sites fail at once, so a failure is ours and no reason to stay away.
     """
     before = reset_if_url_changed(source, state)
+    outcome = _if_went_empty(outcome, seen)
     notices: list[str] = []
     found = EntryDiff()
     changes: dict[str, Any] = {
@@ -160,6 +161,24 @@ def decide(
         message=outcome.message,
         wire_bytes=outcome.wire_bytes,
         trace=outcome.trace,
+    )
+
+
+def _if_went_empty(outcome: FetchResult, seen: Seen) -> FetchResult:
+    """Return a failure for a document without entries where we remember some.
+
+    A publisher's error page, or a notice before the document, often looks like an empty feed; it
+    must not look healthy (a PHP notice once silenced a sitemap for good).
+    """
+    empty = outcome.parsed is not None and not outcome.parsed.entries
+    if not empty or outcome.partial or not seen:
+        return outcome
+    return replace(
+        outcome,
+        reason=FetchReason.WENT_EMPTY,
+        message="the document has no entries; it had some before",
+        parsed=None,
+        body_hash="",
     )
 
 

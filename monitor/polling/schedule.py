@@ -36,6 +36,7 @@ _BENEFIT = 2  # failures of a feed that worked before, until a refusal is believ
 # How each class of failure backs off: first wait, factor, longest wait (seconds).
 _SOFT = (0.0, 1.6, 3600.0)
 _UNREACHED = (0.0, 1.6, 900.0)  # costs the publisher nothing
+_USUAL = (0.0, 1.0, 0.0)  # as often as ever: a feed of warnings may well be empty
 _SLOW = (1800.0, 2.0, 86400.0)
 _STOPPED = (6 * 3600.0, 2.0, 86400.0)
 _LIMITED = (900.0, 2.0, 86400.0)
@@ -44,6 +45,7 @@ _BACK_OFF = {
     FetchReason.CONNECT_FAILED: _UNREACHED,
     FetchReason.TLS_FAILED: _UNREACHED,
     FetchReason.TIMEOUT: _UNREACHED,
+    FetchReason.WENT_EMPTY: _USUAL,
     FetchReason.CLIENT_ERROR: _SLOW,
     FetchReason.UNAUTHORISED: _SLOW,
     FetchReason.NOT_A_FEED: _SLOW,

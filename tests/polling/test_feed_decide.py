@@ -423,3 +423,48 @@ def test_every_entry_is_handed_over_exactly_once(polls: list[list[tuple[str, int
     assert all(count == 1 for count in feed.handed.values())
     originals = {s.origin for k, s in feed.seen.items()}
     assert len(originals) == len(expected) + 1
+
+
+def test_one_guid_and_one_link_for_all_loses_none() -> None:
+    """Alert pages give every alert one GUID and one link: 1 of 2 was told."""
+    page = {"guid": "N/A", "link": "https://paper.example/alerts"}
+    for same in (page, page | {"guid": "https://paper.example/alerts"}, page | {"guid": "alert-7"}):
+        feed = started(entry("a", **same), entry("b", **same))
+        decision = feed.poll(*(entry(name, **same) for name in "abcd"))
+        assert len(decision.stories) == 2
+        assert not any(story.revises for story in decision.stories)
+        alone = feed.poll(entry("e", **same))  # from now on one at a time
+        assert [story.revises for story in alone.stories] == [""]
+        assert feed.poll(entry("e", **same)).stories == ()
+
+
+def test_alerts_of_one_headline_are_told_apart_by_their_texts() -> None:
+    """The same GUID, link and headline for every place that is warned."""
+    same = {"guid": "1", "link": "https://paper.example/w", "title": "Weather warning"}
+    feed = started(entry("a", **same))
+    decision = feed.poll(*(entry(name, **same) for name in "abc"))
+    assert len(decision.stories) == 2
+    assert feed.poll(*(entry(name, **same) for name in "abc")).stories == ()
+
+
+def test_guids_of_their_own_on_one_landing_page_are_stories_of_their_own() -> None:
+    """One alert at a time, each with a GUID of its own, all with the page's link."""
+    page = "https://paper.example/live/storm"
+    feed = started(entry("a", link=page))
+    for name in "bcd":
+        (story,) = feed.poll(entry(name, link=page)).stories
+        assert story.revises == ""
+
+
+def test_a_feed_that_goes_empty_is_a_finding() -> None:
+    """No entries where there were some is a failure with a name, polled on as often as before."""
+    feed = started(entry("a"), entry("b"))
+    interval = feed.state.interval
+    decision = feed.poll(now=NOW + 600)
+    assert decision.reason == FetchReason.WENT_EMPTY
+    assert (feed.state.failures, feed.state.last_success) == (1, NOW)
+    assert "no entries" in feed.state.last_error
+    assert feed.state.next_due - (NOW + 600) <= interval * 1.2
+    assert feed.poll(entry("a"), now=NOW + 1200).reason == FetchReason.OK
+    assert feed.state.failures == 0
+    assert Feed().poll().reason == FetchReason.OK  # it never had any
