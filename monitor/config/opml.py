@@ -34,7 +34,8 @@ def read_opml(
     """Return the feeds of an OPML document, and what was wrong with it as (line, message).
 
     Ill-formed documents are mended, and what is still broken then is read as far as it can be.
-    Nothing is fetched, entities of the document's own are not followed. `short` makes tags from the names of folders.
+    Nothing is fetched, entities of the document's own are not followed. `short` makes tags from the
+    names of folders.
     """
     from lxml import etree
 

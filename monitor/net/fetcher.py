@@ -1,10 +1,9 @@
-"""Fetching: one document, by the rules of the web, within limits that nobody can talk past."""
+"""Fetching: one document, by the rules of the web, with limits on size, time and redirects."""
 
 from __future__ import annotations
 
 import asyncio
 import base64
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -17,6 +16,7 @@ from monitor.config.schema import PollingSettings
 from monitor.errors import FetchError
 from monitor.identity import digest
 from monitor.net.address_guard import AddressGuard
+from monitor.net.body import BodyCollector
 from monitor.net.transport import GuardedTransport
 from monitor.reasons import FetchReason
 
@@ -27,7 +27,6 @@ FEED_TYPES = (
 DOCUMENTS = frozenset({200, 203, 226})  # statuses whose body is what was asked for
 _OTHER_BODY = 65_536
 _OTHER_SECONDS = 1.0
-_INFLATE_STEP = 262_144
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _PERMANENT = frozenset({301, 308})
 # Of a fetch's time, so that a host none of whose addresses answers has a reason of its own.
@@ -41,7 +40,8 @@ class Fetched:
     `url` is where it came from after redirects. `moved` is where a chain of purely permanent
     redirects led, or "". `headers` hold one character for each byte (Latin-1), so that what is
     sent back is what came. `body` is decoded; of anything but a document it is what there was to
-    be had, perhaps nothing. `wire_bytes` is what crossed the network.
+    be had, perhaps nothing. `wire_bytes` is what crossed the network. `notes` say what is wrong
+    with the answer and is passed over, as browsers do.
     """
 
     status: int
@@ -52,6 +52,7 @@ class Fetched:
     wire_bytes: int = 0
     moved: str = ""
     conditional: bool = False
+    notes: tuple[str, ...] = ()
 
 
 def user_agent(contact: str) -> str:
@@ -168,7 +169,7 @@ class Fetcher:
                 )
                 response = await self._transport.handle_async_request(request)
                 try:
-                    body, wire = await self._read(response, _OTHER_BODY)
+                    sink, wire = await self._read(response, _OTHER_BODY)
                 finally:
                     await response.aclose()
         except TimeoutError:
@@ -180,6 +181,7 @@ class Fetcher:
         except (httpx.InvalidURL, ValueError) as error:
             raise _no_address(error) from None
         latency = max(0.0, self._clock.now() - started)
+        body = bytes(sink.body)
         return Fetched(response.status_code, url, response.headers, body, latency, wire)
 
     async def _follow(
@@ -220,25 +222,26 @@ class Fetcher:
                     permanent = permanent and response.status_code in _PERMANENT
                     here = _next_hop(here, location)
                     continue
-                body, wire = await self._read(response, max_body)
+                sink, wire = await self._read(response, max_body)
             finally:
                 await response.aclose()
             return Fetched(
                 status=response.status_code,
                 url=str(here),
                 headers=response.headers,
-                body=body,
+                body=bytes(sink.body),
                 latency=max(0.0, self._clock.now() - started),
                 wire_bytes=wire,
                 moved=str(here) if hop and permanent else "",
                 conditional=conditional,
+                notes=(*_notes(response), *sink.notes),
             )
         raise FetchError(
             FetchReason.TOO_MANY_REDIRECTS, f"more than {self._settings.max_redirects} redirects"
         )
 
-    async def _read(self, response: httpx.Response, max_body: int) -> tuple[bytes, int]:
-        """Return the body, and how many bytes crossed the network.
+    async def _read(self, response: httpx.Response, max_body: int) -> tuple[BodyCollector, int]:
+        """Return the collected body, and how many bytes crossed the network.
 
         Only a document must come whole. Of every other answer status and headers are what counts:
         of its body there is what could be had.
@@ -252,9 +255,8 @@ class Fetcher:
                 FetchReason.TOO_LARGE, f"the server announces {declared} bytes; limit {wire_cap}"
             )
         response.headers.encoding = "latin-1"  # one character a byte
-        sink, wire = _Sink(max_body), 0
+        sink, wire = BodyCollector(response.headers.get("content-encoding", ""), max_body), 0
         try:
-            sink.expect(response.headers.get("content-encoding", ""))
             assert isinstance(response.stream, httpx.AsyncByteStream)
             async with asyncio.timeout(None if whole else _OTHER_SECONDS):
                 async for chunk in response.stream:
@@ -268,63 +270,14 @@ class Fetcher:
         except (FetchError, TimeoutError):
             if whole:
                 raise
-        return bytes(sink.body), wire
+        return sink, wire
 
 
-class _Sink:
-    """Collects a body, inflating gzip (RFC 1952) under a cap that a bomb cannot pass."""
-
-    def __init__(self, cap: int) -> None:
-        self._cap = cap
-        self._inflate: zlib._Decompress | None = None
-        self._sniffed = False
-        self.body = bytearray()
-
-    def expect(self, encoding: str) -> None:
-        """Prepare for a Content-Encoding; one that we did not ask for is refused."""
-        names = [name.strip().lower() for name in encoding.split(",") if name.strip()]
-        names = [name for name in names if name != "identity"]
-        if names not in ([], ["gzip"], ["x-gzip"]):
-            raise FetchError(
-                FetchReason.BAD_ENCODING,
-                f"the server used Content-Encoding {encoding!r}, although only gzip was offered",
-            )
-        if names:
-            self._sniffed, self._inflate = True, zlib.decompressobj(wbits=31)
-
-    def feed(self, chunk: bytes) -> None:
-        if not self._sniffed and chunk:
-            # A stored .gz (sitemaps often are) comes without Content-Encoding.
-            self._sniffed = True
-            if chunk[:2] == b"\x1f\x8b":
-                self._inflate = zlib.decompressobj(wbits=31)
-        if self._inflate is None:
-            self._add(chunk)
-            return
-        data = chunk
-        try:
-            while data:
-                self._add(self._inflate.decompress(data, _INFLATE_STEP))
-                data = self._inflate.unconsumed_tail
-                if self._inflate.eof:
-                    data = self._inflate.unused_data
-                    if data[:2] != b"\x1f\x8b":
-                        return  # trailing padding
-                    self._inflate = zlib.decompressobj(wbits=31)
-        except zlib.error as error:
-            raise FetchError(FetchReason.BAD_ENCODING, f"broken gzip: {error}") from None
-
-    def _add(self, data: bytes) -> None:
-        room = self._cap - len(self.body)
-        self.body += data[:room]
-        if len(data) > room:
-            raise FetchError(
-                FetchReason.TOO_LARGE, f"more than {self._cap} bytes after decompression"
-            )
-
-    def finish(self) -> None:
-        if self._inflate is not None and not self._inflate.eof and self.body:
-            raise FetchError(FetchReason.BAD_ENCODING, "the gzip stream ends in the middle")
+def _notes(response: httpx.Response) -> list[str]:
+    left_out = response.extensions.get("headers_left_out", 0)
+    return [f"{left_out} line(s) of the answer's head are no headers, and passed over"] * bool(
+        left_out
+    )
 
 
 def _no_address(error: Exception) -> FetchError:

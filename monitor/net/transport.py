@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import re
 import ssl
 from collections.abc import AsyncIterator
 from functools import cache
@@ -27,6 +28,13 @@ from monitor.reasons import FetchReason
 _MAX_HEADER_BYTES = 65_536
 _READ_SIZE = 65_536
 _DIALS = 3
+_INTERIM = 20  # answers such as 103 before the real one
+_EVENTS_AT_ONCE = 100  # protocol events after which other fetches get their turn
+_SMALL_PIECES = 5_000  # so many pieces of a body may be small
+_MEAN_PIECE = 64  # bytes; beyond that their mean size must be larger
+_HEAD_END = re.compile(rb"\r?\n\r?\n")
+_HEADER = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+)[ \t]*:([^\x00\r\n\x0b\x0c]*)")
+_VALUE = re.compile(rb"[^\x00\r\n\x0b\x0c]*")
 
 
 @cache
@@ -99,6 +107,31 @@ def _in_turn(targets: list[Target]) -> list[Target]:
     return [target for pair in zip_longest(first, other) for target in pair if target is not None]
 
 
+def _readable(head: bytes) -> tuple[bytes, int]:
+    """Return a head without the lines that are no headers, and how many were left out.
+
+    One line such as `X Foo: 1` fails a whole answer in h11; curl and browsers pass it over. A blank
+    before the colon is taken away.
+    """
+    first, *lines = re.split(rb"\r?\n", head.rstrip(b"\r\n"))
+    kept, left_out = [first], 0
+    for line in lines:
+        header = _HEADER.fullmatch(line)
+        if (
+            header
+            and header[1].lower() == b"transfer-encoding"
+            and b"identity" in header[2].lower()
+        ):
+            continue  # RFC 2616 had it; it says nothing
+        if header:
+            kept.append(header[1] + b": " + header[2].strip())
+        elif line[:1] in (b" ", b"\t") and len(kept) > 1 and _VALUE.fullmatch(line):
+            kept.append(line)
+        else:
+            left_out += 1
+    return b"\r\n".join([*kept, b"", b""]), left_out
+
+
 class _Connection:
     """One socket, one exchange."""
 
@@ -108,6 +141,10 @@ class _Connection:
         self._reader = reader
         self._writer = writer
         self._patience = patience
+        self._in_head = True
+        self._pending = b""  # what came behind the head
+        self._events = 0
+        self._left_out = 0
         self._h11 = h11.Connection(h11.CLIENT, max_incomplete_event_size=_MAX_HEADER_BYTES)
 
     async def exchange(self, request: httpx.Request) -> httpx.Response:
@@ -129,7 +166,7 @@ class _Connection:
                     self._send(h11.Data(data=chunk))
             self._send(h11.EndOfMessage())
             await self._writer.drain()
-            while True:
+            for _ in range(_INTERIM):
                 event = await self._next()
                 if isinstance(event, h11.Response):
                     return httpx.Response(
@@ -137,11 +174,16 @@ class _Connection:
                         headers=event.headers.raw_items(),
                         stream=_Body(self),
                         request=request,
+                        extensions={"headers_left_out": self._left_out},
                     )
                 if not isinstance(event, h11.InformationalResponse):
                     raise FetchError(
                         FetchReason.PROTOCOL_ERROR, "the server closed without an answer"
                     )
+                self._in_head = True  # another follows
+            raise FetchError(
+                FetchReason.PROTOCOL_ERROR, f"more than {_INTERIM} interim answers (1xx)"
+            )
         except h11.ProtocolError as error:
             raise FetchError(FetchReason.PROTOCOL_ERROR, f"not valid HTTP: {error}") from None
         except TimeoutError:
@@ -155,25 +197,55 @@ class _Connection:
             self._writer.write(data)
 
     async def _next(self) -> h11.Event | type[h11.PAUSED]:
+        self._events += 1
+        if self._events % _EVENTS_AT_ONCE == 0:
+            await asyncio.sleep(0)
         while True:
             event = self._h11.next_event()
             if event is not h11.NEED_DATA:
                 return event  # type: ignore[return-value]
-            if self._patience is None:
-                data = await self._reader.read(_READ_SIZE)
+            if self._in_head:
+                data, self._in_head = await self._read_head(), False
+            elif self._pending:
+                data, self._pending = self._pending, b""
             else:
-                async with asyncio.timeout(self._patience):
-                    data = await self._reader.read(_READ_SIZE)
+                data = await self._receive()
             self._h11.receive_data(data)
 
+    async def _read_head(self) -> bytes:
+        """Return the head of an answer without the lines that are no headers."""
+        data, self._pending = self._pending, b""
+        looked_at = 0
+        while not (end := _HEAD_END.search(data, max(0, looked_at - 3))):
+            looked_at = len(data)
+            more = await self._receive()
+            data += more
+            if not more or len(data) > _MAX_HEADER_BYTES:
+                return data  # h11 says what is wrong
+        self._pending = data[end.end() :]
+        head, left_out = _readable(data[: end.end()])
+        self._left_out += left_out
+        return head
+
+    async def _receive(self) -> bytes:
+        if self._patience is None:
+            return await self._reader.read(_READ_SIZE)
+        async with asyncio.timeout(self._patience):
+            return await self._reader.read(_READ_SIZE)
+
     async def body(self) -> AsyncIterator[bytes]:
+        pieces = size = 0
         try:
             while True:
                 event = await self._next()
-                if isinstance(event, h11.Data):
-                    yield bytes(event.data)
-                else:
+                if not isinstance(event, h11.Data):
                     return
+                pieces, size = pieces + 1, size + len(event.data)
+                if pieces > _SMALL_PIECES and size < pieces * _MEAN_PIECE:
+                    raise FetchError(
+                        FetchReason.PROTOCOL_ERROR, "the body comes in pieces of a few bytes"
+                    )
+                yield bytes(event.data)
         except h11.ProtocolError as error:
             raise FetchError(FetchReason.PROTOCOL_ERROR, f"not valid HTTP: {error}") from None
         except TimeoutError:

@@ -100,6 +100,7 @@ class FeedReader:
                     source.kind,
                     wanted,
                 )
+            parsed = replace(parsed, warnings=(*document.notes, *parsed.warnings))
             links = link_relations(headers.get("link", ""))
             if "hub" in links:
                 self_url = links.get("self") or parsed.self_url

@@ -219,13 +219,79 @@ async def test_a_gzip_bomb_is_inflated_no_further_than_the_cap(
     assert await reason_of(fetcher, publisher.url()) == FetchReason.TOO_LARGE
 
 
-@pytest.mark.parametrize("encoding", ["br", "zstd", "deflate", "gzip, gzip", "x-unheard-of"])
+@pytest.mark.parametrize("encoding", ["br", "zstd", "gzip", "gzip, br", "x-unheard-of"])
 async def test_only_the_encoding_we_asked_for(
     publisher: Publisher, fetcher: Fetcher, encoding: str
 ) -> None:
     """Encodings that were not offered are refused unread: an 809-byte brotli body can hold 1 GB."""
     publisher.serve("/feed", zlib.compress(b"x"), Content_Encoding=encoding)
     assert await reason_of(fetcher, publisher.url()) == FetchReason.BAD_ENCODING
+
+
+@pytest.mark.parametrize(
+    "encoding", ["aws-chunked", "utf-8", "none", "gzip", "br", "gzip, gzip", "x-unheard-of"]
+)
+async def test_an_encoding_that_is_none_is_passed_over(
+    publisher: Publisher, fetcher: Fetcher, encoding: str
+) -> None:
+    """A plain document is read whatever encoding its server announces, as curl reads it."""
+    publisher.serve("/feed", b"\n <rss/>", Content_Encoding=encoding)
+    answer = await fetcher.fetch(publisher.url())
+    assert answer.body == b"\n <rss/>"
+    assert answer.notes == (f"Content-Encoding {encoding!r} is none, and passed over",)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "body"),
+    [
+        ("gzip, gzip", gzip.compress(b"<rss/>")),
+        ("identity", gzip.compress(b"<rss/>")),
+        ("deflate", zlib.compress(b"<rss/>")),
+        ("deflate", zlib.compress(b"<rss/>")[2:-4]),
+    ],
+)
+async def test_compression_is_undone_by_what_the_bytes_are(
+    publisher: Publisher, fetcher: Fetcher, encoding: str, body: bytes
+) -> None:
+    """A header said twice by a proxy, none at all, and both forms of deflate."""
+    publisher.serve("/feed", body, Content_Encoding=encoding)
+    assert (await fetcher.fetch(publisher.url())).body == b"<rss/>"
+
+
+@pytest.mark.parametrize(
+    "line", [b"X Foo: 1", b"/var/www/html: yes", b"no colon", b"X-Null: a\0b", b": nameless"]
+)
+async def test_a_line_that_is_no_header_is_passed_over(
+    publisher: Publisher, fetcher: Fetcher, line: bytes
+) -> None:
+    """The others count, what is odd is said."""
+    head = b'HTTP/1.1 200 OK\r\nETag : "1"\r\n%s\r\nTransfer-Encoding: identity\r\n'
+    publisher.pages["/feed"] = head % line + b"Content-Length: 6\r\n\r\n<rss/>"
+    answer = await fetcher.fetch(publisher.url())
+    assert (answer.body, answer.headers["etag"]) == (b"<rss/>", '"1"')
+    assert len(answer.notes) == 1
+
+
+async def test_a_few_interim_answers_are_waited_out_and_a_flood_is_named(
+    publisher: Publisher, fetcher: Fetcher
+) -> None:
+    """Early hints (103) come before an answer; twenty of them are no answer."""
+    hint = b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n"
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n<rss/>"
+    publisher.pages["/feed"] = hint * 3 + answer
+    assert (await fetcher.fetch(publisher.url())).body == b"<rss/>"
+    publisher.pages["/feed"] = hint * 1_000 + answer
+    assert await reason_of(fetcher, publisher.url()) == FetchReason.PROTOCOL_ERROR
+
+
+async def test_a_body_in_pieces_of_a_byte_is_named(publisher: Publisher, fetcher: Fetcher) -> None:
+    """It held the loop for seconds; pieces of an ordinary size, however many, are read."""
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    publisher.pages["/feed"] = head + b"1\r\n<\r\n" * 50_000 + b"0\r\n\r\n"
+    assert await reason_of(fetcher, publisher.url()) == FetchReason.PROTOCOL_ERROR
+    line = b"%x\r\n" % 100 + b"<" * 100 + b"\r\n"
+    publisher.pages["/feed"] = head + line * 8_000 + b"0\r\n\r\n"
+    assert len((await fetcher.fetch(publisher.url())).body) == 800_000
 
 
 @pytest.mark.parametrize("body", [b"not gzip at all", gzip.compress(b"whole" * 999)[:-20]])
