@@ -236,6 +236,7 @@ class Notification:
     `id` is `alert.id@channel`. `kind` is "alert", "update", "digest" or "notice" (a word from
     operations, without alert: `notice` holds its text). `attempts` counts sends that were begun.
     A digest carries its `alerts`, best first, and a title in `notice`;
+    `more` counts those of a flood that it does not list;
     `follows` is the notification under whose message it goes (the further pages of a digest).
     `remaining` are the recipients still to be reached after a part was. `silence` is the id of the
     silence that a notice tells of, for an undo button.
@@ -249,6 +250,7 @@ class Notification:
     follows: str = ""
     remaining: tuple[str, ...] = ()
     notice: str = ""
+    more: str = ""
     silence: str = ""
     created_at: float = 0.0
     due: float = 0.0

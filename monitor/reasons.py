@@ -103,6 +103,7 @@ class SuppressionReason(StrEnum):
     SNOOZED = "snoozed"
     QUIET_HOURS = "quiet_hours"
     RATE_CEILING = "rate_ceiling"
+    FLOOD = "flood"  # more at once than people read; gathered into one message
 
 
 class DeliveryReason(StrEnum):
@@ -124,6 +125,7 @@ class DeliveryReason(StrEnum):
     RENDER_FAILED = "render_failed"  # our own fault: no message could be made of it
     HELD = "held"
     DIGESTED = "digested"
+    SPLIT = "split"  # a digest was refused; its parts are sent by themselves
     INTERNAL = "internal"
 
 

@@ -40,17 +40,18 @@ class Drop:
 
 
 HOUR = 3600.0
+CRITICAL_WAIT = 300.0  # seconds that critical alerts over a ceiling gather before they go as one
 
 
 @dataclass(frozen=True, slots=True)
 class Ceiling:
-    """How many alerts of a topic a channel took in the running hour, and when that hour ends."""
+    """How many messages of a topic a channel took in the running hour, and when that hour ends."""
 
     sent: int = 0
     resets: float = 0.0
 
     def one_more(self, now: float) -> Ceiling:
-        """Return the count after one more alert; the first begins the hour."""
+        """Return the count after one more message; the first begins the hour."""
         return Ceiling(self.sent + 1, self.resets if self.resets > now else now + HOUR)
 
 
@@ -58,6 +59,7 @@ PATIENCE = 14 * 86400.0  # where it is quiet round the clock, an alert waits no 
 
 GateVerdict = Send | Hold | Drop
 
+_GATHERED = frozenset({SuppressionReason.RATE_CEILING.value, SuppressionReason.FLOOD.value})
 _HELD = frozenset({DeliveryReason.DIGESTED.value, SuppressionReason.QUIET_HOURS.value})
 
 
@@ -67,14 +69,23 @@ def decide(
     silences: Sequence[Silence],
     ceiling: Ceiling,
     now: float,
+    flood_until: float = 0.0,
 ) -> GateVerdict:
     """Decide about one notification that is due.
 
-    Silences come first and drop. Quiet hours, scheduled digests and ceilings hold; what they held
-    goes as part of one digest. `urgency: critical` passes quiet hours and scheduled digests, and so
-    does severity flash where the topic says `flash_passes_quiet_hours`. What
-    a digest is made of was judged alert by alert, so digests pass; words from operations
-    (notices) pass everything.
+    Silences come first and drop. Quiet hours, scheduled digests, ceilings and floods hold; what
+    they held goes as part of one digest. `urgency: critical` passes quiet hours and scheduled
+    digests, and so does severity flash where the topic says `flash_passes_quiet_hours`; critical
+    over a ceiling gathers for minutes, not for the rest of the hour. What a digest is made of was
+    judged alert by alert, so digests pass; words from operations (notices) pass everything.
+
+    Args:
+        config: the settings in force.
+        notification: what is due.
+        silences: those that have not ended.
+        ceiling: what the channel took of the topic in this hour.
+        now: the present instant, Unix seconds.
+        flood_until: until when a flood of the topic gathers (`flood_guard`), or 0.
     """
     alert = notification.alert
     if alert is None:
@@ -83,6 +94,8 @@ def decide(
     if found is not None:
         silence, reason = found
         return Drop(reason, f"{silence.kind} {silence.id} by {silence.author}", silence.ends)
+    if notification.held_for == DeliveryReason.SPLIT:  # a digest it was part of has passed
+        return Send()
     where = _routed(config, notification)
     topic = config.topic(alert.topic)
     flash = alert.severity == Severity.FLASH and topic and topic.alert.flash_passes_quiet_hours
@@ -97,14 +110,13 @@ def decide(
         if quiet is not None:
             return Hold(quiet, SuppressionReason.QUIET_HOURS)
     limit = topic.alert.max_per_hour if topic else 0
-    if (
-        limit
-        and notification.kind == "alert"
-        and ceiling.sent >= limit
-        and ceiling.resets > now
-        and notification.held_for != SuppressionReason.RATE_CEILING
-    ):
-        return Hold(ceiling.resets, SuppressionReason.RATE_CEILING)
+    if notification.held_for in _GATHERED:
+        return Send()
+    if limit and ceiling.sent >= limit and ceiling.resets > now:
+        soon = now + CRITICAL_WAIT if alert.urgency == "critical" else ceiling.resets
+        return Hold(min(soon, ceiling.resets), SuppressionReason.RATE_CEILING)
+    if flood_until > now:
+        return Hold(flood_until, SuppressionReason.FLOOD)
     return Send()
 
 

@@ -146,7 +146,7 @@ async def _from_store(config: Config, since: str, encoder: Remembering) -> list[
     from monitor.analysis.archive import AnalysisStore
     from monitor.analysis.replay import Line
     from monitor.clock import SystemClock
-    from monitor.config.schema import parse_duration
+    from monitor.config.value_types import parse_duration
 
     try:
         seconds = parse_duration(since)

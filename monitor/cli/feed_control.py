@@ -48,7 +48,7 @@ def poll(ids: tuple[str, ...], config_dir: Path) -> None:
 def pause(ids: tuple[str, ...], duration: str, config_dir: Path) -> None:
     """Poll feeds no more, for a time or until `feeds resume`; what is known of them is kept."""
     from monitor.cli.words import moment
-    from monitor.config.schema import parse_duration
+    from monitor.config.value_types import parse_duration
 
     try:
         until = time.time() + parse_duration(duration) if duration else math.inf

@@ -38,7 +38,7 @@ def add(
     """
     from monitor.alerting.silences import Matcher, Silence, nothing_fits
     from monitor.cli.words import moment
-    from monitor.config.schema import parse_duration
+    from monitor.config.value_types import parse_duration
 
     now = time.time()
     try:

@@ -6,52 +6,12 @@ Schemas are generated from them), so they are written for the person who fills i
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
+from monitor.config.value_types import Addresses, Duration, Slug, Words, as_list
 from monitor.observability.redact import redact_tree
-
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)")
-LONGEST = 3650 * 86400.0  # seconds: a longer duration is a slip of the finger
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
-
-
-def parse_duration(value: object) -> float:
-    """Turn "90s", "10m", "1h30m", "14d" or a number of seconds into seconds.
-
-    Raises:
-        ValueError: with a message that says how to write one.
-    """
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        seconds = float(value)
-    else:
-        text = str(value).strip().lower()
-        parts = _DURATION.findall(text)
-        if re.fullmatch(r"\d{1,12}(\.\d+)?", text):
-            seconds = float(text)
-        elif parts and not _DURATION.sub("", text).strip():
-            seconds = sum(float(number) * _UNITS[unit] for number, unit in parts)
-        else:
-            raise ValueError(f"{value!r} is not a duration; write for example 90s, 10m, 6h or 14d")
-    if not 0 <= seconds <= LONGEST:
-        raise ValueError(f"{value!r} is not between 0 and ten years; write for example 6h or 14d")
-    return seconds
-
-
-def _as_list(value: object) -> object:
-    return value if isinstance(value, list | tuple) else [value]
-
-
-Duration = Annotated[
-    float, BeforeValidator(parse_duration, json_schema_input_type=str | int | float)
-]
-Words = Annotated[
-    tuple[str, ...], BeforeValidator(_as_list, json_schema_input_type=str | list[str])
-]
-SLUG = r"^[a-z0-9][a-z0-9._-]{0,79}$"
-Slug = Annotated[str, Field(pattern=SLUG)]
 
 
 class Settings(BaseModel):
@@ -193,7 +153,9 @@ class EmailChannel(Settings):
     username: str = Field("", description="Log in under this name. Default: no login.")
     password: SecretStr | None = Field(None, description="Write ${SMTP_PASSWORD}.")
     sender: str = Field(alias="from", description="Wirewatch <alerts@example.org>")
-    to: Words = Field(description="One or more addresses.")
+    to: Addresses = Field(
+        description="One or more addresses: a list, or one line with commas or semicolons."
+    )
     list_id_domain: str = Field("", description="Domain for List-Id. Default: the sender's.")
     unsubscribe: str = Field("", description="https address for one-click unsubscribe (RFC 8058).")
     ca_file: str = Field(
@@ -240,7 +202,7 @@ class TimeInterval(Settings):
 
 Intervals = Annotated[
     tuple[TimeInterval, ...],
-    BeforeValidator(_as_list, json_schema_input_type=TimeInterval | list[TimeInterval]),
+    BeforeValidator(as_list, json_schema_input_type=TimeInterval | list[TimeInterval]),
 ]
 
 

@@ -25,7 +25,6 @@ from monitor.config.names import did_you_mean, readable_id
 from monitor.config.problems import ConfigProblem, keys_of, note
 from monitor.config.reading import Part, Reading, YamlLocation, build, data_of, errors_in
 from monitor.config.schema import (
-    SLUG,
     AppriseChannel,
     EmailChannel,
     EmbeddingSettings,
@@ -42,6 +41,7 @@ from monitor.config.schema import (
     WebhookChannel,
     WirewatchFile,
 )
+from monitor.config.value_types import SLUG
 from monitor.config.yaml_source import YamlFile, line_of, pairs
 
 _SECTIONS: dict[str, type[BaseModel]] = {

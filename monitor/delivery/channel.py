@@ -31,6 +31,7 @@ class SendResult:
 
     - `sent`: the channel has it; `ref` and `thread` are its handles. `note` names what was not
       perfect (a refused recipient), `partial` says why somebody should be told.
+      `new_thread` says that an update found its first message gone and stands by itself.
     - `retry`: it surely does not have it; try again after `after` seconds (0: the usual back-off).
       `whole_channel` says that other messages would fare no better.
     - `refused`: it will never take this message, or (`whole_channel`) any message until somebody
@@ -48,6 +49,7 @@ class SendResult:
     partial: DeliveryReason | None = None
     remaining: tuple[str, ...] = ()
     subject: str = ""
+    new_thread: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,17 +67,23 @@ def sent(ref: str = "", **more: object) -> SendResult:
     return SendResult("sent", DeliveryReason.SENT, ref=ref, **more)  # type: ignore[arg-type]
 
 
+RESEND_AFTER = (600.0, 3600.0)  # seconds: at most three copies, rarely
+
+
 @dataclass(frozen=True, slots=True)
 class Traits:
     """How the notifier treats a channel.
 
     `spacing` is the least time between two sends in seconds; `overflow` is how many may wait
     before what waits becomes one catch-up digest (0: never); `timeout` bounds one send.
+    `resend_after` is for services that cannot be asked what they took and whose readers would see
+    a second copy: the waits before each resend; after the last one the message is set aside.
     """
 
     spacing: float = 0.0
     overflow: int = 0
     timeout: float = 10.0
+    resend_after: tuple[float, ...] = ()
 
 
 class Channel(Protocol):

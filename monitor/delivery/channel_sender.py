@@ -20,10 +20,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from monitor.alerting import digest_schedule, send_gate
+from monitor.alerting import send_gate
+from monitor.alerting.flood_guard import FloodGuard
 from monitor.alerting.silence_store import SilenceStore
 from monitor.clock import Clock
 from monitor.config.schema import Config
+from monitor.delivery import digest
 from monitor.delivery.channel import Channel, Context, Lookup, SendResult
 from monitor.delivery.outbox import Due, OutboxStore
 from monitor.delivery.send_decision import (
@@ -31,21 +33,23 @@ from monitor.delivery.send_decision import (
     GiveUp,
     RestChannel,
     Sent,
+    Split,
     TryAgain,
     broken_notice,
-    fallbacks,
+    dead_letter_notice,
     next_step,
+    trouble_notices,
 )
 from monitor.delivery.thread import threads_after
 from monitor.model import Notification, Receipt, Thread
 from monitor.observability import metrics, traces
 from monitor.observability.logs import get_logger, redact, trace
-from monitor.reasons import DeadLetterReason, DeliveryReason, SuppressionReason
+from monitor.reasons import DeadLetterReason, DeliveryReason
 from monitor.store.lease import Lease
 
 log = get_logger(__name__)
 
-BATCH = 400
+BATCH = 2_000  # a flood is read whole, so that it becomes one message
 PARENT_WAIT = 2.0
 LOOKUP_SECONDS = 60.0
 RESENT_NOTE = "sent again, outcome of an earlier try unknown"
@@ -86,6 +90,7 @@ class ChannelSender:
         self._stopping = stopping
         self._next_send = 0.0
         self._health = ChannelHealth()
+        self._floods = FloodGuard(channel.traits.overflow)
 
     async def start(self) -> None:
         """Take over what the last sender knew: a pause asked for, a fault already told."""
@@ -105,7 +110,7 @@ class ChannelSender:
             return 1.0
         ready = [item for item in due if item.began][:1]  # what was begun was let through before
         if not ready:
-            ready = await self._gate(due)
+            ready = await self._gate(digest.in_turn(due))
             if await self._fold(ready):
                 return 0.0
         for item in ready:
@@ -154,21 +159,27 @@ class ChannelSender:
         topics = {d.notification.alert.topic for d in due if d.notification.alert}
         counted = await self._outbox.ceilings(self.name, sorted(topics & limited))
         sent = {topic: send_gate.Ceiling(n, now + left) for topic, (n, left) in counted.items()}
-        ready = []
+        ready: list[Due] = []
+        holds: list[tuple[Notification, float, str]] = []
         for item in due:
+            if self._stopping():
+                break
             notification = item.notification
             topic = notification.alert.topic if notification.alert else ""
             ceiling = sent.get(topic, send_gate.Ceiling())
-            verdict = send_gate.decide(config, notification, silences, ceiling, now)
+            alert = notification.alert
+            flood = self._floods.hold_until(alert, now) if alert is not None else 0.0
+            verdict = send_gate.decide(config, notification, silences, ceiling, now, flood)
             with trace(notification.trace):
                 if isinstance(verdict, send_gate.Drop):
                     await self._drop(notification, verdict)
                 elif isinstance(verdict, send_gate.Hold):
-                    await self._hold(notification, verdict)
+                    holds.append((notification, verdict.until, verdict.reason.value))
                 else:
                     ready.append(item)
-                    if topic in limited and notification.kind == "alert":
+                    if topic in limited:
                         sent[topic] = ceiling.one_more(now)
+        await self._hold(holds)
         return ready
 
     async def _drop(self, notification: Notification, drop: send_gate.Drop) -> None:
@@ -181,30 +192,30 @@ class ChannelSender:
         metrics.SUPPRESSIONS.labels(reason=drop.reason).inc()
         log.info("dropped", notification=notification.id, reason=drop.reason, by=drop.detail)
 
-    async def _hold(self, notification: Notification, hold: send_gate.Hold) -> None:
-        digested = hold.reason is DeliveryReason.DIGESTED  # counted as such once it is folded
-        reason = DeliveryReason.HELD.value if digested else hold.reason.value
-        marks = {"held_for": hold.reason.value}
-        await self._outbox.later(self._lease, notification, hold.until, reason, marks, {})
-        if isinstance(hold.reason, SuppressionReason):
-            metrics.SUPPRESSIONS.labels(reason=hold.reason).inc()
-        self._count(reason)
-        log.info("held", notification=notification.id, reason=hold.reason, until=hold.until)
+    async def _hold(self, holds: Sequence[tuple[Notification, float, str]]) -> None:
+        await self._outbox.hold(self._lease, holds)
+        for notification, until, reason in holds:
+            digested = reason == DeliveryReason.DIGESTED
+            if not digested:
+                metrics.SUPPRESSIONS.labels(reason=reason).inc()
+            self._count(DeliveryReason.HELD if digested else reason)
+            with trace(notification.trace):
+                log.info("held", notification=notification.id, reason=reason, until=until)
 
     # --- fold
 
     async def _fold(self, ready: Sequence[Due]) -> bool:
         """Turn what was held, or what floods the channel, into a digest. Return whether it did."""
         alerts = [item.notification for item in ready if item.notification.alert is not None]
-        members, title = digest_schedule.to_fold(alerts, self._channel.traits.overflow)
-        if not members:
+        what = digest.to_fold(alerts, self._channel.traits.overflow)
+        if what is None:
             return False
-        now = self._clock.now()
-        digests = digest_schedule.fold(members, title, now)
-        reason = DeliveryReason.DIGESTED.value
-        await self._outbox.fold(self._lease, members, digests, reason, now)
-        self._count(reason, len(members))
-        log.info("folded", channel=self.name, alerts=len(members), title=title)
+        now, reason = self._clock.now(), DeliveryReason.DIGESTED.value
+        await self._outbox.fold(self._lease, what.members, digest.fold(what, now), reason, now)
+        if what.flood:
+            self._floods.folded(what.members, now)
+        self._count(reason, len(what.members))
+        log.info("folded", channel=self.name, alerts=len(what.members), title=what.title)
         return True
 
     # --- dedup
@@ -232,7 +243,12 @@ class ChannelSender:
             )
         if found.kind == "found":
             return earlier, SendResult("sent", DeliveryReason.ALREADY_SENT, ref=found.ref)
-        return replace(context, resend=found.kind == "cannot_tell"), None
+        context = replace(context, resend=found.kind == "cannot_tell")
+        copies = len(self._channel.traits.resend_after) + 1
+        if context.resend and copies > 1 and item.unknown >= copies:
+            detail = f"sent {item.unknown} times without an answer; it may well have arrived"
+            return context, SendResult("refused", DeliveryReason.TOO_MANY_ATTEMPTS, detail)
+        return context, None
 
     async def _look_up(self, notification: Notification, context: Context) -> Lookup:
         try:
@@ -295,6 +311,9 @@ class ChannelSender:
             attempts=context.attempt,
             failing_since=item.failing_since,
             resend=context.resend,
+            unknown=item.unknown,
+            resend_after=self._channel.traits.resend_after,
+            parts=max(1, len(notification.alerts)),
             health=self._health,
             now=self._clock.now(),
         )
@@ -305,6 +324,8 @@ class ChannelSender:
                 await self._try_again(notification, result, step)
             case RestChannel():
                 await self._rest_channel(notification, result, step)
+            case Split():
+                await self._split(notification, result)
             case GiveUp():
                 await self._give_up(notification, step)
 
@@ -313,6 +334,8 @@ class ChannelSender:
     ) -> None:
         now = self._clock.now()
         reason = result.reason
+        if result.new_thread:
+            context = replace(context, thread=None)
         if context.resend and reason is DeliveryReason.SENT:
             reason = DeliveryReason.RESENT
         receipt = Receipt(
@@ -334,8 +357,9 @@ class ChannelSender:
             await self._threads(notification, context, result),
             reason.value,
             {"state": "ok", "reason": reason.value, "detail": "", "last_ok": now, "failures": 0},
-            ceiling=alert.topic if alert is not None and notification.kind == "alert" else "",
+            ceilings={told.topic for told in (alert, *notification.alerts) if told is not None},
         )
+        self._floods.sent(notification, now)
         self._count(reason.value)
         for told in (alert, *notification.alerts):
             if told is not None:
@@ -366,7 +390,7 @@ class ChannelSender:
     ) -> None:
         now, reason = self._clock.now(), result.reason.value
         self._health = self._health.resting(0.0, "retrying")
-        state = self._state(result)
+        state = self._health.to_state(result, now)
         await self._outbox.later(
             self._lease, notification, now + step.wait, reason, step.marks, state
         )
@@ -384,13 +408,21 @@ class ChannelSender:
             text = broken_notice(self.name, result, await self._outbox.waiting(self.name))
             await self._tell(f"broken-{self.name}-{reason}-{int(now)}", text)
         self._health = step.health.resting(now + step.wait, status)
-        state = self._state(result)
+        state = self._health.to_state(result, now)
         await self._outbox.later(
             self._lease, notification, notification.due, reason, step.marks, state
         )
         self._count(reason)
         log.warning("channel_paused", channel=self.name, reason=reason, wait=step.wait,
                     detail=result.detail)  # fmt: skip
+
+    async def _split(self, notification: Notification, result: SendResult) -> None:
+        """Send the halves of a refused digest: only the part at fault is to be set aside."""
+        now, reason = self._clock.now(), DeliveryReason.SPLIT.value
+        parts = digest.halves(notification, now)
+        await self._outbox.fold(self._lease, [notification], parts, reason, now)
+        self._count(reason)
+        log.warning("digest_split", notification=notification.id, detail=result.detail)
 
     async def _give_up(self, notification: Notification, step: GiveUp) -> None:
         now, reason = self._clock.now(), step.reason
@@ -399,39 +431,13 @@ class ChannelSender:
         dead = DeadLetterReason.UNDELIVERABLE
         metrics.DEAD_LETTERS.labels(queue="notifier", reason=dead).inc()
         log.error("dead_letter", notification=notification.id, reason=reason, detail=step.detail)
-        await self._tell(
-            f"dead-{notification.id}",
-            f"Channel {self.name} will not take a message ({reason}: {step.detail}). "
-            f"It is kept: wirewatch dead show notifier:{notification.id}",
-        )
+        text = dead_letter_notice(self.name, notification.id, step)
+        await self._tell(f"dead-{notification.id}", text)
 
     async def _tell(self, notice_id: str, text: str) -> None:
         """Tell the fallback channels that this one is in trouble."""
         now = self._clock.now()
-        await self._outbox.put(
-            [
-                Notification(
-                    id=f"{notice_id}@{name}",
-                    channel=name,
-                    kind="notice",
-                    notice=text,
-                    created_at=now,
-                    due=now,
-                )
-                for name in fallbacks(self._config(), self.name)
-            ]
-        )
-
-    def _state(self, result: SendResult) -> dict[str, Any]:
-        """Return what to note of a channel in trouble."""
-        return {
-            "state": self._health.status,
-            "reason": result.reason.value,
-            "detail": result.detail,
-            "since": self._clock.now(),
-            "paused_until": self._health.paused_until,
-            "failures": self._health.failures,
-        }
+        await self._outbox.put(trouble_notices(self._config(), self.name, notice_id, text, now))
 
     def _count(self, reason: str, times: int = 1) -> None:
         metrics.NOTIFICATIONS.labels(channel=self.name, outcome=reason).inc(times)

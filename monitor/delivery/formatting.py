@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from urllib.parse import quote, urlsplit, urlunsplit
 
+import idna
+
 from monitor.model import Alert, Notification
 from monitor.reasons import AlertReason, Severity
 from monitor.text import one_line
@@ -66,8 +68,8 @@ def link(url: str) -> str:
         port = parts.port
         if parts.scheme not in ("http", "https") or not host or len(url) > 2000:
             return ""
-        name = f"[{host}]" if ":" in host else host.encode("idna").decode("ascii")
-    except (ValueError, UnicodeError):
+        name = f"[{host}]" if ":" in host else ascii_host(host)
+    except (ValueError, UnicodeError):  # idna's errors are Unicode errors
         return ""
     if not re.fullmatch(r"[A-Za-z0-9._\-\[\]:%]+", name):
         return ""
@@ -77,6 +79,29 @@ def link(url: str) -> str:
     query = quote(parts.query, safe=safe)
     done = urlunsplit((parts.scheme, netloc, path, query, quote(parts.fragment, safe=safe)))
     return done if len(done) <= 2000 else ""
+
+
+def ascii_host(host: str) -> str:
+    """Return a host name as DNS has it, by IDNA 2008 as browsers read it (UTS 46): ß stays ß.
+
+    Raises:
+        UnicodeError: it is no host name.
+    """
+    if host.isascii():
+        return host.lower()
+    return idna.encode(host, uts46=True, transitional=False).decode("ascii")
+
+
+_AUTOLINK = re.compile(r"(?<=\w):(?=//)|(?<=\bwww)\.|(?<=@)(?=\S)|(?<=[<\[!])(?=\S)|(?<=\])(?=\()")
+
+
+def inert(text: str) -> str:
+    """Return a feed's words so that no service makes a mention, a link or a command of them.
+
+    A zero-width space parts what services look for (`@everyone`, `<!here>`, `[text](url)`,
+    `https://`); readers see no difference.
+    """
+    return _AUTOLINK.sub(lambda found: f"{found[0]}\u200b", text)
 
 
 def age(seconds: float) -> str:

@@ -9,14 +9,14 @@ hours and a rate limit are all just "a later due time", and all survive a restar
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from monitor.history import history_store
 from monitor.model import Alert, Notification, Receipt, Thread
 from monitor.queue.dead_letter import dead_letter_commands
-from monitor.reasons import DeadLetterReason
+from monitor.reasons import DeadLetterReason, DeliveryReason
 from monitor.store.client import Redis, run_script
 from monitor.store.keys import Keys
 from monitor.store.lease import Lease
@@ -28,11 +28,16 @@ RECENT = 200
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A notification with its marks; `began` is when a send without known outcome began, or 0."""
+    """A notification with its marks.
+
+    `began` is when a send without known outcome began (Unix seconds), or 0; `unknown` is how many
+    such sends there were; `failing_since` is when it failed first, or 0.
+    """
 
     notification: Notification
     began: float = 0.0
     failing_since: float = 0.0
+    unknown: int = 0
 
 
 class OutboxStore:
@@ -75,6 +80,7 @@ class OutboxStore:
         for item, due in _in_order(notifications):
             commands += [
                 ["HSET", self._note(item.id), "json", _dump(item.to_dict())],
+                *self._held(item),
                 ["ZADD", self._queue(item.channel), due, item.id],
                 ["SADD", self._keys("outbox"), item.channel],
             ]
@@ -147,7 +153,7 @@ class OutboxStore:
         return {name.decode(): value.decode() for name, value in rows.items()}
 
     async def ceilings(self, channel: str, topics: Sequence[str]) -> dict[str, tuple[int, float]]:
-        """Return for each topic how many alerts went in its hour, and seconds until it ends."""
+        """Return for each topic how many messages went in its hour, and seconds until it ends."""
         pipe = self._client.pipeline(transaction=False)
         for topic in topics:
             pipe.get(self._keys("ceiling", channel, topic))
@@ -173,7 +179,13 @@ class OutboxStore:
             LeaseLost: another notifier has the channel; nothing was marked.
         """
         note = self._note(notification.id)
-        await lease.write([["HSET", note, "in_flight", now], ["HINCRBY", note, "attempts", 1]])
+        await lease.write(
+            [
+                ["HSET", note, "in_flight", now],
+                ["HINCRBY", note, "attempts", 1],
+                ["HINCRBY", note, "unknown", 1],  # until its result is recorded
+            ]
+        )
 
     async def done(
         self,
@@ -183,14 +195,14 @@ class OutboxStore:
         threads: Mapping[str, Thread],
         count: str,
         state: Mapping[str, Any],
-        ceiling: str = "",
+        ceilings: Iterable[str] = (),
     ) -> None:
         """Record a receipt and take the notification out of the outbox.
 
         Also used for what was dropped on purpose: its receipt says why in `note`. The alerts of a
         digest get receipts of their own. `threads` are by parent alert id. `count` is the named
-        reason to count, `state` what to note about the channel, `ceiling` the topic whose hourly
-        ceiling this counts against.
+        reason to count, `state` what to note about the channel, `ceilings` the topics whose hourly
+        ceilings this counts against.
         """
         channel = notification.channel
         commands = self._out(notification)
@@ -223,8 +235,8 @@ class OutboxStore:
             *self._count(channel, count),
             *self._state(channel, state),
         ]
-        if ceiling:
-            key = self._keys("ceiling", channel, ceiling)
+        for topic in ceilings:
+            key = self._keys("ceiling", channel, topic)
             commands += [["INCR", key], ["EXPIRE", key, 3600, "NX"]]
         await lease.write(commands)
 
@@ -242,16 +254,18 @@ class OutboxStore:
         `reason` is counted unless it is "". `marks` are fields of the notification to change,
         `state` what to note of the channel.
         """
-        channel = notification.channel
-        commands: list[Command] = [
-            ["ZADD", self._queue(channel), "XX", due, notification.id],
-            *self._count(channel, reason),
-            *self._state(channel, state),
-        ]
-        if marks:
-            flat = [part for pair in marks.items() for part in pair]
-            commands.append(["HSET", self._note(notification.id), *flat])
-        await lease.write(commands)
+        commands = self._put_off(notification, due, reason, marks)
+        await lease.write(commands + self._state(notification.channel, state))
+
+    async def hold(self, lease: Lease, holds: Sequence[tuple[Notification, float, str]]) -> None:
+        """Hold many notifications at once: each with its time and the reason it is held for."""
+        for start in range(0, len(holds), 200):
+            commands: list[Command] = []
+            for notification, due, reason in holds[start : start + 200]:
+                digested = reason == DeliveryReason.DIGESTED  # counted as such once it is folded
+                counted = DeliveryReason.HELD.value if digested else reason
+                commands += self._put_off(notification, due, counted, {"held_for": reason})
+            await lease.write(commands)
 
     async def fold(
         self,
@@ -261,18 +275,23 @@ class OutboxStore:
         reason: str,
         now: float,
     ) -> None:
-        """Put `digests` in the place of `members`, whose receipts name them until they are told."""
-        commands: list[Command] = []
+        """Put `digests` in the place of `members`, whose receipts name them until they are told.
+
+        What a digest only counts has the first of them in its receipt.
+        """
+        channel = members[0].channel
         where = {a.id: digest.id for digest in digests for a in digest.alerts}
+        alone = {f"{item.alert.id}@{channel}" for item in digests if item.alert}
+        commands: list[Command] = []
         for member in members:
             commands += self._out(member)
-            told_in = where.get(member.alert.id, "") if member.alert else ""
-            receipt = Receipt(
-                member.id, member.channel, now, note=f"waits in {told_in}", state="folded"
-            )
-            commands += self._log(member.id, receipt)
-            commands += self._count(member.channel, reason)
-        channel = members[0].channel
+            names = [member.id, *(f"{alert.id}@{channel}" for alert in member.alerts)]
+            for name in names:
+                told_in = where.get(name.removesuffix(f"@{channel}"), digests[0].id)
+                receipt = Receipt(name, channel, now, note=f"waits in {told_in}", state="folded")
+                commands += self._log(name, receipt)
+            commands += self._count(channel, reason)
+        commands += [["DEL", self._receipt(name)] for name in sorted(alone)]
         commands += self.put_commands(digests)
         commands.append(["SET", self._keys("digest", channel), now, "EX", 7 * 86400])
         await lease.write(commands)
@@ -305,6 +324,18 @@ class OutboxStore:
         )
 
     # --- parts
+
+    def _put_off(
+        self, item: Notification, due: float, reason: str, marks: Mapping[str, Any]
+    ) -> list[Command]:
+        commands: list[Command] = [["ZADD", self._queue(item.channel), "XX", due, item.id]]
+        if marks:
+            flat = [part for pair in marks.items() for part in pair]
+            commands.append(["HSET", self._note(item.id), *flat])
+        return commands + self._count(item.channel, reason)
+
+    def _held(self, item: Notification) -> list[Command]:
+        return [["HSET", self._note(item.id), "held_for", item.held_for]] if item.held_for else []
 
     def _out(self, item: Notification) -> list[Command]:
         return [["ZREM", self._queue(item.channel), item.id], ["DEL", self._note(item.id)]]
@@ -356,4 +387,5 @@ def _due(row: dict[bytes, bytes], due: float) -> Due:
         ),
         began,
         float(row.get(b"failing_since") or 0.0),
+        int(row.get(b"unknown") or 0),
     )

@@ -7,7 +7,9 @@
 | retry | | try this message again later |
 | unknown | | leave the mark: the next try looks the message up first |
 | refused | | dead letter |
+| refused | a digest of several alerts | send its halves by themselves |
 | retry, unknown | too often, while others go through | dead letter |
+| unknown | more often than a service may get copies | dead letter |
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from typing import Any, Self
 from monitor.config.schema import Config
 from monitor.delivery.channel import SendResult
 from monitor.delivery.retry_policy import backoff, is_poison
+from monitor.model import Notification
 from monitor.reasons import DeliveryReason
 
 BROKEN_PAUSE = 60.0  # seconds a channel rests at least, once somebody has to mend it
@@ -55,6 +58,17 @@ class ChannelHealth:
     def one_more_failure(self) -> ChannelHealth:
         """Return the health after one more failure of the channel itself."""
         return replace(self, failures=self.failures + 1)
+
+    def to_state(self, result: SendResult, now: float) -> dict[str, Any]:
+        """Return what to store of a channel in trouble."""
+        return {
+            "state": self.status,
+            "reason": result.reason.value,
+            "detail": result.detail,
+            "since": now,
+            "paused_until": self.paused_until,
+            "failures": self.failures,
+        }
 
     def resting(self, until: float, status: str) -> ChannelHealth:
         """Return the health of a channel that rests until `until`."""
@@ -92,7 +106,12 @@ class GiveUp:
     detail: str
 
 
-NextStep = Sent | TryAgain | RestChannel | GiveUp
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Send the halves of a digest by themselves: only one part of it is at fault."""
+
+
+NextStep = Sent | TryAgain | RestChannel | Split | GiveUp
 
 
 def next_step(
@@ -103,6 +122,9 @@ def next_step(
     attempts: int,
     failing_since: float,
     resend: bool,
+    unknown: int,
+    resend_after: tuple[float, ...],
+    parts: int,
     health: ChannelHealth,
     now: float,
 ) -> NextStep:
@@ -115,26 +137,37 @@ def next_step(
         attempts: sends begun so far, this one included.
         failing_since: when the message failed first (Unix seconds), or 0.
         resend: an earlier try may have arrived.
+        unknown: earlier sends whose outcome is not known.
+        resend_after: the channel's waits before each resend; empty for the usual back-off.
+        parts: alerts that the message is made of.
         health: how the channel was before.
         now: the present instant, Unix seconds.
     """
     marks: dict[str, Any] = {"last_error": result.detail}
     if result.kind != "unknown" and not resend:
         marks["in_flight"] = ""  # it surely did not arrive, and no earlier try may have
+    if result.kind != "unknown":
+        marks["unknown"] = unknown
     if result.kind == "sent":
         return Sent()
     if result.whole_channel and result.kind != "unknown":
         return _rest(result, channel, health, marks)
     if result.kind == "refused":
-        return GiveUp(result.reason, result.detail)
+        return Split() if parts > 1 else GiveUp(result.reason, result.detail)
+    if result.kind == "unknown" and resend_after and unknown >= len(resend_after):
+        return GiveUp(DeliveryReason.TOO_MANY_ATTEMPTS, _copies(unknown + 1, result.detail))
     if is_poison(attempts, failing_since, health.last_ok, now):
         return GiveUp(DeliveryReason.TOO_MANY_ATTEMPTS, result.detail)
     marks["failing_since"] = failing_since or now
-    if result.kind == "unknown":
-        marks["unknown"] = "1"
-    elif result.remaining:
+    if result.remaining:
         marks["remaining"] = json.dumps(list(result.remaining))
+    if result.kind == "unknown" and resend_after:
+        return TryAgain(resend_after[unknown], marks)
     return TryAgain(result.after or backoff(attempts, notification), marks)
+
+
+def _copies(times: int, detail: str) -> str:
+    return f"sent {times} times without an answer, it may well have arrived: {detail}"
 
 
 def _rest(
@@ -163,8 +196,29 @@ def broken_notice(channel: str, result: SendResult, waiting: int) -> str:
     return told.strip()
 
 
-def fallbacks(config: Config, broken: str) -> list[str]:
-    """Return who hears of trouble: `notices_to`, else another channel, else the terminal."""
+def dead_letter_notice(channel: str, notification: str, step: GiveUp) -> str:
+    """Return what the fallback channels are told of a dead letter."""
+    return (
+        f"Channel {channel} will not take a message ({step.reason}: {step.detail}). "
+        f"It is kept: wirewatch dead show notifier:{notification}"
+    )
+
+
+def trouble_notices(
+    config: Config, broken: str, notice_id: str, text: str, now: float
+) -> list[Notification]:
+    """Return the notices of a channel's trouble: to `notices_to`, else another channel, else the
+    terminal."""
     told = [name for name in config.ops.notices_to if name != broken]
     others = [name for name in config.channels if name != broken]
-    return told or others[:1] or (["terminal"] if broken != "terminal" else [])
+    return [
+        Notification(
+            id=f"{notice_id}@{name}",
+            channel=name,
+            kind="notice",
+            notice=text,
+            created_at=now,
+            due=now,
+        )
+        for name in told or others[:1] or (["terminal"] if broken != "terminal" else [])
+    ]

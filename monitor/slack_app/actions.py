@@ -18,7 +18,8 @@ from monitor.alerting.feedback_store import FeedbackStore, Verdict
 from monitor.alerting.silence_store import SilenceStore
 from monitor.alerting.silences import Matcher, Silence, nothing_fits
 from monitor.clock import Clock
-from monitor.config.schema import Config, SlackChannel, parse_duration
+from monitor.config.schema import Config, SlackChannel
+from monitor.config.value_types import parse_duration
 from monitor.delivery import formatting, silence_notice
 from monitor.delivery.channels.slack_blocks import escape
 from monitor.delivery.outbox import OutboxStore

@@ -7,7 +7,8 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.alerting import digest_schedule, send_gate
+from monitor.alerting import send_gate
+from monitor.delivery import digest
 from monitor.model import Notification
 from monitor.reasons import DeliveryReason, SuppressionReason
 from tests.support.alerts import FIRST, NOW, UPDATE, alert, config, note
@@ -65,16 +66,16 @@ def test_folding_keeps_every_alert(numbers: list[int], dice: object) -> None:
     """A digest holds each alert once, in pages, whatever the order of its members; its id too."""
     levels = ("low", "normal", "high", "critical")
     members = [note(alert(f"n{n}", urgency=levels[n % 4]), "world") for n in numbers]
-    pages = digest_schedule.fold(members, "Digest", NOW)
+    pages = digest.fold(digest.Fold(tuple(members), "Digest"), NOW)
     dice.shuffle(members)  # type: ignore[attr-defined]
-    again = digest_schedule.fold(members, "Digest", NOW)
+    again = digest.fold(digest.Fold(tuple(members), "Digest"), NOW)
     assert [page.id for page in pages] == [page.id for page in again]
     told = [one.id for page in pages for one in page.alerts]
     assert sorted(told) == sorted(f"n{n}" for n in numbers)
     ranks = [levels.index(one.urgency) for page in pages for one in page.alerts]
     assert ranks == sorted(ranks, reverse=True)
     assert all(page.follows == pages[0].id for page in pages[1:]) and not pages[0].follows
-    assert all(len(page.alerts) <= digest_schedule.PAGE for page in pages)
+    assert all(len(page.alerts) <= digest.PAGE for page in pages)
 
 
 def test_notices_and_digests_pass() -> None:

@@ -8,10 +8,10 @@ import pytest
 
 from monitor.alerting.alert_decision import decide
 from monitor.alerting.alert_state import AlertState, merge
-from monitor.alerting.digest_schedule import rank
 from monitor.alerting.routing import route
 from monitor.alerting.send_gate import Ceiling, Hold, Send
 from monitor.alerting.send_gate import decide as gate
+from monitor.delivery.digest import rank
 from monitor.delivery.formatting import status_line
 from monitor.reasons import AlertReason, SuppressionReason
 from tests.alerting.test_alert_decide import NOW, assigned, fired, item, topic

@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from monitor.config.load import examine, read_config
 from monitor.config.names import feed_slug, slug
-from monitor.config.schema import parse_duration
 from monitor.config.starter import starter_files
+from monitor.config.value_types import LONGEST, parse_duration
 from monitor.errors import ConfigError
 
 STARTER = starter_files()
@@ -153,9 +154,13 @@ def test_a_name_always_gives_a_usable_id(name: str) -> None:
     st.integers(0, 10**6), st.sampled_from(["s", "m", "h", "d", "w"]), st.sampled_from(["", " "])
 )
 def test_durations_read_as_people_write_them(number: int, unit: str, blank: str) -> None:
-    """A number and a unit are that many seconds; 0 is allowed, words are not."""
+    """A number and a unit are that many seconds; 0 is allowed, more than ten years is not."""
     seconds = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}[unit]
-    assert parse_duration(f"{number}{blank}{unit}") == number * seconds
+    if number * seconds > LONGEST:
+        with pytest.raises(ValueError, match="ten years"):
+            parse_duration(f"{number}{blank}{unit}")
+    else:
+        assert parse_duration(f"{number}{blank}{unit}") == number * seconds
 
 
 def test_an_unreadable_folder_is_explained(tmp_path: Path) -> None:

@@ -229,13 +229,13 @@ async def test_a_killed_send(desk: Any, service: Service) -> None:
 
 async def test_digests_and_notices_too(desk: Any, service: Service) -> None:
     """Every channel takes a digest and a word from operations as well as an alert."""
-    from monitor.alerting.digest_schedule import fold
+    from monitor.delivery.digest import Fold, fold
     from monitor.model import Notification
 
     world = await desk("world", service.settings, service.channel)
     members = [note(alert(name), "world") for name in ("one", "two", "three")]
     notice = Notification("n@world", "world", "notice", notice="Feed x is silent.")
-    await world.put(*fold(members, "Held during quiet hours", 0.0), notice)
+    await world.put(*fold(Fold(tuple(members), "Held during quiet hours"), 0.0), notice)
     await world.run(60)
     assert await world.outbox.waiting("world") == 0
     assert await world.outbox.receipt("n@world") is not None

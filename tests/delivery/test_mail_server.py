@@ -121,7 +121,7 @@ async def test_a_mail_sent_again_says_so(desk: Any) -> None:
         smtp.fail("DATA", "drop")
         mail = await desk("mail", settings(smtp))
         await mail.put(note(FIRST, "mail"))
-        await mail.run(60)
+        await mail.run(700)
         one, two = (taken.mail for taken in smtp.mails)
         assert one["Message-ID"] == two["Message-ID"]
         assert one["X-Wirewatch-Resent"] is None and two["X-Wirewatch-Resent"]

@@ -184,6 +184,19 @@ def test_links_are_plain_or_absent(url: str) -> None:
     assert formatting.link(made) == made
 
 
+@pytest.mark.parametrize(
+    ("url", "made"),
+    [
+        ("https://straße.example/x", "https://xn--strae-oqa.example/x"),
+        ("https://BÜCHER.example/", "https://xn--bcher-kva.example/"),
+        ("https://faß.example/?q=ß", "https://xn--fa-hia.example/?q=%C3%9F"),
+    ],
+)
+def test_hosts_are_read_as_browsers_read_them(url: str, made: str) -> None:
+    """Names beyond ASCII follow IDNA 2008: another reading would lead to another host."""
+    assert formatting.link(url) == made
+
+
 @given(any_text, st.lists(any_text, max_size=5), any_text)
 @settings(max_examples=100, deadline=None)
 def test_marking_changes_no_letter(text: str, terms: list[str], phrase: str) -> None:

@@ -32,6 +32,9 @@ def after(result: SendResult, *, resend: bool = False, **health: Any) -> NextSte
         attempts=1,
         failing_since=0.0,
         resend=resend,
+        unknown=0,
+        resend_after=(),
+        parts=1,
         health=ChannelHealth(**health),
         now=NOW,
     )
@@ -45,7 +48,7 @@ def test_a_result_decides_the_next_step() -> None:
     assert isinstance(again, TryAgain) and again.marks["in_flight"] == ""
     unknown = after(SendResult("unknown", Why.TIMEOUT))
     assert isinstance(unknown, TryAgain)
-    assert unknown.marks["unknown"] == "1" and "in_flight" not in unknown.marks
+    assert "in_flight" not in unknown.marks and "unknown" not in unknown.marks
     gone = after(SendResult("refused", Why.CHANNEL_GONE, whole_channel=True))
     assert isinstance(gone, RestChannel) and gone.broken and gone.wait >= BROKEN_PAUSE
     limited = after(SendResult("retry", Why.RATE_LIMITED, after=30.0, whole_channel=True))

@@ -113,7 +113,7 @@ def test_the_advice_is_found() -> None:
     for expected in (
         ("monitor/health/rules.py", "wirewatch test-alert --channel X"),
         ("monitor/health/rules.py", "wirewatch feeds inspect X"),
-        ("monitor/delivery/channel_sender.py", "wirewatch dead show notifier:X"),
+        ("monitor/delivery/send_decision.py", "wirewatch dead show notifier:X"),
         ("monitor/config/load.py", "wirewatch init"),
         ("workers/overview.py", "wirewatch dead list"),
         ("WirewatchDeadLetters", "wirewatch dead list"),

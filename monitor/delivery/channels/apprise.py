@@ -10,7 +10,15 @@ from typing import Any
 
 from monitor.config.schema import AppriseChannel
 from monitor.delivery import formatting
-from monitor.delivery.channel import ChannelUnusable, Context, Lookup, SendResult, Traits, sent
+from monitor.delivery.channel import (
+    RESEND_AFTER,
+    ChannelUnusable,
+    Context,
+    Lookup,
+    SendResult,
+    Traits,
+    sent,
+)
 from monitor.model import Alert, Notification
 from monitor.reasons import AlertReason, DeliveryReason
 from monitor.text import one_line
@@ -23,7 +31,7 @@ class Apprise:
         ChannelUnusable: Apprise does not know the URL.
     """
 
-    traits = Traits(spacing=1.0, overflow=10, timeout=20.0)
+    traits = Traits(resend_after=RESEND_AFTER, spacing=1.0, overflow=10, timeout=20.0)
 
     def __init__(self, settings: AppriseChannel) -> None:
         import apprise  # slow to import, and rarely needed
@@ -38,7 +46,7 @@ class Apprise:
 
     def render(self, notification: Notification, context: Context) -> tuple[str, str]:
         """Return title and body."""
-        return one_line(formatting.subject(notification), 180), text(notification)
+        return _inert(formatting.subject(notification), 180), text(notification)
 
     async def send(
         self, message: tuple[str, str], notification: Notification, context: Context
@@ -75,26 +83,30 @@ class Apprise:
 
 
 def text(notification: Notification) -> str:
-    """Return the message as plain text."""
+    """Return the message as plain text; only our own link lines are links."""
     if notification.alerts:
         lines = [one_line(notification.notice, 140)]
         for name, events in formatting.by_topic(notification.alerts):
-            lines.append(name)
+            lines.append(_inert(name))
             lines += [_line(alert) for event in events for alert in event]
-        return "\n".join(lines)
+        return "\n".join([*lines, *([_inert(notification.more)] if notification.more else [])])
     alert = notification.alert
     if alert is None:
-        return notification.notice
+        return formatting.inert(notification.notice)
     runs = "".join(run for run, _ in formatting.evidence(alert))
     source = f"{formatting.outlet(alert)} · {formatting.status_line(alert)}"
-    head = f"{formatting.headline(alert)}\n{source}"
-    parts = [head, formatting.link(alert.story.url), f"“{runs}”" if runs else ""]
-    parts += [formatting.sources_line(alert), f"Why: {formatting.why_line(alert)}"]
+    parts = [_inert(formatting.headline(alert)), _inert(source), formatting.link(alert.story.url)]
+    parts += [_inert(f"“{runs}”") if runs else "", _inert(formatting.sources_line(alert))]
+    parts.append(_inert(f"Why: {formatting.why_line(alert)}"))
     return "\n".join(part for part in parts if part)
 
 
 def _line(alert: Alert) -> str:
     url = formatting.link(alert.story.url)
-    return f"• {formatting.headline(alert)} ({formatting.outlet(alert)})" + (
+    return f"• {_inert(f'{formatting.headline(alert)} ({formatting.outlet(alert)})')}" + (
         f"\n  {url}" if url else ""
     )
+
+
+def _inert(text: str, limit: int = 0) -> str:
+    return formatting.inert(one_line(text, limit))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from email.message import EmailMessage
 
@@ -12,16 +12,19 @@ import aiosmtplib
 from aiosmtplib import errors as smtp
 
 from monitor.config.schema import EmailChannel
-from monitor.delivery.channel import Context, Lookup, SendResult, Traits, sent
+from monitor.delivery.channel import RESEND_AFTER, Context, Lookup, SendResult, Traits, sent
 from monitor.delivery.channels import email_message
 from monitor.model import Notification
 from monitor.reasons import DeliveryReason
+
+COMMAND_TIMEOUT = 45.0  # seconds for all before the message itself
+DATA_TIMEOUT = 100.0  # for the answer to it: servers scan before they answer (RFC 5321 4.5.3.2.6)
 
 
 class Mail:
     """Sends through one SMTP server; a connection for each message, so none can go stale."""
 
-    traits = Traits(overflow=20, timeout=45.0)
+    traits = Traits(resend_after=RESEND_AFTER, overflow=20, timeout=COMMAND_TIMEOUT + DATA_TIMEOUT)
 
     def __init__(self, settings: EmailChannel) -> None:
         self._settings = settings
@@ -51,16 +54,17 @@ class Mail:
             use_tls=settings.security == "tls",
             start_tls=settings.security == "starttls",
             tls_context=self._tls(),
-            timeout=self.traits.timeout / 3,
+            timeout=COMMAND_TIMEOUT / 3,
         )
-        begun = False
+        begun = False  # DATA: from here on the server may have the message
         try:
             await client.connect()
             if settings.username:
                 password = settings.password.get_secret_value() if settings.password else ""
                 await client.login(settings.username, password)
+            refused = await _envelope(client, sender, wanted)
             begun = True
-            refused, _ = await client.send_message(message, sender=sender, recipients=wanted)
+            await client.data(bytes(message), timeout=DATA_TIMEOUT)
             await _leave(client)
         except smtp.SMTPException as error:
             return _judge(error, begun)
@@ -112,6 +116,30 @@ class Mail:
 
     async def aclose(self) -> None:
         """Nothing stays open between messages."""
+
+
+async def _envelope(
+    client: aiosmtplib.SMTP, sender: str, wanted: Sequence[str]
+) -> dict[str, tuple[int, str]]:
+    """Name sender and recipients; return who was refused. One refusal stops no other.
+
+    Raises:
+        SMTPRecipientsRefused: nobody was taken.
+        SMTPException: the server does not take the sender, or stopped answering.
+    """
+    utf8 = not all(address.isascii() for address in (sender, *wanted))
+    encoding = "utf-8" if utf8 else "ascii"
+    options = ["smtputf8"] if utf8 else []
+    await client.mail(sender, options=options, encoding=encoding)
+    refused: list[smtp.SMTPRecipientRefused] = []
+    for box in wanted:
+        try:
+            await client.rcpt(box, encoding=encoding)
+        except smtp.SMTPRecipientRefused as error:
+            refused.append(error)
+    if len(refused) == len(wanted):
+        raise smtp.SMTPRecipientsRefused(refused)
+    return {error.recipient: (error.code, error.message) for error in refused}
 
 
 async def _leave(client: aiosmtplib.SMTP) -> None:

@@ -85,7 +85,7 @@ def address(text: str) -> Address:
     if not (box and at and domain):
         raise ValueError(f"{text!r} is not an e-mail address; write Name <name@example.org>")
     try:
-        return Address(name, box, domain.encode("idna").decode("ascii"))
+        return Address(name, box, formatting.ascii_host(domain))
     except (MessageError, UnicodeError, ValueError) as error:
         raise ValueError(f"{text!r} is not an e-mail address: {error}") from error
 
@@ -129,6 +129,7 @@ def plain(notification: Notification, settings: EmailChannel) -> str:
                 )
                 url = formatting.link(alert.story.url)
                 lines += [f"  {url}", ""] if url else [""]
+        lines += _wrap(one_line(notification.more, 500)) if notification.more else []
     else:
         lines = [
             wrapped
@@ -157,6 +158,7 @@ def html(notification: Notification, settings: EmailChannel) -> str:
             for name, events in formatting.by_topic(notification.alerts)
         ],
         notice=one_line(notification.notice, 2000),
+        more=one_line(notification.more, 500),
         footer=footer(notification),
         unsubscribe=formatting.link(settings.unsubscribe),
     )

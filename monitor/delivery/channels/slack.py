@@ -9,6 +9,7 @@ for in the channel's history (docs.slack.dev/messaging/message-metadata).
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import aiohttp
@@ -43,8 +44,13 @@ _LATER = frozenset(
     "request_timeout".split()
 )
 _UNSURE = frozenset(["internal_error", "fatal_error"])
+# The message that an update belongs under is no more.
+_NO_THREAD = frozenset(["thread_not_found", "message_not_found", "cannot_reply_to_message"])
 _BACK_TO_BACK = 30  # pages of history to read before giving up
 _SLACK_LOOKBACK = 900.0  # clocks differ, and an earlier try may have been late
+
+
+_DELETED = "deleted"
 
 
 class SlackBot:
@@ -77,10 +83,19 @@ class SlackBot:
     async def send(
         self, message: dict[str, Any], notification: Notification, context: Context
     ) -> SendResult:
-        """Post; after an update the first message of its thread is edited in place."""
+        """Post; for an update, the first message of its thread is brought up to date before.
+
+        Where that message was deleted, the update becomes a message of its own, with its topic.
+        """
+        threaded = "thread_ts" in message
+        note = await self._edit(context.thread, notification) if threaded else ""
+        if note == _DELETED:
+            return await self._begin_anew(notification, context)
         try:
             reply = await self._client().chat_postMessage(**message)
         except SlackApiError as error:
+            if threaded and _facts(error)[1] in _NO_THREAD:
+                return await self._begin_anew(notification, context)
             return self._refusal(error, context.now)
         except aiohttp.ClientConnectorError as error:  # no connection: surely not sent
             return SendResult(
@@ -88,9 +103,12 @@ class SlackBot:
             )
         except (aiohttp.ClientError, TimeoutError, SlackClientError, OSError) as error:
             return SendResult("unknown", DeliveryReason.TIMEOUT, _words(error))
-        threaded = "thread_ts" in message
-        note = await self._edit(context.thread, notification) if threaded else ""
         return sent(f"{reply.get('channel') or self._channel}:{reply['ts']}", note=note)
+
+    async def _begin_anew(self, notification: Notification, context: Context) -> SendResult:
+        alone = replace(context, thread=None)
+        result = await self.send(self.render(notification, alone), notification, alone)
+        return replace(result, new_thread=True, note="the first message was deleted")
 
     async def find(self, notification: Notification, context: Context) -> Lookup:
         """Look for our metadata in the channel's history, or in the thread for an update."""
@@ -121,6 +139,8 @@ class SlackBot:
                 ask["cursor"] = cursor
         except SlackApiError as error:
             status, code, _ = _facts(error)
+            if thread and code in _NO_THREAD:  # deleted: the update stands by itself, if at all
+                return await self.find(notification, replace(context, thread=None))
             if status == 429 or status >= 500 or code in _LATER or code in _UNSURE:
                 return Lookup("later", detail=code, after=_retry_after(error, context.now))
             return Lookup("cannot_tell", detail=f"Slack will not show the history: {code}")
@@ -151,6 +171,8 @@ class SlackBot:
             )
         except SlackApiError as error:
             code = _facts(error)[1]
+            if code in _NO_THREAD:
+                return _DELETED
             log.info("slack_edit_refused", notification=notification.id, detail=code)
             return f"first message not edited: {code}"
         except (aiohttp.ClientError, TimeoutError, SlackClientError, OSError) as error:

@@ -158,6 +158,8 @@ def _digest(notification: Notification) -> tuple[str, list[Block]]:
                 items.append(_section(_line(alert)))
         sections.append({"type": "rich_text_list", "style": "bullet", "elements": items})
         blocks.append(_rich(sections))
+    if notification.more:
+        blocks.append(_context(notification.more))
     first = formatting.headline(notification.alerts[0])
     text = f"🗞 {title}: {len(notification.alerts)} alerts, first: {first}"
     return escape(text), blocks

@@ -7,7 +7,7 @@ import json
 import httpx
 
 from monitor.config.schema import SlackWebhookChannel
-from monitor.delivery.channel import Context, Lookup, SendResult, Traits
+from monitor.delivery.channel import RESEND_AFTER, Context, Lookup, SendResult, Traits
 from monitor.delivery.channels import slack_blocks
 from monitor.delivery.channels.http import post
 from monitor.model import Notification
@@ -22,7 +22,7 @@ _NOT_ALLOWED = ("action_prohibited", "invalid_token", "posting_to_general_channe
 class SlackWebhook:
     """Posts through one incoming webhook. Without history, an unknown outcome stays unknown."""
 
-    traits = Traits(spacing=1.0, overflow=10, timeout=8.0)
+    traits = Traits(resend_after=RESEND_AFTER, spacing=1.0, overflow=10, timeout=8.0)
 
     def __init__(self, settings: SlackWebhookChannel) -> None:
         self._url = settings.url.get_secret_value()

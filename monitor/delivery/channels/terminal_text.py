@@ -26,7 +26,8 @@ def alert_lines(notification: Notification, now: float) -> RenderableType:
         return _alert(notification, notification.alert, now)
     if notification.alerts:
         head = Text(f"≡ {one_line(notification.notice, 140) or 'Digest'}", style="bold")
-        return Group(head, *_listed(notification.alerts, now), Text(""))
+        more = [Text(f"    {one_line(notification.more, 500)}")] if notification.more else []
+        return Group(head, *_listed(notification.alerts, now), *more, Text(""))
     return Group(Text(f"! {one_line(notification.notice, 2000)}", style="yellow"), Text(""))
 
 

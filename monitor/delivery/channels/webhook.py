@@ -87,6 +87,7 @@ def body(notification: Notification, context: Context) -> dict[str, Any]:
         "resend": context.resend,
         "text": formatting.subject(notification),
         "notice": notification.notice,
+        "more": notification.more,
         "alert": _alert(notification.alert) if notification.alert else None,
         "alerts": [_alert(alert) for alert in notification.alerts],
     }

@@ -1,0 +1,75 @@
+"""The values that settings are made of: durations, lists of words, addresses, short names."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field
+
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)")
+LONGEST = 3650 * 86400.0  # seconds: a longer duration is a slip of the finger
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
+
+
+def parse_duration(value: object) -> float:
+    """Turn "90s", "10m", "1h30m", "14d" or a number of seconds into seconds.
+
+    Raises:
+        ValueError: with a message that says how to write one.
+    """
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        seconds = float(value)
+    else:
+        text = str(value).strip().lower()
+        parts = _DURATION.findall(text)
+        if re.fullmatch(r"\d{1,12}(\.\d+)?", text):
+            seconds = float(text)
+        elif parts and not _DURATION.sub("", text).strip():
+            seconds = sum(float(number) * _UNITS[unit] for number, unit in parts)
+        else:
+            raise ValueError(f"{value!r} is not a duration; write for example 90s, 10m, 6h or 14d")
+    if not 0 <= seconds <= LONGEST:
+        raise ValueError(f"{value!r} is not between 0 and ten years; write for example 6h or 14d")
+    return seconds
+
+
+def as_list(value: object) -> object:
+    """Return a single value as a list of one."""
+    return value if isinstance(value, list | tuple) else [value]
+
+
+Duration = Annotated[
+    float, BeforeValidator(parse_duration, json_schema_input_type=str | int | float)
+]
+Words = Annotated[tuple[str, ...], BeforeValidator(as_list, json_schema_input_type=str | list[str])]
+
+
+def split_addresses(value: object) -> object:
+    """Split "A <a@x>, b@x; c@x" into its addresses, as people write them into one line.
+
+    A comma or semicolon inside quotes or angle brackets belongs to the name.
+    """
+    lines = value if isinstance(value, list | tuple) else [value]
+    found: list[object] = []
+    for line in lines:
+        if not isinstance(line, str):
+            found.append(line)
+            continue
+        parts = [part.strip() for part in _ADDRESSES.findall(line)]
+        found += [part for part in parts if part] or [line]
+    return found
+
+
+_ADDRESSES = re.compile(r'(?:"[^"]*"|<[^>]*>|[^,;"<])+')
+Addresses = Annotated[
+    tuple[str, ...], BeforeValidator(split_addresses, json_schema_input_type=str | list[str])
+]
+SLUG = r"^[a-z0-9][a-z0-9._-]{0,79}$"
+Slug = Annotated[str, Field(pattern=SLUG)]
+
+# Whom a critical alert calls in Slack: @here, @channel, or the ID of a user or user group.
+Mentions = Annotated[
+    tuple[Annotated[str, Field(pattern=r"^(@here|@channel|[SUW][A-Z0-9]{4,})$")], ...],
+    BeforeValidator(as_list, json_schema_input_type=str | list[str]),
+]
