@@ -86,11 +86,12 @@ class Poller:
             keep_seen=config.store.keep_seen,
         )
         self._push = Push(
-            self._fetcher,
+            fetcher,
             WebSubStore(self._runtime.store, self._runtime.keys),
             self._store,
             self._runtime.clock,
             settings.public_url,
+            settings.min_interval,
         )
         self._runtime.mounts.mount(PUSH_PATH, self._push.handle_websub)
 

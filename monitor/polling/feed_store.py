@@ -268,6 +268,14 @@ class FeedStore:
                 pipe.zadd(self._keys("due"), {feed_id: due}, xx=True, lt=True)
             await pipe.execute()
 
+    async def pushed(self, feed_id: str, now: float, least: float) -> None:
+        """Poll a feed soon, since a hub says so, but `least` seconds after its last poll.
+
+        A push in the middle of a poll is followed by another poll: the first may have missed it.
+        """
+        names = [self._keys("due"), self._keys("feed", feed_id, "state")]
+        await run_script(self._client, "feed_push", names, [feed_id, f"{now:.3f}", least])
+
     async def pause(self, ids: Sequence[str], until: float) -> None:
         """Poll feeds no more until an instant (Unix seconds; infinity: until `resume`)."""
         async with self._client.pipeline(transaction=True) as pipe:

@@ -83,6 +83,20 @@ class PoliteFetcher:
             raise FetchError(reason, message)
         return answer
 
+    async def post(self, url: str, form: Mapping[str, str]) -> Fetched:
+        """Post a form when the host's turn has come; no poll may hold that turn meanwhile.
+
+        Raises:
+            FetchError, redis.exceptions.RedisError: as for `fetch`.
+        """
+        place = host_slot_of(url, self.guard)
+        await self._wait(place)
+        try:
+            return await self._fetcher.post(url, form)
+        finally:
+            spacing = self._settings.host_spacing
+            await self._store.free_host(place, self._clock.now(), spacing)
+
     async def _wait(self, place: HostSlot) -> None:
         lease = self._settings.timeout + _LEASE_MARGIN
         while wait := await self._store.acquire_host_slot(place, self._clock.now(), lease):

@@ -9,10 +9,10 @@ from monitor.clock import Clock
 from monitor.config.schema import FeedSource
 from monitor.errors import FetchError
 from monitor.model import FeedState
-from monitor.net.fetcher import Fetcher
 from monitor.net.routes import Request, Response
 from monitor.observability.logs import get_logger
 from monitor.polling.feed_store import FeedStore
+from monitor.polling.polite_fetcher import PoliteFetcher
 from monitor.polling.websub_protocol import (
     LEASE,
     Subscription,
@@ -32,16 +32,18 @@ class Push:
 
     def __init__(
         self,
-        fetcher: Fetcher,
+        fetcher: PoliteFetcher,
         subscriptions: WebSubStore,
         feeds: FeedStore,
         clock: Clock,
         public_url: str,
+        least_interval: float,
     ) -> None:
         self._fetcher = fetcher
         self._subscriptions = subscriptions
         self._feeds = feeds
         self._clock = clock
+        self._least_interval = least_interval
         self._public_url = public_url.rstrip("/")
 
     async def tend(self, source: FeedSource, state: FeedState) -> None:
@@ -52,9 +54,11 @@ class Push:
         known = await self._subscriptions.load(source.id)
         if not wants_asking(known, state.hub, state.topic_url, now):
             return
+        if known.hub != state.hub:
+            # A hub knows its own secret and callback only, none that another was given.
+            known = Subscription(source.id, hub=state.hub)
         asked = replace(
             known,
-            hub=state.hub,
             topic=state.topic_url,
             token=known.token or secrets.token_urlsafe(24),
             secret=known.secret or secrets.token_urlsafe(32),
@@ -78,7 +82,8 @@ class Push:
         """
         feed_id, _, token = request.path.removeprefix(PATH).partition("/")
         known = await self._subscriptions.load(feed_id)
-        if not token or not known.token or not secrets.compare_digest(token, known.token):
+        given, right = token.encode("utf-8", "surrogatepass"), known.token.encode()
+        if not given or not right or not secrets.compare_digest(given, right):
             return Response(404, "no such subscription")
         if request.method == "POST":
             return await self._pushed(known, request)
@@ -103,7 +108,8 @@ class Push:
     async def _pushed(self, known: Subscription, request: Request) -> Response:
         signature = request.headers.get("x-hub-signature", "")
         if signature_holds(known.secret, request.body, signature):
-            await self._feeds.poll_now([known.feed_id], self._clock.now())
+            now = self._clock.now()
+            await self._feeds.pushed(known.feed_id, now, self._least_interval)
         else:
             # Section 7.1: answered all the same, so that guessing teaches nothing.
             log.warning("websub_forged", feed=known.feed_id)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 LEASE = 10 * 86400  # what we ask for, seconds
 RENEW_BEFORE = 86400.0
 RETRY_AFTER = 6 * 3600.0  # a hub that refused or never verified is asked again after this
+CHANGED_AFTER = 3600.0  # a feed that names another hub at every poll has us ask once in this time
 ASK_EVERY = 600.0  # however short a lease a hub grants
 _ALGORITHMS = frozenset({"sha1", "sha256", "sha384", "sha512"})
 
@@ -44,7 +45,7 @@ def wants_asking(known: Subscription, hub: str, topic: str, now: float) -> bool:
     if not hub or not topic:
         return False
     if (known.hub, known.topic) != (hub, topic):
-        return True
+        return not known.asked_at or now - known.asked_at > CHANGED_AFTER
     left, waited = known.lease_until - now, now - known.asked_at
     if left > RENEW_BEFORE:
         return False

@@ -17,17 +17,21 @@ from monitor.config.schema import FeedSource, PollingSettings
 from monitor.model import FeedState
 from monitor.net.fetcher import Fetcher
 from monitor.net.routes import Request
-from monitor.polling.feed_store import FeedStore
+from monitor.polling.feed_store import FeedStore, HostSlot
+from monitor.polling.polite_fetcher import PoliteFetcher
 from monitor.polling.poll import Intake
+from monitor.polling.poll_decision import PollDecision
 from monitor.polling.websub import Push
 from monitor.polling.websub_protocol import (
     ASK_EVERY,
+    CHANGED_AFTER,
     LEASE,
     RENEW_BEFORE,
     RETRY_AFTER,
     signature_holds,
 )
 from monitor.polling.websub_store import WebSubStore
+from monitor.reasons import FetchReason
 from monitor.store.client import Redis
 from monitor.store.keys import Keys
 
@@ -45,7 +49,10 @@ class Hub:
         self.publisher, self.clock = publisher, clock
         self.feeds = FeedStore(store, keys)
         self.subscriptions = WebSubStore(store, keys)
-        self.push = Push(fetcher, self.subscriptions, self.feeds, clock, "https://desk.example/ww/")
+        polite = PoliteFetcher(fetcher, self.feeds, clock, PollingSettings(host_spacing=0.0))
+        self.push = Push(
+            polite, self.subscriptions, self.feeds, clock, "https://desk.example/ww/", 60.0
+        )
         self.state = FeedState(
             feed_id="paper", url="", hub=publisher.url("/hub"), topic_url="https://paper.example/t"
         )
@@ -98,6 +105,47 @@ async def test_a_subscription_is_asked_verified_and_renewed(hub: Hub) -> None:
     await hub.tend()
     assert len(hub.asked()) == 2
     assert hub.asked()[1]["hub.callback"] == form["hub.callback"]
+
+
+async def test_a_feed_that_names_other_hubs_has_us_ask_seldom(hub: Hub) -> None:
+    """Another hub at every poll: one request an hour, and no hub learns another's secret."""
+    for n in range(20):
+        hub.publisher.serve(f"/hub{n}", "", status="202 Accepted")
+        hub.state = replace(hub.state, hub=hub.publisher.url(f"/hub{n}"))
+        await hub.tend()
+        hub.clock.advance(600)
+    forms = hub.asked()
+    assert 2 <= len(forms) <= 4
+    assert len({form["hub.secret"] for form in forms}) == len(forms)
+    assert len({form["hub.callback"] for form in forms}) == len(forms)
+
+
+async def test_a_hub_that_hammers_makes_no_more_polls_than_the_least_interval(hub: Hub) -> None:
+    """Ten pushes a second for five minutes, also in the middle of polls: a poll a minute."""
+    await hub.feeds.sync([PAPER], {"paper": HostSlot("paper.example", "")}, hub.clock.now())
+    hub.clock.advance(10)
+    polls, version = 0, 0
+    for _ in range(3000):
+        now = hub.clock.now()
+        await hub.feeds.pushed("paper", now, 60.0)
+        claim = await hub.feeds.claim_due(now, 1, 30.0, spacing=0.0, max_backlog=99)
+        for name, _ in claim.feeds:
+            await hub.feeds.pushed(name, now, 60.0)
+            state = FeedState(name, "", version=version + 1, last_poll=now, next_due=now + 3600)
+            decision = PollDecision(state, FetchReason.UNCHANGED)
+            place = HostSlot("paper.example", "")
+            assert await hub.feeds.commit(decision, version, place, now=now, spacing=0.0)
+            polls, version = polls + 1, version + 1
+        hub.clock.advance(0.1)
+    assert 5 <= polls <= 7
+
+
+async def test_a_token_of_odd_characters_is_no_token(hub: Hub) -> None:
+    """What no hub was given is answered 404, whatever it is written in."""
+    await hub.tend()
+    for token in ("\u00e9", "\udce9", ""):
+        answer = await hub.push.handle_websub(Request("GET", f"/websub/paper/{token}", {}))
+        assert answer.status == 404
 
 
 async def test_a_silent_or_refusing_hub_is_asked_again_later(hub: Hub) -> None:
@@ -154,14 +202,14 @@ async def test_a_hub_is_asked_under_the_guard(
 ) -> None:
     """A feed cannot have us post to an internal machine, nor to one that never answers."""
     strict = settings.model_copy(update={"allow_hosts": ("127.0.0.1",), "timeout": 0.2})
-    hub.push = Push(
-        Fetcher(strict, clock), hub.subscriptions, hub.feeds, clock, "https://a.example"
-    )
+    polite = PoliteFetcher(Fetcher(strict, clock), hub.feeds, clock, strict)
+    hub.push = Push(polite, hub.subscriptions, hub.feeds, clock, "https://a.example", 60.0)
     hub.state = replace(hub.state, hub=hub.publisher.url("/hub", "127.0.0.2"))
     await hub.tend()
     assert hub.asked() == []
     hub.publisher.pages["/silent"] = lambda *_: asyncio.sleep(60)
     hub.state = replace(hub.state, hub=hub.publisher.url("/silent"))
+    clock.advance(CHANGED_AFTER + 1)
     async with asyncio.timeout(20):
         await hub.tend()
     assert len(hub.asked()) == 1
@@ -203,7 +251,8 @@ async def test_no_public_address_no_subscription(
     fetcher: Fetcher, hub: Hub, store: Redis, keys: Keys, clock: ManualClock
 ) -> None:
     """Without `public_url`, or where a feed opts out, no hub hears from us."""
-    quiet = Push(fetcher, hub.subscriptions, hub.feeds, clock, "")
+    polite = PoliteFetcher(fetcher, hub.feeds, clock, PollingSettings())
+    quiet = Push(polite, hub.subscriptions, hub.feeds, clock, "", 60.0)
     await quiet.tend(PAPER, hub.state)
     await hub.push.tend(PAPER.model_copy(update={"websub": False}), hub.state)
     assert hub.asked() == []

@@ -85,6 +85,9 @@ for at = 1, #due, 2 do
         first, since = id, redis.call('ZSCORE', line, id) or due[at + 1]
       end
       redis.call('ZREM', line, first)
+      local polled = prefix .. 'feed:' .. first .. ':state'
+      redis.call('HSET', polled, 'claimed', string.format('%.3f', now + lease))
+      redis.call('HDEL', polled, 'pushed')
       redis.call('SET', slot, 'b ' .. string.format('%.3f', now + lease), 'PX', math.ceil(lease * 1000) + 60000)
       redis.call('ZADD', KEYS[1], string.format('%.3f', now + lease), first)
       taken_now[first] = true

@@ -42,8 +42,14 @@ redis.call('HSET', KEYS[1], 'version', ARGV[3])
 -- A claim makes its feed due when the lease ends; one that is due sooner was pushed meanwhile, and
 -- the push may tell of more than this poll saw. XX: a feed taken out meanwhile stays out.
 local due = redis.call('ZSCORE', KEYS[3], ARGV[1])
+local pushed = redis.call('HGET', KEYS[1], 'pushed')
+redis.call('HDEL', KEYS[1], 'pushed', 'claimed')
 if not (lease and due and tonumber(due) < tonumber(lease)) then
-  redis.call('ZADD', KEYS[3], 'XX', ARGV[4], ARGV[1])
+  local next_due = ARGV[4]
+  if pushed and next_due ~= '+inf' then
+    next_due = math.min(tonumber(next_due), tonumber(ARGV[5]) + tonumber(pushed))
+  end
+  redis.call('ZADD', KEYS[3], 'XX', next_due, ARGV[1])
 end
 if ARGV[7] ~= '' then redis.call('SET', KEYS[5], ARGV[7], 'PX', ARGV[8]) end
 return 1
