@@ -57,6 +57,7 @@ $(VENV)/.installed: pyproject.toml deploy/install-torch.sh | $(BIN)/python
 	@echo "Installing into $(VENV); the first time this takes a minute or two ..."
 	@deploy/install-torch.sh $(BIN)/python
 	@$(PIP) install -q -e .
+	@$(BIN)/python -m monitor.models.base > /dev/null
 	@touch $@
 
 $(VENV)/.installed-dev: pyproject.toml | $(VENV)/.installed

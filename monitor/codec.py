@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from monitor.model import EmbeddedStory, Matrix, Passage, Story, Vector
+from monitor.model import EmbeddedStory, Judged, Matrix, Passage, Story, Vector
 
 
 def pack_story(story: Story) -> dict[str, bytes]:
@@ -52,6 +52,7 @@ def pack_embedded(item: EmbeddedStory) -> dict[str, bytes]:
         "vectors": pack_vectors(item.vectors),
         "happening": pack_vectors(item.happening),
         "model": item.model.encode(),
+        **({"judged": _dump(_judged_row(item.judged))} if item.judged else {}),
     }
 
 
@@ -70,9 +71,23 @@ def unpack_embedded(fields: Mapping[bytes, bytes]) -> EmbeddedStory:
             raise ValueError(f"{len(raw)} bytes of vectors for {len(passages)} passages")
         vectors = unpack_vectors(raw, len(raw) // (2 * len(passages)))
         happening = unpack_vectors(fields.get(b"happening", b""), 1).ravel()
-        return EmbeddedStory(story, passages, vectors, fields[b"model"].decode(), happening)
+        judged = _judged(fields.get(b"judged"))
+        model = fields[b"model"].decode()
+        return EmbeddedStory(story, passages, vectors, model, happening, judged)
     except (KeyError, TypeError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise ValueError(f"not an embedded story: {error}") from None
+
+
+def _judged_row(judged: Judged) -> list[object]:
+    answers = [[name, round(logit, 3), at] for name, (logit, at) in judged.answers.items()]
+    return [judged.topics, answers]
+
+
+def _judged(raw: bytes | None) -> Judged | None:
+    if raw is None:
+        return None
+    topics, answers = json.loads(raw)
+    return Judged(str(topics), {str(name): (float(logit), int(at)) for name, logit, at in answers})
 
 
 def _dump(value: object) -> bytes:

@@ -5,6 +5,7 @@ Instants are Unix seconds (UTC, `float`); durations are seconds. Nothing here do
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
@@ -102,6 +103,19 @@ class Passage:
 
 
 @dataclass(frozen=True, slots=True)
+class Judged:
+    """What the topic judge said of a story.
+
+    `topics` names all the topics that it was asked about; those that the encoder already kept out
+    have no answer. An answer is a logit and the passage that was read. Topics go by
+    `topic_judge.fingerprint`, so that an edited topic has no answer until it is judged anew.
+    """
+
+    topics: str
+    answers: Mapping[str, tuple[float, int]]
+
+
+@dataclass(frozen=True, slots=True)
 class EmbeddedStory:
     """A story with its passages and one unit vector for each, in the same order.
 
@@ -115,6 +129,7 @@ class EmbeddedStory:
     vectors: Matrix  # shape (len(passages), d)
     model: str  # fingerprint of the model that made the vectors
     happening: Vector = field(default_factory=lambda: np.zeros(0, np.float32))
+    judged: Judged | None = None  # None: no judge was there, or it failed
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +152,7 @@ class Match:
     nearest: str = ""
     terms: tuple[str, ...] = ()
     reason: SuppressionReason | None = None
+    judged: str = ""  # "judge", "encoder" (no answer was there) or "screened" (kept from the judge)
 
 
 @dataclass(frozen=True, slots=True)

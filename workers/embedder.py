@@ -1,7 +1,8 @@
 """The embedder: stories in, vectors out, in batches that wait a moment to fill.
 
-It is the only worker that loads the model. Hand-over is one step: vectors written, stories
-acknowledged and deleted. Beside that it answers what triage wants: phrases of topics.
+It is the only worker that loads models. The judge reads stories here as well, so that triage stays
+light. Hand-over is one step: vectors and answers written, stories acknowledged and deleted. Beside
+that it answers what triage wants: phrases of topics.
 """
 
 from __future__ import annotations
@@ -15,12 +16,15 @@ from typing import TypeVar
 
 from redis.exceptions import RedisError
 
+from monitor.analysis.offline import topic_judge
 from monitor.analysis.text_archive import ModelInfo, TextVectors
 from monitor.codec import pack_embedded, unpack_story
+from monitor.config.schema import Topic
 from monitor.embedding import Embedder as TextEmbedder
 from monitor.embedding import embed_stories, open_embedder
 from monitor.errors import ModelError
-from monitor.model import EmbeddedStory, Story
+from monitor.matching import Background, TopicJudge, TopicMatcher, texts
+from monitor.model import EmbeddedStory, Story, Vector
 from monitor.observability import metrics, traces
 from monitor.observability.logs import get_logger
 from monitor.queue.feed_lanes import FeedLanes
@@ -65,6 +69,10 @@ class Embedder:
         self._texts = TextVectors(runtime.store, runtime.keys)
         self._thread: ThreadPoolExecutor | None = None  # a fresh one for every run
         self._model: TextEmbedder | None = None
+        self._judge: TopicJudge | None = None
+        self._screen: TopicMatcher | None = None
+        self._topics: tuple[Topic, ...] | None = None  # that the screen was made for
+        self._phrases: dict[str, Vector] = {}
 
     async def run(self) -> None:
         """Load the model, then work until stopping.
@@ -97,7 +105,9 @@ class Embedder:
                 await leave_fault(store, keys, self.name, fault)
 
     def _load(self) -> TextEmbedder:
-        return open_embedder(self._runtime.config.embedding)
+        model = open_embedder(self._runtime.config.embedding)
+        self._judge = topic_judge(model)
+        return model
 
     @property
     def _info(self) -> ModelInfo:
@@ -132,7 +142,27 @@ class Embedder:
 
     def _encode(self, stories: Sequence[Story]) -> list[EmbeddedStory]:
         assert self._model is not None
-        return embed_stories(self._model, stories, self._runtime.config.embedding.max_passages)
+        limit = self._runtime.config.embedding.max_passages
+        embedded = embed_stories(self._model, stories, limit)
+        if self._judge is None:
+            return embedded
+        return self._judge.over(self._screened(), embedded)
+
+    def _screened(self) -> TopicMatcher:
+        """Return the topics in force made ready to screen stories for the judge."""
+        assert self._model is not None
+        topics = self._runtime.config.topics
+        if self._screen is None or self._topics is not topics:
+            wanted = texts(topics)
+            if missing := [text for text in wanted if text not in self._phrases]:
+                self._phrases |= zip(missing, self._model.encode(missing), strict=True)
+            self._phrases = {text: self._phrases[text] for text in wanted}
+            background = self._screen.background if self._screen else None
+            if background is None:
+                background = Background.of(self._model.fingerprint, self._model.encode)
+            self._screen = TopicMatcher.build(topics, self._phrases, background, self._screen)
+            self._topics = topics
+        return self._screen
 
     async def _answer_wanted(self) -> None:
         """Announce the model, then embed the phrases that triage asks for, as they come."""

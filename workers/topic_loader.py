@@ -58,7 +58,7 @@ class TopicMatcherLoader:
 
     async def matcher(self, topics: Sequence[Topic], model: ModelInfo) -> TopicMatcher | None:
         """Return topics made ready for `model`; None if the service stops before they are."""
-        vectors = await self._vectors(texts(topics), model)
+        vectors = await self.vectors(texts(topics), model)
         known = self._background
         if known is None or known.model != model.fingerprint or self.due():
             known = await self._calibration(model)
@@ -73,7 +73,8 @@ class TopicMatcherLoader:
         """Whether the calibration should be renewed from recent stories."""
         return self._runtime.clock.now() - self._refreshed_at > REFRESH_EVERY
 
-    async def _vectors(self, phrases: Sequence[str], model: ModelInfo) -> dict[str, Vector] | None:
+    async def vectors(self, phrases: Sequence[str], model: ModelInfo) -> dict[str, Vector] | None:
+        """Return vectors of texts, asked of the embedder; None if the service stops before."""
         found = await self._texts.get(model, phrases)
         while missing := [text for text in phrases if text not in found]:
             await self._texts.want(missing)
@@ -86,7 +87,7 @@ class TopicMatcherLoader:
     async def _calibration(self, model: ModelInfo) -> Background | None:
         base = Background.shipped(model.fingerprint)
         if base is None:
-            vectors = await self._vectors(SENTENCES, model)
+            vectors = await self.vectors(SENTENCES, model)
             if vectors is None:
                 return None
             stacked = np.stack([vectors[text] for text in SENTENCES])

@@ -31,7 +31,6 @@ from monitor.health.canary_channel import CHANNEL as CANARY
 from monitor.health.canary_channel import is_canary, onward
 from monitor.health.retention import Retention
 from monitor.history.history_store import HistoryStore
-from monitor.matching import SecondLook
 from monitor.model import EmbeddedStory
 from monitor.observability import metrics
 from monitor.observability.logs import get_logger
@@ -40,6 +39,7 @@ from monitor.store.client import connect_blocking
 from monitor.store.lease import Lease
 from monitor.store.transaction import Command
 from monitor.tasks import beside, first_of
+from workers.new_model import carry_over
 from workers.runtime import Runtime
 from workers.stage import Stage
 from workers.topic_loader import TopicMatcherLoader
@@ -81,7 +81,6 @@ class Triage:
             store, self._blocking, keys, "vectors", f"triage-{runtime.worker_id}"
         )
         self._analysis: Analysis | None = None
-        self._second: SecondLook | None = None
         self._turn = asyncio.Lock()  # a batch and the housekeeping never interleave
         self._renew_topics = asyncio.Event()
         runtime.on_reload(self._reloaded)
@@ -109,7 +108,6 @@ class Triage:
         metrics.LEASE_CHANGES.labels(lease="triage").inc()
         try:
             async with self._lease.kept(self._progress), beside(self._housekeeping()):
-                await self._open_second_look()
                 await self._rebuild()
                 stage = Stage(
                     self._runtime,
@@ -129,15 +127,6 @@ class Triage:
 
     # --- state
 
-    async def _open_second_look(self) -> None:
-        """Load the cross-encoder where one is configured; only then does triage need PyTorch."""
-        settings = self._runtime.config.embedding
-        if settings.second_look and self._second is None:
-            from monitor.analysis.offline import second_look
-
-            self._second = await asyncio.to_thread(second_look, settings)
-            log.info("second_look_ready", model=settings.second_look)
-
     async def _rebuild(self) -> None:
         """Read the window back: at the start, after a failed batch, and when the model changed."""
         started = time.perf_counter()
@@ -155,8 +144,12 @@ class Triage:
         async for bucket in self._archive.window(model.fingerprint):
             records += bucket
             self._progress.mark()
+        if not records:
+            records, commands = await carry_over(self._archive, self._topics, model, self._progress)
+            for start in range(0, len(commands), 2_000):
+                await self._lease.write(commands[start : start + 2_000])
         await asyncio.to_thread(index.restore, records)
-        self._analysis = Analysis(matcher, index, self._second)
+        self._analysis = Analysis(matcher, index)
         seconds = round(time.perf_counter() - started, 2)
         log.info("window_restored", stories=len(records), seconds=seconds)
 

@@ -60,6 +60,21 @@ class AnalysisStore:
         for name in names:
             yield await self._client.hvals(name)
 
+    async def windows_of_others(self, model: str) -> AsyncIterator[list[bytes]]:
+        """Yield the records of all other models' windows, a bucket at a time."""
+        own = self._keys("window", _short(model), "")
+        names = sorted(
+            [
+                key
+                async for key in self._client.scan_iter(
+                    _glob(self._keys("window", "*")), count=1000
+                )
+            ]
+        )
+        for name in names:
+            if not name.decode().startswith(own):
+                yield await self._client.hvals(name)
+
     # --- what has been told
 
     async def told(self, events: Iterable[str]) -> dict[tuple[str, str], str]:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from monitor.analysis.offline import second_look
+from monitor.analysis.offline import topic_judge
 from monitor.analysis.replay import Line, replay
 from monitor.analysis.story_analysis import Analysis
 from monitor.config.schema import Config
@@ -111,6 +111,7 @@ class Remembering:
         self._encoder = encoder
         self._known: dict[str, Vector] = {}
         self._happenings: dict[str, Vector] = {}
+        self.library = getattr(encoder, "library", None)  # its judge goes along
 
     @property
     def fingerprint(self) -> str:
@@ -180,7 +181,7 @@ def run_backtest(
     stories = 0
     found = replay(
         lines,
-        Analysis(matcher, index, second_look(config.embedding)),
+        Analysis(matcher, index, topic_judge(encoder)),
         encoder,
         window=config.events.window,
         max_passages=config.embedding.max_passages,

@@ -19,6 +19,7 @@ def match_record(match: Match) -> dict[str, Any]:
         "nearest": match.nearest,
         "terms": list(match.terms),
         "reason": match.reason.value if match.reason else "fired",
+        "by": match.judged,
     }
     return record
 

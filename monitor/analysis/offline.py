@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
 from monitor.analysis.story_analysis import Analysis
@@ -9,7 +10,7 @@ from monitor.config.schema import Config, EmbeddingSettings, Topic
 from monitor.embedding import Embedder, open_embedder
 from monitor.events.index import EventIndex
 from monitor.events.owners import Owners
-from monitor.matching import Background, SecondLook, TopicMatcher, texts
+from monitor.matching import Background, TopicJudge, TopicMatcher, texts
 from monitor.matching.topic_review import Doubt, review
 
 
@@ -30,17 +31,17 @@ def build_matcher(topics: Sequence[Topic], encoder: Embedder) -> TopicMatcher:
     return TopicMatcher.build(topics, vectors, background)
 
 
-def second_look(settings: EmbeddingSettings) -> SecondLook | None:
-    """Load the cross-encoder for scores near their line, if the settings name one.
+def topic_judge(encoder: Embedder) -> TopicJudge | None:
+    """Return the judge that goes with an encoder; only the one that comes with Wirewatch has one.
 
     Raises:
-        ModelError: it cannot be loaded.
+        ModelError: its weights are missing or damaged.
     """
-    if not settings.second_look:
+    library = getattr(encoder, "library", None)
+    if library is None:
         return None
-    from monitor.matching.rerank_model import load_judge
-
-    return SecondLook(load_judge(settings.second_look))
+    judge = library.topic_judge
+    return TopicJudge(judge.score, judge.fingerprint, time.monotonic)
 
 
 def review_topics(topics: Sequence[Topic], settings: EmbeddingSettings) -> list[Doubt]:
@@ -49,8 +50,9 @@ def review_topics(topics: Sequence[Topic], settings: EmbeddingSettings) -> list[
     Raises:
         ModelError: the model is missing or altered.
     """
-    matcher = build_matcher(topics, load_encoder(settings))
-    return review(topics, matcher, matcher.vectors)
+    encoder = load_encoder(settings)
+    matcher = build_matcher(topics, encoder)
+    return review(topics, matcher, matcher.vectors, topic_judge(encoder))
 
 
 def offline_analysis(config: Config) -> tuple[Analysis, Embedder]:
@@ -58,4 +60,4 @@ def offline_analysis(config: Config) -> tuple[Analysis, Embedder]:
     encoder = load_encoder(config.embedding)
     index = EventIndex(config.events, Owners.load(config.events.owners_file))
     matcher = build_matcher(config.topics, encoder)
-    return Analysis(matcher, index, second_look(config.embedding)), encoder
+    return Analysis(matcher, index, topic_judge(encoder)), encoder

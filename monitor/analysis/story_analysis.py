@@ -21,7 +21,7 @@ from monitor.alerting.alert_state import AlertState, merge, parted
 from monitor.config.schema import Topic
 from monitor.editors.severity import severity_of
 from monitor.events.index import EventIndex
-from monitor.matching import LINES, Scores, SecondLook, TopicMatcher
+from monitor.matching import LINES, Scores, TopicJudge, TopicMatcher
 from monitor.model import Alert, Assignment, EmbeddedStory, Match, Suppression
 
 AlertKey = tuple[str, str]  # topic, event
@@ -77,14 +77,15 @@ class Analysis:
     Args:
         matcher: built from the topics in force.
         index: the rolling window; `look` moves it on.
-        second: asked about scores near their line, where one is configured.
+        judge: asked about stories that have no answers yet. The service's embedder has asked
+            already, so triage has none.
     """
 
     def __init__(
-        self, matcher: TopicMatcher, index: EventIndex, second: SecondLook | None = None
+        self, matcher: TopicMatcher, index: EventIndex, judge: TopicJudge | None = None
     ) -> None:
         self.index = index
-        self._second = second
+        self._judge = judge
         self.use(matcher)
 
     def use(self, matcher: TopicMatcher) -> None:
@@ -93,9 +94,9 @@ class Analysis:
 
     def score_and_assign(self, batch: Sequence[EmbeddedStory]) -> ScoredBatch:
         """Score stories against every topic and assign them to events."""
+        if self._judge is not None:
+            batch = self._judge.over(self.matcher, batch)
         scores = self.matcher.score(batch)
-        if self._second is not None:
-            scores = self._second.over(scores)
         return ScoredBatch(tuple(batch), tuple(self.index.assign(batch)), scores)
 
     def decide(

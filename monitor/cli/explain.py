@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from monitor.store.keys import Keys
 
 
+# Who decided a score (`Match.judged`); what earlier releases decided does not say.
+BY = {"judge": "", "encoder": ", by the encoder alone: no judge answered", "screened": ""}
 FAR = 5  # topics below their line that are listed unless --all asks for the rest
 
 
@@ -263,7 +265,8 @@ def _show_topics(told: dict[str, Any], every: bool, line: Callable[..., None]) -
     line("")
     line("topics: score, what it needs, verdict", "bold")
     for row in shown:
-        line(f"  {row['topic']}  {row['score']:.2f} of {row['line']:.2f}  {row['verdict']}")
+        by = BY.get(row.get("by", ""), "")
+        line(f"  {row['topic']}  {row['score']:.2f} of {row['line']:.2f}  {row['verdict']}{by}")
         if row["topic"] in details:
             line(f"      {details[row['topic']]}", "dim")
         if row in near and row.get("evidence"):

@@ -75,7 +75,7 @@ def try_text(text: str, config_dir: Path, as_json: bool) -> None:
     if not config.topics:
         fail("there are no topics; add some to topics.yaml", code=1)
     story = _story(text, config)
-    from monitor.analysis.offline import build_matcher, load_encoder
+    from monitor.analysis.offline import build_matcher, load_encoder, topic_judge
     from monitor.embedding.passages import passages
     from monitor.errors import WirewatchError
     from monitor.model import EmbeddedStory
@@ -86,6 +86,8 @@ def try_text(text: str, config_dir: Path, as_json: bool) -> None:
         parts = passages(story, config.embedding.max_passages)
         vectors = encoder.encode([part.embedded for part in parts])
         item = EmbeddedStory(story, parts, vectors, encoder.fingerprint)
+        judge = topic_judge(encoder)
+        [item] = judge.over(matcher, [item]) if judge else [item]
         matches = matcher.score_batch([item])[0]
     except WirewatchError as error:
         fail(str(error))
@@ -98,6 +100,7 @@ def try_text(text: str, config_dir: Path, as_json: bool) -> None:
                 "line": match.line,
                 "fired": match.fired,
                 "reason": match.reason.value if match.reason else "fired",
+                "by": match.judged,
                 "cosine": match.raw,
                 "evidence": match.evidence,
                 "passage": parts[match.passage].kind,

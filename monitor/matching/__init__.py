@@ -1,9 +1,10 @@
 """Topics against stories: calibrated, gated, explained. Pure NumPy, no store, no model."""
 
 from monitor.matching.background import Background
-from monitor.matching.matcher import LINES, Scores, TopicMatcher
+from monitor.matching.match_score import LINES
+from monitor.matching.matcher import Scores, TopicMatcher
 from monitor.matching.phrases import texts
-from monitor.matching.rerank import SecondLook
+from monitor.matching.topic_judge import TopicJudge
 from monitor.matching.topic_review import Doubt, DoubtKind, review
 
 __all__ = [
@@ -12,7 +13,7 @@ __all__ = [
     "Doubt",
     "DoubtKind",
     "Scores",
-    "SecondLook",
+    "TopicJudge",
     "TopicMatcher",
     "review",
     "texts",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +16,14 @@ from monitor.errors import ModelError
 from monitor.folding import fold
 from monitor.matching.background import Background
 from monitor.matching.gates import check, excludes
+from monitor.matching.judge_text import all_of, fingerprint
+from monitor.matching.match_score import (
+    LINES,
+    Calibration,
+    Standing,
+    calibration,
+    probability,
+)
 from monitor.matching.terms import shared_terms
 from monitor.matching.topic_profile import (
     NEAREST,
@@ -26,9 +36,6 @@ from monitor.matching.topic_profile import (
 )
 from monitor.model import EmbeddedStory, Match, Matrix, Vector
 from monitor.reasons import SuppressionReason
-
-# Scores are 1 / (1 + exp(-margin)), the margin in standard deviations of ordinary news.
-LINES = {"strict": 0.65, "balanced": 0.5, "broad": 0.35}
 
 BODY = 0.25  # what a body passage must bring on top of what a headline must
 BODIES = 0.3  # and for each doubling of their number: the best of many is high by chance
@@ -98,43 +105,95 @@ class TopicMatcher:
         score = np.zeros((len(stories), t), dtype=np.float32)
         best = np.zeros((len(stories), t), dtype=np.int32)
         without = np.zeros((len(stories), t), dtype=np.float32)
+        said = np.full((len(stories), t), "encoder", dtype=object)
         if not t or not stories:
-            return Scores(self, tuple(stories), score, best, without)
+            return Scores(self, tuple(stories), score, best, without, said)
+        for at, (story, standing) in enumerate(zip(stories, self._standings(stories), strict=True)):
+            alone = self._weights.log_odds(standing)
+            best[at], score[at] = alone.argmax(axis=0), alone.max(axis=0)
+            without[at] = self._weights.log_odds(standing.without_contrast()).max(axis=0)
+            if story.judged is not None:
+                self._hear(story, standing, best[at], score[at], without[at], said[at])
+        return Scores(self, tuple(stories), probability(score), best, probability(without), said)
+
+    def closeness(self, stories: Sequence[EmbeddedStory]) -> list[Array]:
+        """Return how close each passage of each story is to each topic, (passages, topics).
+
+        In standard deviations of ordinary news: what the encoder alone says of the whole topic.
+        """
+        return [standing.whole for standing in self._standings(stories)]
+
+    def _standings(self, stories: Sequence[EmbeddedStory]) -> Iterator[Standing]:
+        """Yield how each story's passages stand to all topics."""
         stacked = np.vstack([story.vectors for story in stories])
-        before, after = self._margins(self.background.in_context(stacked))
+        every = self._margins(self.background.in_context(stacked))
         start = 0
-        for at, story in enumerate(stories):
+        for story in stories:
             end = start + len(story.passages)
-            allowance, share = _body_terms(story)
-            margin, plain = after[start:end], before[start:end]
-            if share.any():
-                margin = margin + share[:, None] * (margin[:1] - margin) - allowance[:, None]
-                plain = plain + share[:, None] * (plain[:1] - plain) - allowance[:, None]
-            best[at] = margin.argmax(axis=0)
-            score[at] = margin.max(axis=0)
-            without[at] = plain.max(axis=0)
+            yield every.part(start, end).of_bodies(*_body_terms(story))
             start = end
-        return Scores(self, tuple(stories), squash(score), best, squash(without))
+
+    def _hear(
+        self,
+        story: EmbeddedStory,
+        standing: Standing,
+        best: Indices,
+        score: Array,
+        without: Array,
+        said: Any,
+    ) -> None:
+        """Let the judge's answers decide, in place; topics it does not know stay as they are."""
+        judged = story.judged
+        assert judged is not None
+        if judged.topics == self._all_topics:
+            # The encoder kept the others from the judge: far from any line.
+            score[:] = np.minimum(score, self._weights.kept_out)
+            without[:] = np.minimum(without, self._weights.kept_out)
+            said[:] = "screened"
+        for name, (logit, passage) in judged.answers.items():
+            body = story.passages[passage].kind == "body"
+            read = standing.part(passage if body else 0, passage + 1)
+            for at in self._places.get(name, ()):
+                more = self._weights.examples if self.topics[at].examples else 0.0
+                plain = self._weights.log_odds(read.without_contrast(), logit)
+                best[at], said[at] = passage, "judge"
+                score[at] = self._weights.log_odds(read, logit)[:, at].max() + more
+                without[at] = plain[:, at].max() + more
+
+    @cached_property
+    def _weights(self) -> Calibration:
+        return calibration(self.model)
+
+    @cached_property
+    def _places(self) -> dict[str, list[int]]:
+        """Return where topics stand, by the name their answers go under."""
+        found: dict[str, list[int]] = {}
+        for at, topic in enumerate(self.topics):
+            found.setdefault(fingerprint(topic), []).append(at)
+        return found
+
+    @cached_property
+    def _all_topics(self) -> str:
+        return all_of(self.topics)
 
     def score_batch(self, stories: Sequence[EmbeddedStory]) -> list[list[Match]]:
         """Return every topic's match for every story, in the order of stories and of topics."""
         scores = self.score(stories)
         return [scores.matches(index) for index in range(len(stories))]
 
-    def margins_of_ordinary_news(self) -> Array:
-        """Return how the background itself stands to each topic's balanced line, shape (n, t)."""
-        return self._margins(self.background.measure)[1]
+    def ordinary_news(self) -> Array:
+        """Return the encoder's scores of the background itself for each topic, shape (n, t)."""
+        return probability(self._weights.log_odds(self._margins(self.background.measure)))
 
-    def _margins(self, vectors: Matrix) -> tuple[Array, Array]:
-        """Return each passage's margin for each topic, before and after counter-examples."""
-        before = self._table.margins(vectors)
-        after = before
+    def _margins(self, vectors: Matrix) -> Standing:
+        """Return how each vector, in context, stands to each topic."""
+        whole, margin = self._table.margins(vectors)
+        contrast = np.zeros_like(margin)
         for at, profile in enumerate(self.profiles):
             if profile.contrast is not None:
-                if after is before:
-                    after = before.copy()
-                after[:, at] = profile.contrast.apply(before[:, at], vectors)
-        return before, after
+                before = margin[:, at]
+                contrast[:, at] = profile.contrast.apply(before, vectors) - before
+        return Standing(whole, margin, contrast)
 
 
 @dataclass(frozen=True)
@@ -174,19 +233,19 @@ class _Table:
             asides=tuple((at, one.asides) for at, one in enumerate(profiles) if len(one.asides)),
         )
 
-    def margins(self, vectors: Matrix) -> Array:
-        """Return margins before contrast, shape (n, t); the same numbers as `profile.margins`."""
-        whole = vectors @ self.wholes.T
+    def margins(self, vectors: Matrix) -> tuple[Array, Array]:
+        """Return closeness to the whole topic, and margins as in topic_profile.py, (n, t)."""
+        whole = (vectors @ self.wholes.T - self.mean[:, 0]) / self.deviation[:, 0]
         nearest = np.maximum.reduceat(vectors @ self.phrases.T, self.phrase_starts, axis=1)
         words = (vectors @ self.words.T - self.word_mean) / self.word_deviation
         sizes = np.diff(np.append(self.word_starts, words.shape[1]))
         each = np.add.reduceat(np.exp(-np.maximum(words, -30.0)), self.word_starts, axis=1) / sizes
-        total = WHOLE * (whole - self.mean[:, 0]) / self.deviation[:, 0]
+        total = WHOLE * whole
         total += NEAREST * (nearest - self.mean[:, 1]) / self.deviation[:, 1]
         total += WORDS * (-np.log(each) - self.mean[:, 2]) / self.deviation[:, 2]
         for at, asides in self.asides:
             total[:, at] -= aside_penalty(vectors, asides)
-        return np.asarray(total - self.offset, dtype=np.float32)
+        return whole.astype(np.float32), np.asarray(total - self.offset, dtype=np.float32)
 
 
 @dataclass(frozen=True)
@@ -198,6 +257,7 @@ class Scores:
     score: Array  # shape (stories, topics), 0 to 1, before gates
     _best: npt.NDArray[np.int32]  # the passage that decided, shape (stories, topics)
     _without: Array  # what the scores would be without the topics' counter-examples
+    _said: npt.NDArray[np.object_]  # who decided, as in `Match.judged`
 
     def matches(self, story: int) -> list[Match]:
         """Return one story's match with every topic, fired or not, in the order of topics."""
@@ -236,12 +296,8 @@ class Scores:
             nearest=profile.phrases[nearest].text,
             terms=shared_terms((one.text for one in profile.phrases), evidence),
             reason=reason,
+            judged=self._said[story, topic],
         )
-
-
-def squash(margin: Array) -> Array:
-    """Turn margins into scores from 0 to 1; 0.5 is the balanced line."""
-    return np.asarray(1.0 / (1.0 + np.exp(-np.clip(margin, -30, 30))), dtype=np.float32)
 
 
 def _body_terms(story: EmbeddedStory) -> tuple[Array, Array]:

@@ -35,6 +35,7 @@ ASIDE, ASIDE_FROM = 4.0, 0.3  # what a cosine to an aside takes off, and from wh
 EXAMPLES = 4.0  # examples weigh as many phrases in the mean as they are, but no more than this
 
 CONTRAST = 24.0  # what being nearer to counter-examples than to examples takes off
+REPEATED = 0.9  # cosine to a counter-example from which a story repeats it
 CLOSEST = 2  # how many of the nearest examples and counter-examples count
 MORE = 1.5  # of ordinary news, a fitted topic may fire on so many times what it did before
 BLOCK = 64  # topics measured at once
@@ -68,7 +69,10 @@ class Contrast:
             margins = self.scale * before + self.weight * closer + self.shift
         else:
             margins = before + self.weight * np.minimum(closer, 0.0)
-        return np.asarray(margins, dtype=np.float32)
+        # What repeats one counter-example is out, however many examples are near as well.
+        bad = (vectors @ self.bad.T).max(axis=1)
+        repeats = np.where(bad >= REPEATED, (vectors @ self.good.T).max(axis=1) - bad, 0.0)
+        return np.asarray(margins + self.weight * np.minimum(repeats, 0.0), dtype=np.float32)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,9 @@ from enum import StrEnum
 import numpy as np
 
 from monitor.config.schema import Topic
-from monitor.matching.matcher import LINES, Scores, TopicMatcher, squash
+from monitor.matching.match_score import LINES
+from monitor.matching.matcher import TopicMatcher
+from monitor.matching.topic_judge import TopicJudge
 from monitor.matching.topic_profile import Array
 from monitor.model import EmbeddedStory, Passage, Story, Vector
 
@@ -40,7 +42,10 @@ class Doubt:
 
 
 def review(
-    topics: Sequence[Topic], matcher: TopicMatcher, vectors: Mapping[str, Vector]
+    topics: Sequence[Topic],
+    matcher: TopicMatcher,
+    vectors: Mapping[str, Vector],
+    judge: TopicJudge | None = None,
 ) -> list[Doubt]:
     """Return what is doubtful about topics, in their order.
 
@@ -48,12 +53,13 @@ def review(
         topics: those to judge, as given to `TopicMatcher.build`; disabled ones are passed over.
         matcher: built from them.
         vectors: the vectors it was built with.
+        judge: asked about a topic's own words, if there is one.
     """
-    ordinary = squash(matcher.margins_of_ordinary_news())
+    ordinary = matcher.ordinary_news()
     doubts: list[Doubt] = []
     for at, topic in enumerate(matcher.topics):
         doubts += _vague(topic, ordinary[:, at])
-        doubts += _own_words(topic, at, matcher, vectors)
+        doubts += _own_words(topic, at, matcher, vectors, judge)
         doubts += _twins(at, matcher, ordinary)
     order = {topic.id: at for at, topic in enumerate(topics)}
     return sorted(doubts, key=lambda doubt: order[doubt.topic])
@@ -74,13 +80,18 @@ def _vague(topic: Topic, ordinary: Array) -> Iterator[Doubt]:
 
 
 def _own_words(
-    topic: Topic, at: int, matcher: TopicMatcher, vectors: Mapping[str, Vector]
+    topic: Topic,
+    at: int,
+    matcher: TopicMatcher,
+    vectors: Mapping[str, Vector],
+    judge: TopicJudge | None,
 ) -> Iterator[Doubt]:
     """Hold a topic against its own name, examples and counter-examples, as if they were news."""
     examples = [" ".join(text.split()) for text in topic.examples if text.strip()]
     counters = [" ".join(text.split()) for text in topic.not_ if text.strip()]
     name = " ".join(topic.name.split())
-    scores = _as_news([name, *examples, *counters], matcher, vectors)
+    stories = _as_news([name, *examples, *counters], matcher, vectors)
+    scores = matcher.score(judge.over(matcher, stories) if judge else stories)
     line = LINES[topic.sensitivity]
     reached = scores.score[: 1 + len(examples), at] >= line
     if not reached.any():
@@ -135,8 +146,10 @@ def _twins(at: int, matcher: TopicMatcher, ordinary: Array) -> Iterator[Doubt]:
             )
 
 
-def _as_news(texts: Sequence[str], matcher: TopicMatcher, vectors: Mapping[str, Vector]) -> Scores:
-    stories = [
+def _as_news(
+    texts: Sequence[str], matcher: TopicMatcher, vectors: Mapping[str, Vector]
+) -> list[EmbeddedStory]:
+    return [
         EmbeddedStory(
             Story(id=f"own-{at}", title=text),
             (Passage(0, "title", text, text),),
@@ -145,4 +158,3 @@ def _as_news(texts: Sequence[str], matcher: TopicMatcher, vectors: Mapping[str, 
         )
         for at, text in enumerate(texts)
     ]
-    return matcher.score(stories)

@@ -11,7 +11,8 @@ import yaml
 
 from monitor.config.schema import Topic
 from monitor.matching.background import Background
-from monitor.matching.matcher import LINES, TopicMatcher, squash
+from monitor.matching.match_score import LINES
+from monitor.matching.matcher import TopicMatcher
 from monitor.matching.phrases import texts
 from monitor.matching.topic_profile import Array
 from monitor.model import EmbeddedStory, Matrix, Passage, Story, Vector
@@ -99,7 +100,7 @@ def propose(
 
     def ordinary(of: Topic) -> Array:
         matcher = TopicMatcher.build([of], vectors, background)
-        return squash(matcher.margins_of_ordinary_news())[:, 0]
+        return matcher.ordinary_news()[:, 0]
 
     plain, left_out = scores(topic, answers), np.zeros(len(answers), dtype=np.float32)
     parts = _parts(truth)

@@ -76,7 +76,7 @@ def make(data: Path) -> Path:
             f"{DATA_HASH[:16]}…); reinstall {PACKAGE}=={VERSION}"
         )
     problems = []
-    for place in _places():
+    for place in reversed(_places()):
         try:
             place.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=place, prefix=".making-") as scratch:
@@ -89,7 +89,7 @@ def make(data: Path) -> Path:
 
 
 def _places() -> list[Path]:
-    """Return where folders may be: a set place, the environment's own, the user's cache."""
+    """Return where folders are looked for; they are made in the last that can be written to."""
     if chosen := os.environ.get(FOLDER):
         return [Path(chosen).expanduser()]
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")

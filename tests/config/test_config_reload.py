@@ -98,7 +98,7 @@ def test_a_folder_that_is_gone_changes_nothing(folder: Path) -> None:
 FIXED_BEFORE = """\
 store: {url: "redis://one.example", data_dir: a, prefix: one, keep_stories: 1d, keep_receipts: 1d}
 events: {window: 24h, owners_file: one.yaml}
-embedding: {model: hashing, precision: fp32, batch_size: 1, threads: 1, second_look: one}
+embedding: {model: hashing, precision: fp32, batch_size: 1, threads: 1}
 ops: {http_host: 127.0.0.1, http_port: 9001}
 """
 FIXED_AFTER = """\
@@ -110,7 +110,7 @@ store:
   keep_receipts: 2d
   keep_seen: 2d
 events: {window: 48h, owners_file: two.yaml}
-embedding: {precision: bf16, batch_size: 2, threads: 2, second_look: two, linger: 2s}
+embedding: {precision: bf16, batch_size: 2, threads: 2, linger: 2s}
 ops: {http_host: 0.0.0.0, http_port: 9002, log_level: debug}
 polling: {timeout: 9s}
 """

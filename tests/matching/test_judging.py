@@ -26,6 +26,7 @@ TOPICS = """
 topics:
   - id: grid
     name: energy infrastructure strikes
+    description: Attacks on power plants, grids and refineries.
   - id: quakes
     name: earthquakes
     require: {any: [quake*, earthquake*, magnitude]}

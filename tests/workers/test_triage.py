@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import cast
 
@@ -63,6 +63,12 @@ class Desk:
         phrases = texts(self.config.topics)
         await cache.put(info, dict(zip(phrases, self.model.encode(phrases), strict=True)))
         await cache.announce(info)
+
+    async def embed(self, phrases: Sequence[str]) -> None:
+        """Answer what triage will want embedded."""
+        info = ModelInfo(self.model.fingerprint, self.model.dimension)
+        vectors = dict(zip(phrases, self.model.encode(list(phrases)), strict=True))
+        await TextVectors(self.store, self.keys).put(info, vectors)
 
     async def publish(self, *stories: Story) -> None:
         """Hand over embedded stories as the embedder does."""
@@ -249,16 +255,30 @@ async def test_a_changed_model_recalibrates_and_loses_no_story(desk: Desk) -> No
         old = desk.model
         desk.model = cast(TransformerEmbedder, HashingEmbedder())
         await desk.prepare()
-        phrases = list(SENTENCES)
-        info = ModelInfo(desk.model.fingerprint, desk.model.dimension)
-        vectors = dict(zip(phrases, desk.model.encode(phrases), strict=True))
-        await TextVectors(desk.store, desk.keys).put(info, vectors)
+        await desk.embed([*SENTENCES, STRIKE])
         await desk.publish(story(2, "Ferry timetable changes from Monday"))
         await desk.settled(2)
         desk.model = old
         await desk.publish(story(3, "Late, and embedded by the model that went"))
         await until(lambda: _waits(desk, "stories", 1))
     assert not await desk.store.exists(desk.keys("dead"))
+
+
+async def test_an_event_that_is_open_at_a_change_of_model_goes_on(desk: Desk) -> None:
+    """Its stories are embedded anew from their stored text: a later report joins it."""
+    async with desk.triage():
+        await desk.publish(story(1, STRIKE))
+        await desk.settled(1)
+        desk.model = cast(TransformerEmbedder, HashingEmbedder())
+        await desk.prepare()
+        await desk.embed([*SENTENCES, STRIKE])
+        await desk.publish(story(2, f"{STRIKE}, mayor says", source="Post"))
+        await desk.settled(2)
+    first, second = [
+        json.loads(await desk.store.hget(desk.keys("story", name), "decision"))
+        for name in ("s1", "s2")
+    ]
+    assert second["event"] == first["event"]
 
 
 async def _waits(desk: Desk, stream: str, count: int) -> bool:
