@@ -30,6 +30,7 @@ LAYERS: list[tuple[str, set[str]]] = [
                 "monitor.editors", "monitor.alerting", "monitor.history"}),
     ("hand-overs", {"monitor.polling", "monitor.delivery"}),
     ("composed stages", {"monitor.analysis", "monitor.slack_app", "monitor.health"}),
+    ("desk", {"monitor.desk"}),
     ("processes", {"workers"}),
     ("commands", {"monitor.cli"}),
 ]  # fmt: skip

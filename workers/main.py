@@ -46,7 +46,7 @@ from workers.terminal_report import (
 
 log = get_logger(__name__)
 
-STAGES = ("poller", "embedder", "triage", "notifier")
+STAGES = ("poller", "embedder", "triage", "notifier", "desk")
 GRACE_SECONDS = 10.0
 _ONE_ASKING = 1.0  # a shell and make both pass one Ctrl-C on: that is one wish, not two
 _FIRST_RESTART, _LONGEST_RESTART = 1.0, 60.0
@@ -66,7 +66,7 @@ class RunOptions:
     @property
     def all_in_one(self) -> bool:
         """Whether every stage is in this process."""
-        return set(self.stages) == set(STAGES)
+        return set(STAGES) - {"desk"} <= set(self.stages)
 
 
 def read_configuration(folder: Path) -> tuple[Config, list[Problem]]:
@@ -114,13 +114,18 @@ async def serve(options: RunOptions) -> None:
         _listen_for_signals(runtime, watch, say)
         end_process = start_again if options.all_in_one else exit_now
         await stack.enter_async_context(ProcessWatch(runtime, end_process).watching())
-        workers = [_build(name, runtime, options) for name in options.stages]
+        workers = [_build(name, runtime, options) for name in _opened(options, config)]
         sides = [*_side_tasks(runtime, options), *(make(runtime) for make in options.extra)]
         if say is not None:
             sides += [FirstRunSummary(runtime, Console().print), TerminalReport(runtime, say)]
         await _run_until_stopped(runtime, workers, [watch, *sides])
         if say is not None:
             say(goodbye(config))
+
+
+def _opened(options: RunOptions, config: Config) -> list[str]:
+    """Return the stages to start: the desk may be switched off in the settings."""
+    return [name for name in options.stages if name != "desk" or config.desk.enabled]
 
 
 @asynccontextmanager
@@ -168,6 +173,10 @@ def _build(name: str, runtime: Runtime, options: RunOptions) -> Worker:
         from workers.triage import Triage
 
         return Triage(runtime)
+    if name == "desk":
+        from workers.desk import Desk
+
+        return Desk(runtime, lambda line: print(line, flush=True))
     from workers.notifier import Notifier
 
     return Notifier(runtime)

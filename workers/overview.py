@@ -15,10 +15,9 @@ from monitor.delivery.formatting import day_clock
 from monitor.delivery.outbox import OutboxStore
 from monitor.health.canary_channel import CHANNEL as CANARY
 from monitor.health.notices import still_open
-from monitor.health.rules import Kind, feeds_unscheduled
+from monitor.health.rules import Kind, feed_health, feeds_unscheduled
 from monitor.model import FeedState
 from monitor.polling.feed_store import FeedStore
-from monitor.queue.feed_lanes import FeedLanes
 from monitor.reasons import DeliveryReason
 from monitor.store.client import Redis
 from monitor.store.keys import Keys
@@ -26,7 +25,7 @@ from monitor.text import one_line
 from workers.canary import last_canary
 from workers.heartbeat import Beat, beats
 from workers.terminal_report import no_network
-from workers.watchdog import errors_among, feed_health, known_troubles
+from workers.watchdog import errors_among, known_troubles
 
 SHOWN = 8
 _STAGES = ("poller", "embedder", "triage", "notifier")
@@ -166,7 +165,6 @@ async def overview(client: Redis, keys: Keys, config: Config, now: float) -> Ove
     view.queues = {
         name: int(await client.xlen(keys("stream", name))) for name in ("stories", "vectors")
     }
-    view.queues["stories"] += await FeedLanes(client, keys).waiting()
     archive = AnalysisStore(client, keys, config.store.keep_stories, config.events.window)
     view.counts = await archive.counts()
     view.waiting_for_sources = len(await archive.pending())

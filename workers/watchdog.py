@@ -21,12 +21,11 @@ from monitor.health import rules as judge
 from monitor.health.canary_channel import CHANNEL as CANARY
 from monitor.health.hourly_profile import HourlyProfile, observe
 from monitor.health.notices import Notice, Open, plan
-from monitor.health.rules import HealthFinding, Kind, QueueLook
-from monitor.model import FeedState, Notification
+from monitor.health.rules import HealthFinding, Kind, QueueLook, feed_health
+from monitor.model import Notification
 from monitor.observability import metrics
 from monitor.observability.logs import get_logger, redact
 from monitor.polling.feed_store import FeedStore
-from monitor.queue.feed_lanes import FeedLanes
 from monitor.store.client import Redis
 from monitor.store.keys import Keys
 from monitor.store.lease import Lease
@@ -148,8 +147,6 @@ class Watchdog:
             for group in await store.xinfo_groups(key):
                 pending += int(group["pending"])
                 lag += max(0, depth - pending) if group["lag"] is None else int(group["lag"])
-        if name == "stories":
-            depth += await FeedLanes(store, self._runtime.keys).waiting()
         metrics.QUEUE_DEPTH.labels(queue=name).set(depth)
         metrics.QUEUE_LAG.labels(queue=name).set(lag)
         metrics.QUEUE_PENDING.labels(queue=name).set(pending)
@@ -291,15 +288,6 @@ class Watchdog:
 
     async def _remember(self, name: str, value: str) -> None:
         await self._runtime.store.hset(self._runtime.keys("watch", "state"), name, value)
-
-
-def feed_health(state: FeedState) -> str:
-    """Return "new", "ok", "failing" or "ended"."""
-    if state.ended:
-        return "ended"
-    if state.failures:
-        return "failing"
-    return "ok" if state.last_success else "new"
 
 
 def _clear_gauges() -> None:

@@ -12,9 +12,15 @@ import time
 from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any
 
-from monitor.codec import pack_embedded, pack_vectors, unpack_embedded, unpack_vectors
+from monitor.codec import (
+    pack_embedded,
+    pack_vectors,
+    unpack_embedded,
+    unpack_story,
+    unpack_vectors,
+)
 from monitor.identity import canonical_url, url_key
-from monitor.model import EmbeddedStory, Vector
+from monitor.model import EmbeddedStory, Story, Vector
 from monitor.store.client import Redis
 from monitor.store.keys import Keys
 from monitor.store.transaction import Command
@@ -155,6 +161,21 @@ class AnalysisStore:
         row = await self._client.hgetall(self._keys("story", story_id))
         return (unpack_embedded(row), json.loads(row.get(b"decision", b"{}"))) if row else None
 
+    async def headlines(
+        self, story_ids: Sequence[str]
+    ) -> AsyncIterator[tuple[Story, dict[str, Any]]]:
+        """Yield archived stories and their decision records, without vectors, in that order.
+
+        What is no longer there is left out.
+        """
+        for begin in range(0, len(story_ids), 500):
+            pipe = self._client.pipeline(transaction=False)
+            for story_id in story_ids[begin : begin + 500]:
+                pipe.hmget(self._keys("story", story_id), "story", "decision")
+            for story, decision in await pipe.execute():
+                if story is not None:
+                    yield unpack_story({b"story": story}), json.loads(decision or b"{}")
+
     async def known(self, story_ids: Sequence[str]) -> set[str]:
         """Return those of `story_ids` that have been analysed already."""
         pipe = self._client.pipeline(transaction=False)
@@ -189,6 +210,21 @@ class AnalysisStore:
             if rows:
                 yield [row.decode() for row in rows]
             day += 86400
+
+    async def newest(self, start: float, end: float, model: str, most: int) -> list[EmbeddedStory]:
+        """Return the newest stories of a time whole, at most so many, oldest first.
+
+        Stories embedded by another model are left out.
+        """
+        ids = [name async for part in self.between(start, end) for name in part][-most:]
+        found: list[EmbeddedStory] = []
+        for begin in range(0, len(ids), 500):
+            pipe = self._client.pipeline(transaction=False)
+            for story_id in ids[begin : begin + 500]:
+                pipe.hgetall(self._keys("story", story_id))
+            rows = await pipe.execute()
+            found += [unpack_embedded(row) for row in rows if row.get(b"model") == model.encode()]
+        return found
 
     async def headline_vectors(
         self, start: float, end: float, model: str, most: int

@@ -11,6 +11,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "init": ("monitor.cli.init", "init", "Write a starter configuration to edit."),
     "check": ("monitor.cli.check", "check", "Find every mistake in the configuration."),
     "run": ("monitor.cli.run", "run", "Start the service."),
+    "desk": ("monitor.cli.desk", "desk", "Open the desk; tokens for programs."),
     "status": ("monitor.cli.status", "status", "Feeds, queues, channels and alerts at a glance."),
     "alerts": ("monitor.cli.alerts", "alerts", "What was told; search it, export it."),
     "replay": ("monitor.cli.replay", "replay", "Run stored stories through the analysis, offline."),

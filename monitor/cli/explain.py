@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,12 +13,7 @@ from monitor.cli.setup import config_option, console, fail, load_or_exit, open_s
 from monitor.reasons import SuppressionReason
 
 if TYPE_CHECKING:
-    from monitor.analysis.archive import AnalysisStore
     from monitor.config.schema import Config
-    from monitor.delivery.outbox import OutboxStore
-    from monitor.model import EmbeddedStory
-    from monitor.store.client import Redis
-    from monitor.store.keys import Keys
 
 
 # Who decided a score (`Match.judged`); what earlier releases decided does not say.
@@ -54,160 +48,11 @@ def explain(story: str, config_dir: Path, every: bool, as_json: bool) -> None:
 
 
 async def _explain(config: Config, wanted: str) -> dict[str, Any] | None:
-    from monitor.analysis.archive import AnalysisStore
-    from monitor.delivery.outbox import OutboxStore
+    from monitor.analysis.explain_store import explain as explain_story
+    from monitor.cli.words import moment
 
     async with open_store(config) as (client, keys):
-        archive = AnalysisStore(client, keys, config.store.keep_stories, config.events.window)
-        found = await archive.find(wanted)
-        if found is None:
-            return None
-        item, record = found
-        story = item.story.to_dict()
-        story.pop("body", None)
-        waits = await _waits(archive, config, record)
-        alerts = [row["id"] for row in record.get("alerts", ())]
-        alerts += [row["told_as"] for row in waits if row["told_as"]]
-        sent = await _notifications(OutboxStore(client, keys), config, alerts)
-        topics = await _topics(client, keys, config, item, record)
-        return {
-            "verdict": _verdict(record, topics, waits, sent),
-            "notifications": sent,
-            "waits": waits,
-            "story": story,
-            "passages": len(item.passages),
-            "decision": {key: value for key, value in record.items() if key != "matches"},
-            "event_stories": await _event_stories(archive, str(record.get("event", ""))),
-            "topics": topics,
-        }
-
-
-async def _waits(
-    archive: AnalysisStore, config: Config, record: dict[str, Any]
-) -> list[dict[str, Any]]:
-    """What became of each topic's wait for further sources: it waits, was told, or expired."""
-    held = [
-        row["topic"]
-        for row in record.get("suppressions", ())
-        if row["reason"] == SuppressionReason.AWAITING_SOURCES
-    ]
-    states = await archive.told([str(record.get("event", ""))]) if held else {}
-    rows = []
-    for topic in held:
-        text = states.get((topic, str(record.get("event", ""))))
-        state = json.loads(text) if text else {}
-        settings = config.topic(topic)
-        wait = settings.alert.wait_at_most if settings else 0.0
-        rows.append(
-            {
-                "topic": topic,
-                "state": {"lapsed": "expired"}.get(state.get("state", ""), state.get("state", "")),
-                "until": state["since"] + wait if state and wait else 0.0,
-                "told_as": state.get("first", ""),
-            }
-        )
-    return rows
-
-
-async def _notifications(
-    outbox: OutboxStore, config: Config, alerts: list[str]
-) -> list[dict[str, Any]]:
-    """Where each notification of these alerts stands, on every channel."""
-    from monitor.cli.words import moment
-    from monitor.delivery.delivery_status import delivery_status, sentence
-
-    rows: list[dict[str, Any]] = []
-    channels = sorted({*config.channels, "terminal", *(await outbox.channels())})
-    for alert in dict.fromkeys(alerts):
-        for channel in channels:
-            status = await delivery_status(outbox, f"{alert}@{channel}")
-            if status is not None:
-                rows.append({**asdict(status), "text": sentence(status, moment)})
-    return rows
-
-
-def _verdict(
-    record: dict[str, Any],
-    topics: list[dict[str, Any]],
-    waits: list[dict[str, Any]],
-    sent: list[dict[str, Any]],
-) -> str:
-    """Return the answer in one sentence."""
-    alerts = [f"{row['topic']} ({row['reason']})" for row in record.get("alerts", ())]
-    alerts += [f"{row['topic']} (first, after a wait)" for row in waits if row["told_as"]]
-    if alerts:
-        for state, word in (
-            ("sent", "Told"),
-            ("held", "To be told later"),
-            ("waiting", "To be told"),
-            ("silenced", "Not told, it was silenced"),
-            ("dead", "Not told, no channel took it"),
-        ):
-            if any(row["state"] == state for row in sent):
-                return f"{word}: {', '.join(alerts)}"
-        return f"Decided to tell, but no channel has a record of it: {', '.join(alerts)}"
-    words = {"waiting": "waits", "expired": "waited in vain"}
-    for row in waits:
-        if row["state"] in words:
-            return f"Not told: {row['topic']} {words[row['state']]} for further sources"
-    if record.get("copy_of") and not any(row.get("fired") for row in topics):
-        return f"Not told: a copy of {record['copy_of']}"
-    held = [row for row in record.get("suppressions", ()) if row["reason"] != "below_threshold"]
-    fired = {row["topic"] for row in topics if row.get("fired")}
-    for row in sorted(held, key=lambda row: row["topic"] not in fired):
-        return f"Not told: {row['topic']}, {row['reason'].replace('_', ' ')}" + (
-            f" ({row['detail']})" if row.get("detail") else ""
-        )
-    if not topics:
-        return "Not told: no topic was watched"
-    best = topics[0]
-    score = f"{best['score']:.2f} of the {best['line']:.2f} it needs"
-    return f"Not told: no topic fired; the nearest is {best['topic']}, {score}"
-
-
-async def _event_stories(archive: AnalysisStore, event: str) -> list[dict[str, Any]]:
-    """The event's stories as they stand now, oldest first (the first 50)."""
-    rows = []
-    for story_id in (await archive.members(event))[:50]:
-        found = await archive.story(story_id)
-        if found is not None:
-            story, record = found[0].story, found[1]
-            rows.append(
-                {
-                    "id": story.id,
-                    "title": story.title,
-                    "source": story.source,
-                    "seen_at": story.seen_at,
-                    "copy_of": record.get("copy_of"),
-                }
-            )
-    return rows
-
-
-async def _topics(
-    client: Redis, keys: Keys, config: Config, item: EmbeddedStory, record: dict[str, Any]
-) -> list[dict[str, Any]]:
-    """Every topic's score, from the stored vectors; what triage noted where it differs is kept."""
-    from monitor.analysis.decision_record import match_record
-    from monitor.analysis.text_archive import TextVectors
-    from monitor.matching import Background, TopicMatcher, texts
-
-    noted = {row["topic"]: row for row in record.get("matches", ())}
-    cache = TextVectors(client, keys)
-    model = await cache.model()
-    background = Background.shipped(item.model)
-    if model is not None and model.fingerprint == item.model and background is not None:
-        phrases = texts(config.topics)
-        vectors = await cache.get(model, phrases)
-        if len(vectors) == len(set(phrases)):
-            matcher = TopicMatcher.build(config.topics, vectors, background)
-            for match in matcher.score_batch([item])[0]:
-                noted.setdefault(match.topic, match_record(match))
-    verdicts = {row["topic"]: row["reason"] for row in record.get("suppressions", ())}
-    verdicts |= {row["topic"]: row["reason"] for row in record.get("alerts", ())}
-    for row in noted.values():
-        row["verdict"] = verdicts.get(row["topic"], row["reason"])
-    return sorted(noted.values(), key=lambda row: -float(row["score"]))
+        return await explain_story(client, keys, config, wanted, moment)
 
 
 def _show(told: dict[str, Any], every: bool) -> None:

@@ -8,7 +8,7 @@ import click
 
 from monitor.cli.setup import config_option, fail
 
-STAGES = ("poller", "embedder", "triage", "notifier")
+STAGES = ("poller", "embedder", "triage", "notifier", "desk")
 
 
 def _stages(_ctx: click.Context, _param: click.Parameter, value: str | None) -> tuple[str, ...]:
@@ -26,7 +26,7 @@ def _stages(_ctx: click.Context, _param: click.Parameter, value: str | None) -> 
     "stages",
     callback=_stages,
     metavar="STAGES",
-    help="Run only these stages, comma-separated: poller, embedder, triage, notifier.",
+    help="Run only these stages, comma-separated: poller, embedder, triage, notifier, desk.",
 )
 @click.option("--verbose", is_flag=True, help="Show the log in the terminal, beside the alerts.")
 def run(config_dir: Path, stages: tuple[str, ...], verbose: bool) -> None:

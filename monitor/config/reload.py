@@ -44,6 +44,9 @@ FIXED = (
     # the port that is open
     "ops.http_host",
     "ops.http_port",
+    "desk.enabled",
+    "desk.host",
+    "desk.port",
 )
 
 

@@ -313,9 +313,7 @@ class PollingSettings(Settings):
         21600.0, description="Cap on how long cache headers and <ttl> may keep us away."
     )
     max_backlog: int = Field(
-        50_000,
-        ge=100,
-        description="While so many stories wait, only feeds of which none waits are polled.",
+        50_000, ge=100, description="Polling pauses while so many stories wait to be analysed."
     )
     public_url: str = Field("", description="Where hubs can reach us, for WebSub.")
 
@@ -348,6 +346,35 @@ class OpsSettings(Settings):
     canary_every: Duration = Field(300.0, description="How often a synthetic story is sent round.")
 
 
+class DeskSettings(Settings):
+    """The desk: pages, feeds and an API, and who may use them."""
+
+    enabled: bool = Field(True, description="false: `wirewatch run` opens no desk.")
+    host: str = Field(
+        "127.0.0.1",
+        description="Where the desk answers. Elsewhere than on this machine it needs "
+        "`user_header`, an API token, or `published_on_loopback`.",
+    )
+    port: int = Field(
+        8484, ge=0, le=65535, description="If it is taken and not set here, another free one."
+    )
+    user_header: str = Field(
+        "",
+        pattern=r"^[A-Za-z0-9-]{0,80}$",
+        description="Header in which a reverse proxy names the person: X-Forwarded-User.",
+    )
+    trusted_proxies: Words = Field(
+        (), description="Addresses or networks (CIDR) of the proxies whose header counts."
+    )
+    editors: Words = Field(
+        (),
+        description="People named by the proxy who may change things; `*` for all. Others read.",
+    )
+    published_on_loopback: bool = Field(
+        False, description="In a container: its port is published on the host's loopback only."
+    )
+
+
 class WirewatchFile(Settings):
     """`wirewatch.yaml`: everything but feeds and topics."""
 
@@ -362,6 +389,9 @@ class WirewatchFile(Settings):
         default_factory=EventSettings, description="How stories gather into events."
     )
     ops: OpsSettings = Field(default_factory=OpsSettings, description="Health, logs, notices.")
+    desk: DeskSettings = Field(
+        default_factory=DeskSettings, description="Pages, feeds and an API, and who may use them."
+    )
     channels: dict[Slug, Channel] = Field(
         default_factory=dict, description="Where alerts can be sent, by name."
     )

@@ -26,6 +26,7 @@ from monitor.config.problems import ConfigProblem, keys_of, note
 from monitor.config.reading import Part, Reading, YamlLocation, build, data_of, errors_in
 from monitor.config.schema import (
     AppriseChannel,
+    DeskSettings,
     EmailChannel,
     EmbeddingSettings,
     EventSettings,
@@ -50,6 +51,7 @@ _SECTIONS: dict[str, type[BaseModel]] = {
     "polling": PollingSettings,
     "events": EventSettings,
     "ops": OpsSettings,
+    "desk": DeskSettings,
 }
 _CHANNELS: dict[str, type[BaseModel]] = {
     str(get_args(kind.model_fields["type"].annotation)[0]): kind

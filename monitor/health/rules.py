@@ -59,6 +59,15 @@ _FADE_WEEKS = 4 / math.log(2)  # mean life of a count in the rhythm, in weeks
 _FAILING_SINCE = 6 * 3600.0
 
 
+def feed_health(state: FeedState) -> str:
+    """Return "new", "ok", "failing" or "ended"."""
+    if state.ended:
+        return "ended"
+    if state.failures:
+        return "failing"
+    return "ok" if state.last_success else "new"
+
+
 def silent_feed(state: FeedState, now: float) -> HealthFinding | None:
     """Say when a feed that usually publishes has brought nothing new for much longer than usual.
 

@@ -123,6 +123,22 @@ class HistoryStore:
             ],
         )
 
+    async def claim(self, event: str, by: str, now: float) -> None:
+        """Note that `by` is on an event; "" takes the claim back. Open pages are told."""
+        key = self._event(event)
+        kept: Command = ["HSET", key, "claim", Action("claim", by, now).to_json()]
+        commands = [kept if by else ["HDEL", key, "claim"], ["EXPIRE", key, self._keep]]
+        await apply(self._client, [*commands, self._live("claim", "", event)])
+
+    async def claims(self, events: Sequence[str], since: float) -> dict[str, Action]:
+        """Return who is on which of `events`; a claim made before `since` has ended."""
+        pipe = self._client.pipeline(transaction=False)
+        for event in events:
+            pipe.hget(self._event(event), "claim")
+        rows = await pipe.execute() if events else []
+        found = {e: Action.from_json(text) for e, text in zip(events, rows, strict=True) if text}
+        return {event: claim for event, claim in found.items() if claim.at >= since}
+
     # --- reading
 
     async def search(self, query: Query, limit: int = 50, cursor: str = "") -> Found:

@@ -31,9 +31,6 @@ TABLE: tuple[KeyRule, ...] = (
     KeyRule("line:*", "zset", "poller", "ttl"),
     KeyRule("websub:*", "hash", "poller", "ttl"),
     # queues
-    KeyRule("lane:*", "list", "poller", "trimmed", "`polling.max_backlog`, until embedded"),
-    KeyRule("lanes", "zset", "poller", "trimmed", "a member a feed with waiting stories"),
-    KeyRule("lanes:state", "hash", "poller", "fixed", "a few fields"),
     KeyRule("stream:stories", "stream", "poller", "trimmed", "`polling.max_backlog`, both streams"),
     KeyRule(
         "stream:vectors", "stream", "embedder", "trimmed", "`polling.max_backlog`, both streams"
@@ -71,6 +68,10 @@ TABLE: tuple[KeyRule, ...] = (
     KeyRule("history:sent:*", "hash", "notifier", "ttl"),
     KeyRule("history:event:*", "hash", "triage", "ttl"),
     KeyRule("stream:desk", "stream", "triage", "trimmed", "the last 2,000 things that happened"),
+    # desk
+    KeyRule("desk:link:*", "string", "desk", "ttl"),
+    KeyRule("desk:session:*", "string", "desk", "ttl"),
+    KeyRule("desk:tokens", "hash", "desk", "fixed", "200 tokens"),
     # running
     KeyRule("lease:*", "string", "workers", "ttl"),
     KeyRule("workers", "zset", "workers", "trimmed", "a member a live process"),

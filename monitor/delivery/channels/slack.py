@@ -155,7 +155,7 @@ class SlackBot:
 
     def _thread_ts(self, notification: Notification, context: Context) -> str:
         """Return the timestamp of the message that an update goes under, or ""."""
-        threaded = notification.kind in ("update", "digest")
+        threaded = notification.kind in ("update", "digest") or bool(notification.follows)
         return _ts(context.thread.ref, self._channel) if context.thread and threaded else ""
 
     async def _edit(self, thread: Thread | None, notification: Notification) -> str:

@@ -1,0 +1,81 @@
+"""One request as a page sees it, and the answers a page can give."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from monitor.desk.people import Person
+from monitor.desk.services import Services
+from monitor.text import strip_invisible
+
+LARGEST_FORM = 100_000  # bytes
+_LONGEST_FIELD = 20_000
+
+
+class BadRequest(Exception):
+    """What was asked cannot be read; the message says how to ask."""
+
+
+class Missing(Exception):
+    """There is no such thing; the message names it."""
+
+
+@dataclass(slots=True)
+class Ask:
+    """A request with who asks. `query` and `form` hold the last value of each field, cleaned."""
+
+    request: Request
+    person: Person
+    desk: Services
+    query: Mapping[str, str] = field(default_factory=dict)
+    form: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def now(self) -> float:
+        """The present, Unix seconds."""
+        return self.desk.clock.now()
+
+    def path(self, name: str) -> str:
+        """Return a part of the address."""
+        return str(self.request.path_params[name])
+
+    def back(self, done: str = "", default: str = "/") -> Response:
+        """Send the browser back to the page the form was on, with a word of what was done."""
+        target = local_path(self.form.get("back", ""), default)
+        parts = urlsplit(target)
+        query = [(k, v) for k, v in parse_qsl(parts.query) if k != "done"]
+        query += [("done", done)] if done else []
+        path = parts.path + (f"?{urlencode(query)}" if query else "")
+        return RedirectResponse(path, 303)
+
+
+def local_path(wanted: str, default: str = "/") -> str:
+    """Return `wanted` if it is a path on this desk, else `default`: no redirect leads elsewhere."""
+    fine = (
+        wanted.startswith("/")
+        and not wanted.startswith("//")
+        and "\\" not in wanted
+        and wanted.isprintable()
+        and len(wanted) <= 2000
+    )
+    return wanted if fine else default
+
+
+def read_fields(text: str) -> dict[str, str]:
+    """Read a query or a form (application/x-www-form-urlencoded); unreadable parts are left out.
+
+    Raises:
+        BadRequest: there are too many fields, or one is too long.
+    """
+    try:
+        pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=100)
+    except ValueError:
+        raise BadRequest("too many fields") from None
+    if any(len(value) > _LONGEST_FIELD for _, value in pairs):
+        raise BadRequest(f"a field is longer than {_LONGEST_FIELD} characters")
+    return {name: strip_invisible(value) for name, value in pairs}

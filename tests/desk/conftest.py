@@ -1,0 +1,20 @@
+"""A desk for each test, on the real store."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from monitor.store.client import Redis
+from monitor.store.keys import Keys
+from tests.desk.world import World, settings
+
+
+@pytest.fixture
+async def world(store: Redis, valkey_url: str, keys: Keys) -> AsyncIterator[World]:
+    """A desk with an ordinary day on it."""
+    made = World(store, valkey_url, keys, settings(keys, port=0))
+    await made.ordinary_day()
+    yield made
+    await made.blocking.aclose()
