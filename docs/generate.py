@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import json
 import re
 import sys
 import types
@@ -27,6 +28,7 @@ from monitor.config import schema
 from monitor.config.json_schema import schema_files
 from monitor.config.problems import keys_of
 from monitor.config.starter import starter_files
+from monitor.desk.api.openapi import describe
 from monitor.observability import metrics
 from monitor.store import keys
 
@@ -108,6 +110,7 @@ def pages() -> dict[str, str]:
         "benchmarks.md": benchmarks_page(),
     }
     made |= {f"schema/{name}": text for name, text in schema_files().items()}
+    made["openapi.json"] = json.dumps(describe(), indent=2, ensure_ascii=False) + "\n"
     made = {f"docs/reference/{name}": text for name, text in made.items()}
     made["docs/decisions/README.md"] = decisions_page()
     return made | {f"config/{name}": text for name, text in starter_files().items()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -52,6 +52,9 @@ class Ask:
         query += [("done", done)] if done else []
         path = parts.path + (f"?{urlencode(query)}" if query else "")
         return RedirectResponse(path, 303)
+
+
+Answer = Callable[[Ask], Awaitable[Response]]
 
 
 def local_path(wanted: str, default: str = "/") -> str:

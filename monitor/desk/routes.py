@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from starlette.responses import Response
-
-from monitor.desk.ask import Ask
+from monitor.desk import feeds_out
+from monitor.desk.api.openapi import describe_api
+from monitor.desk.api.routes import RESOURCES, V1
+from monitor.desk.ask import Answer
 from monitor.desk.pages import delivery, event, feeds, history, now, sign_in, silences, topics, why
 
 OPEN = ""  # anyone may: signing in
-Answer = Callable[[Ask], Awaitable[Response]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +48,10 @@ ADDRESSES: tuple[Address, ...] = (
     Address("GET", "/history", "read", history.show),
     Address("GET", "/history.csv", "read", history.export_csv),
     Address("GET", "/history.jsonl", "read", history.export_json),
+    Address("GET", "/alerts.atom", "read", feeds_out.atom),
+    Address("GET", "/alerts.json", "read", feeds_out.json_feed),
+    Address("GET", f"{V1}/openapi.json", "read", describe_api),
+    *(Address(one.method, one.path, one.right, one.answer) for one in RESOURCES),
     Address("GET", "/sign-in", OPEN, sign_in.show),
     Address("GET", "/sign-in/link", OPEN, sign_in.use_link),
     Address("POST", "/sign-out", "read", sign_in.sign_out),

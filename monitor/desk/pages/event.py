@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from starlette.responses import Response
 
-from monitor.alerting.feedback_store import Verdict
-from monitor.alerting.silences import Matcher, Silence
-from monitor.config.schema import SlackChannel
-from monitor.desk.ask import Ask, BadRequest, Missing
+from monitor.alerting.silences import Matcher
+from monitor.desk import acts
+from monitor.desk.ask import Ask, BadRequest
 from monitor.desk.render import page
 from monitor.history.history_store import EventHistory
 from monitor.history.records import Action, AlertRecord, Delivery, StoryRecord
-from monitor.model import Notification
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +48,8 @@ class Context:
 
 async def show(ask: Ask) -> Response:
     """Show one event; the id of one it absorbed leads here too."""
-    kept = await _event(ask)
     desk = ask.desk
+    kept = await acts.event_of(desk, ask.path("event"))
     claims = await desk.history.claims([kept.id], ask.now - desk.config().events.window)
     silences = await desk.silences.active(ask.now)
     ours = Matcher("event", kept.id)
@@ -75,54 +72,31 @@ async def show(ask: Ask) -> Response:
 
 async def answer(ask: Ask) -> Response:
     """Take a person's word that a story belongs to a topic, or does not."""
-    kept, verdict = await _event(ask), ask.form.get("verdict", "")
-    story, topic = ask.form.get("story", ""), ask.form.get("topic", "")
-    known = {(alert.story, alert.topic) for alert in kept.alerts}
-    if verdict not in ("relevant", "not_relevant") or (story, topic) not in known:
+    verdict = ask.form.get("verdict", "")
+    if verdict not in ("relevant", "not_relevant"):
         raise BadRequest("an answer needs a verdict, and a story and topic of this event")
+    story, topic = ask.form.get("story", ""), ask.form.get("topic", "")
     good = verdict == "relevant"
-    await ask.desk.feedback.add(topic, Verdict(story, good, ask.person.name, ask.now))
-    words = f"{'relevant' if good else 'not relevant'} to {topic}"
-    await ask.desk.history.note(kept.id, Action("answer", ask.person.name, ask.now, words))
+    kept = await acts.answer(ask.desk, ask.person, ask.path("event"), story, topic, good)
     return ask.back(verdict, f"/events/{kept.id}")
 
 
 async def claim(ask: Ask) -> Response:
-    """Say that this person is on it; Slack hears it in the alert's thread."""
-    kept, name = await _event(ask), ask.person.name
-    await ask.desk.history.claim(kept.id, name, ask.now)
-    await ask.desk.history.note(kept.id, Action("claim", name, ask.now, "is on it"))
-    await ask.desk.outbox.put(_word(ask, kept, f"{name} is on it."))
+    """Say that this person is on it."""
+    kept = await acts.claim(ask.desk, ask.person, ask.path("event"))
     return ask.back("claimed", f"/events/{kept.id}")
 
 
 async def release(ask: Ask) -> Response:
     """Take the claim back."""
-    kept, name = await _event(ask), ask.person.name
-    await ask.desk.history.claim(kept.id, "", ask.now)
-    await ask.desk.history.note(kept.id, Action("release", name, ask.now, "is no longer on it"))
-    await ask.desk.outbox.put(_word(ask, kept, f"{name} is no longer on it."))
+    kept = await acts.release(ask.desk, ask.person, ask.path("event"))
     return ask.back("released", f"/events/{kept.id}")
 
 
 async def mute(ask: Ask) -> Response:
-    """Mute the event's further alerts on every channel, for as long as an event stays open."""
-    kept, name = await _event(ask), ask.person.name
-    ends = ask.now + ask.desk.config().events.window
-    silence = Silence(
-        uuid.uuid4().hex[:8], (Matcher("event", kept.id),), ask.now, ends, name, "desk", "mute"
-    )
-    await ask.desk.silences.add(silence, ask.now)
-    await ask.desk.history.note(kept.id, Action("mute", name, ask.now, "muted its further alerts"))
+    """Mute the event's further alerts."""
+    kept = await acts.mute(ask.desk, ask.person, ask.path("event"))
     return ask.back("muted", f"/events/{kept.id}")
-
-
-async def _event(ask: Ask) -> EventHistory:
-    wanted = ask.path("event")
-    kept = await ask.desk.history.event(wanted)
-    if kept is None:
-        raise Missing(f"no event {wanted[:80]!r} is in the history")
-    return kept
 
 
 def _line(story: StoryRecord, kept: EventHistory) -> Line:
@@ -145,22 +119,3 @@ def _all_stories(kept: EventHistory) -> list[StoryRecord]:
                 language=alert.language,
             )
     return sorted(found.values(), key=lambda story: (story.seen_at, story.id))
-
-
-def _word(ask: Ask, kept: EventHistory, text: str) -> list[Notification]:
-    """Return a word to the threads of Slack in which the event was told."""
-    slack = [n for n, c in ask.desk.config().channels.items() if isinstance(c, SlackChannel)]
-    firsts = [alert for alert in kept.alerts if not alert.is_update]
-    return [
-        Notification(
-            id=f"word-{kept.id}-{ask.now:.3f}-{alert.id}@{channel}",
-            channel=channel,
-            kind="notice",
-            notice=text,
-            follows=f"{alert.id}@{channel}",
-            created_at=ask.now,
-            due=ask.now,
-        )
-        for alert in firsts
-        for channel in slack
-    ]

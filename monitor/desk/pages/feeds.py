@@ -9,6 +9,7 @@ from starlette.responses import Response
 from monitor.config.schema import FeedSource
 from monitor.desk.ask import Ask, BadRequest
 from monitor.desk.render import page
+from monitor.desk.services import Services
 from monitor.health.rules import feed_health, silent_feed
 from monitor.model import FeedState
 
@@ -42,9 +43,7 @@ class Context:
 async def show(ask: Ask) -> Response:
     """Show the feeds; `q` narrows them by name or id."""
     words = ask.query.get("q", "").casefold()
-    feeds = ask.desk.config().feeds
-    states = await ask.desk.feeds.load_states([feed.id for feed in feeds])
-    rows = [_row(feed, state, ask.now) for feed, state in zip(feeds, states, strict=True)]
+    rows = await feed_rows(ask.desk, ask.now)
     counts: dict[str, int] = {}
     for row in rows:
         counts[row.health] = counts.get(row.health, 0) + 1
@@ -57,6 +56,13 @@ async def show(ask: Ask) -> Response:
         hidden=max(0, len(found) - SHOWN),
     )
     return await page(ask, "feeds.html", "Feeds", "/feeds", context)
+
+
+async def feed_rows(desk: Services, now: float) -> list[Row]:
+    """Return every configured feed and how it does, in the order of the configuration."""
+    feeds = desk.config().feeds
+    states = await desk.feeds.load_states([feed.id for feed in feeds])
+    return [_row(feed, state, now) for feed, state in zip(feeds, states, strict=True)]
 
 
 async def poll(ask: Ask) -> Response:

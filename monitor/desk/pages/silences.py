@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import uuid
 from dataclasses import dataclass
 
 from starlette.responses import Response
 
 from monitor.alerting.silences import FIELDS, Matcher, Silence
-from monitor.config.value_types import parse_duration
+from monitor.desk import acts
 from monitor.desk.ask import Ask, BadRequest
 from monitor.desk.render import page
 from monitor.history.records import AlertRecord
@@ -19,7 +18,6 @@ from monitor.reasons import AlertReason
 DAY = 86400.0
 READ = 2_000  # alerts that a preview looks at
 SHOWN = 20
-LONGEST = 90 * DAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +57,10 @@ async def add(ask: Ask) -> Response:
     """Add a silence in this person's name, or show what is wrong with it."""
     text, lasts = ask.form.get("m", ""), ask.form.get("for", "")
     try:
-        matchers, seconds = _read(text, lasts)
+        lines = text.splitlines()
+        await acts.silence(ask.desk, ask.person, lines, lasts, ask.form.get("reason", ""))
     except BadRequest as error:
         return await _page(ask, text, lasts, str(error), 400)
-    reason = ask.form.get("reason", "")[:200]
-    new = Silence(
-        uuid.uuid4().hex[:8], matchers, ask.now, ask.now + seconds, ask.person.name, reason
-    )
-    await ask.desk.silences.add(new, ask.now)
     return ask.back("silenced", "/silences")
 
 
@@ -104,7 +98,7 @@ async def _page(ask: Ask, text: str, lasts: str, problem: str, status: int = 200
     shown = None
     if text.strip() and not problem:
         try:
-            shown = await preview(ask, _read(text, lasts)[0])
+            shown = await preview(ask, acts.read_silence(text.splitlines(), lasts)[0])
         except BadRequest as error:
             problem = str(error)
     every = await ask.desk.silences.all()
@@ -119,24 +113,6 @@ async def _page(ask: Ask, text: str, lasts: str, problem: str, status: int = 200
         fields=FIELDS,
     )
     return await page(ask, "silences.html", "Silences", "/silences", context, status)
-
-
-def _read(text: str, lasts: str) -> tuple[tuple[Matcher, ...], float]:
-    """Read matchers, one a line, and a duration.
-
-    Raises:
-        BadRequest: with what is wrong and how to write it.
-    """
-    try:
-        matchers = tuple(Matcher.parse(line) for line in text.splitlines() if line.strip())
-        seconds = parse_duration(lasts)
-    except ValueError as error:
-        raise BadRequest(str(error)) from None
-    if not matchers:
-        raise BadRequest("say what to silence, such as topic=energy-*")
-    if not 0 < seconds <= LONGEST:
-        raise BadRequest("a silence lasts from a moment to 90 days")
-    return matchers, seconds
 
 
 def _as_alert(record: AlertRecord, labels: tuple[str, ...], tags: tuple[str, ...]) -> Alert:
