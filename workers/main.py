@@ -189,7 +189,7 @@ def _side_tasks(runtime: Runtime, options: RunOptions) -> list[Worker]:
     from workers.watchdog import Watchdog
 
     sides: list[Worker] = [
-        Heartbeat(runtime, options.stages),
+        Heartbeat(runtime, _opened(options, runtime.config)),
         Watchdog(runtime),
         Canary(runtime),
     ]

@@ -42,7 +42,7 @@ def alerts(
 
     CSV and JSON have every alert of the time, whatever the limit.
     """
-    from monitor.config.schema import parse_duration
+    from monitor.config.value_types import parse_duration
     from monitor.history.search import Query
 
     config = load_or_exit(config_dir)

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from monitor.alerting.feedback_store import Verdict
 from monitor.alerting.silences import Matcher, Silence
-from monitor.config.schema import SlackChannel, parse_duration
+from monitor.config.schema import SlackChannel
+from monitor.config.value_types import parse_duration
 from monitor.desk.ask import BadRequest, Missing
 from monitor.desk.people import Person
 from monitor.desk.services import Services

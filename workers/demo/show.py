@@ -38,6 +38,7 @@ def write_configuration(folder: Path, server: FeedServer) -> None:
     """Write a configuration that watches the made-up outlets, quickly and on this machine only."""
     settings = {
         "store": {"data_dir": str(folder / "data")},
+        "desk": {"enabled": False},
         "ops": {"log_level": "warning"},
         "polling": {
             "allow_hosts": ["127.0.0.1"],
