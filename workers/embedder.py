@@ -27,6 +27,7 @@ from monitor.matching import Background, TopicJudge, TopicMatcher, texts
 from monitor.model import EmbeddedStory, Story, Vector
 from monitor.observability import metrics, traces
 from monitor.observability.logs import get_logger
+from monitor.queue.feed_lanes import FeedLanes
 from monitor.queue.streams import StreamMessage, StreamQueue
 from monitor.store.client import connect_blocking
 from monitor.store.transaction import apply
@@ -55,7 +56,12 @@ class Embedder:
         self._runtime = runtime
         self._blocking = connect_blocking(runtime.store_url)
         self._queue = StreamQueue(
-            runtime.store, self._blocking, runtime.keys, "stories", f"embedder-{runtime.worker_id}"
+            runtime.store,
+            self._blocking,
+            runtime.keys,
+            "stories",
+            f"embedder-{runtime.worker_id}",
+            lanes=FeedLanes(runtime.store, runtime.keys),
         )
         self._stage = Stage(
             runtime, self._queue, unpack_story, self._embed, self._batch_size, sole=sole

@@ -17,6 +17,7 @@ from monitor.delivery.channels.terminal_text import render_terminal_summary
 from monitor.model import Alert, FeedState, Story
 from monitor.observability.logs import get_logger
 from monitor.polling.feed_store import FeedStore
+from monitor.queue.feed_lanes import FeedLanes
 from monitor.reasons import AlertReason
 from workers.runtime import Runtime
 
@@ -78,7 +79,8 @@ class FirstRunSummary:
 
     async def _nothing_waiting(self) -> bool:
         keys = self._runtime.keys
-        waiting = [
+        waiting = [await FeedLanes(self._runtime.store, keys).waiting()]  # in a story's own order
+        waiting += [
             await self._runtime.store.xlen(keys("stream", name)) for name in ("stories", "vectors")
         ]
         return not any(waiting)

@@ -18,6 +18,7 @@ from monitor.health.notices import still_open
 from monitor.health.rules import Kind, feed_health, feeds_unscheduled
 from monitor.model import FeedState
 from monitor.polling.feed_store import FeedStore
+from monitor.queue.feed_lanes import FeedLanes
 from monitor.reasons import DeliveryReason
 from monitor.store.client import Redis
 from monitor.store.keys import Keys
@@ -165,6 +166,7 @@ async def overview(client: Redis, keys: Keys, config: Config, now: float) -> Ove
     view.queues = {
         name: int(await client.xlen(keys("stream", name))) for name in ("stories", "vectors")
     }
+    view.queues["stories"] += await FeedLanes(client, keys).waiting()
     archive = AnalysisStore(client, keys, config.store.keep_stories, config.events.window)
     view.counts = await archive.counts()
     view.waiting_for_sources = len(await archive.pending())

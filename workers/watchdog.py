@@ -26,6 +26,7 @@ from monitor.model import Notification
 from monitor.observability import metrics
 from monitor.observability.logs import get_logger, redact
 from monitor.polling.feed_store import FeedStore
+from monitor.queue.feed_lanes import FeedLanes
 from monitor.store.client import Redis
 from monitor.store.keys import Keys
 from monitor.store.lease import Lease
@@ -147,6 +148,8 @@ class Watchdog:
             for group in await store.xinfo_groups(key):
                 pending += int(group["pending"])
                 lag += max(0, depth - pending) if group["lag"] is None else int(group["lag"])
+        if name == "stories":
+            depth += await FeedLanes(store, self._runtime.keys).waiting()
         metrics.QUEUE_DEPTH.labels(queue=name).set(depth)
         metrics.QUEUE_LAG.labels(queue=name).set(lag)
         metrics.QUEUE_PENDING.labels(queue=name).set(pending)

@@ -313,7 +313,9 @@ class PollingSettings(Settings):
         21600.0, description="Cap on how long cache headers and <ttl> may keep us away."
     )
     max_backlog: int = Field(
-        50_000, ge=100, description="Polling pauses while so many stories wait to be analysed."
+        50_000,
+        ge=100,
+        description="While so many stories wait, only feeds of which none waits are polled.",
     )
     public_url: str = Field("", description="Where hubs can reach us, for WebSub.")
 

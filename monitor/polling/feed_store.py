@@ -19,6 +19,7 @@ from monitor.identity import digest
 from monitor.model import FeedState
 from monitor.polling.poll_decision import PollDecision, source_key
 from monitor.polling.seen_entries import SeenEntry
+from monitor.queue.feed_lanes import SHARE, FeedLanes
 from monitor.store.client import Redis, run_script
 from monitor.store.keys import Keys
 
@@ -74,6 +75,7 @@ class FeedStore:
         self._client = client
         self._keys = keys
         self._prefix = keys()
+        self._lanes = FeedLanes(client, keys)
 
     async def sync(
         self,
@@ -130,11 +132,12 @@ class FeedStore:
             limit: how many this poller can take on.
             lease_seconds: how long before an unfinished feed falls due again.
             spacing: least seconds between requests to one host.
-            max_backlog: claim nothing while so many stories wait, for the embedder and for triage.
+            max_backlog: while so many stories wait claim only feeds of which none waits; nothing
+                while so many wait for triage, or twice as many in all.
         """
         reply = await self._run(
             "feed_claim",
-            ["due", "stream:stories", "stream:vectors"],
+            ["due", "stream:stories", "stream:vectors", "lanes:state"],
             [self._prefix, f"{now:.3f}", limit, lease_seconds, spacing, max_backlog],
         )
         if int(reply[0]) >= 0:
@@ -212,16 +215,22 @@ class FeedStore:
             *decision.dropped,
             len(decision.stories),
             *(pack_story(story)["story"] for story in decision.stories),
+            int(any(not (story.baseline or story.stale) for story in decision.stories)),
         ]
         names = [
             self._keys("feed", state.feed_id, "state"),
             self._keys("feed", state.feed_id, "seen"),
             self._keys("due"),
-            self._keys("stream", "stories"),
             self._keys("host", place.host),
             self._hold_key(held),
+            *self._lanes.names(state.feed_id),
         ]
-        return bool(await run_script(self._client, "feed_commit", names, args))
+        committed = bool(await run_script(self._client, "feed_commit", names, args))
+        if committed and decision.stories:
+            await self._lanes.refill(
+                SHARE
+            )  # a poller that dies before this leaves it to the embedder
+        return committed
 
     async def acquire_host_slot(self, place: HostSlot, now: float, lease_seconds: float) -> float:
         """Take a host's turn for a request besides the feeds themselves: a page, an article.

@@ -22,6 +22,7 @@ from redis.exceptions import ResponseError
 from monitor.observability import metrics
 from monitor.observability.logs import get_logger
 from monitor.queue.dead_letter import dead_letter_commands
+from monitor.queue.feed_lanes import GROUP, FeedLanes
 from monitor.reasons import DeadLetterReason
 from monitor.store.client import BLOCK_SECONDS, Redis
 from monitor.store.keys import Keys
@@ -71,6 +72,7 @@ class StreamQueue:
         stream: "stories" or "vectors".
         consumer: a name no other live worker uses.
         lease: seconds after which an unrenewed item may be taken over.
+        lanes: where stories wait before the stream; it is filled from them before every read.
     """
 
     def __init__(
@@ -82,13 +84,15 @@ class StreamQueue:
         consumer: str,
         *,
         lease: float = LEASE_SECONDS,
+        lanes: FeedLanes | None = None,
     ) -> None:
         self._client = client
         self._blocking = blocking
         self._keys = keys
         self.name = stream
         self.key = keys("stream", stream)
-        self.group = "workers"
+        self.group = GROUP
+        self._lanes = lanes
         self.consumer = consumer
         self.lease = lease
 
@@ -102,6 +106,8 @@ class StreamQueue:
 
         Returns an empty list when nothing came within the blocking time.
         """
+        if self._lanes is not None:
+            await self._lanes.refill()
         items = await self._read_group(count, block=BLOCK_SECONDS)
         if not items:
             return []

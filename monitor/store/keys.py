@@ -31,6 +31,9 @@ TABLE: tuple[KeyRule, ...] = (
     KeyRule("line:*", "zset", "poller", "ttl"),
     KeyRule("websub:*", "hash", "poller", "ttl"),
     # queues
+    KeyRule("lane:*", "list", "poller", "trimmed", "`polling.max_backlog`, until embedded"),
+    KeyRule("lanes", "zset", "poller", "trimmed", "a member a feed with waiting stories"),
+    KeyRule("lanes:state", "hash", "poller", "fixed", "a few fields"),
     KeyRule("stream:stories", "stream", "poller", "trimmed", "`polling.max_backlog`, both streams"),
     KeyRule(
         "stream:vectors", "stream", "embedder", "trimmed", "`polling.max_backlog`, both streams"

@@ -29,6 +29,15 @@ async def until(condition: Callable[[], Awaitable[Any]], seconds: float = 20.0) 
         return result
 
 
+async def handed_over(store: Redis, keys: Keys) -> list[dict[str, Any]]:
+    """Return every story handed over: those in the embedder's stream, then those in lanes."""
+    rows = await store.xrange(keys("stream", "stories"))
+    packed = [fields[b"story"] for _, fields in rows]
+    for feed_id in await store.zrange(keys("lanes"), 0, -1):
+        packed += await store.lrange(keys("lane", feed_id.decode()), 0, -1)
+    return [json.loads(story) for story in packed]
+
+
 class Running:
     """A poller at work, and what it hands over."""
 
@@ -43,8 +52,7 @@ class Running:
 
     async def titles(self) -> list[str]:
         """Return the titles of all stories handed over, in order."""
-        rows = await self.store.xrange(self.keys("stream", "stories"))
-        return [json.loads(fields[b"story"])["title"] for _, fields in rows]
+        return [story["title"] for story in await handed_over(self.store, self.keys)]
 
     async def polls(self, feed_id: str) -> int:
         """Return how often a feed was polled."""

@@ -247,16 +247,24 @@ async def test_a_host_takes_turns_with_other_requests(feeds: FeedStore) -> None:
     assert await feeds.acquire_host_slot(place, NOW + 703, 30.0) == 0.0
 
 
-async def test_a_backlog_pauses_polling(feeds: FeedStore, each_store: Redis, keys: Keys) -> None:
-    """While too many stories wait nothing is claimed, and nothing is trimmed."""
-    item = source("paper")
-    await feeds.sync([item], places(item), NOW)
+async def test_a_backlog_keeps_no_other_feed_from_being_polled(
+    feeds: FeedStore, each_store: Redis, keys: Keys
+) -> None:
+    """At the limit only feeds of which nothing waits are polled; at twice the limit none is."""
+    loud, quiet = source("loud"), source("quiet")
+    await feeds.sync([loud, quiet], places(loud, quiet), NOW)
+    await polled(feeds, loud, read(), NOW - 7200)
+    await polled(feeds, loud, read(*entries(130)), NOW - 3600)
+    await feeds.poll_now(["loud", "quiet"], NOW)
+    found = await feeds.claim_due(NOW + 60, 10, 30.0, spacing=1.0, max_backlog=100)
+    assert [name for name, _ in found.feeds] == ["quiet"]
+    found = await feeds.claim_due(NOW + 200, 10, 30.0, spacing=1.0, max_backlog=50)
+    assert found == Claim(backlog=130)
+    await each_store.delete(keys("stream", "stories"), keys("lane", "loud"), keys("lanes", "state"))
+    assert sorted(await claim(feeds, NOW + 200)) == ["loud", "quiet"]
     for _ in range(50):
-        await each_store.xadd(keys("stream", "stories"), {"story": "{}"})
-    found = await feeds.claim_due(NOW + 60, 10, 30.0, spacing=1.0, max_backlog=50)
-    assert found == Claim(backlog=50)
-    await each_store.delete(keys("stream", "stories"))
-    assert await claim(feeds) == ["paper"]
+        await each_store.xadd(keys("stream", "vectors"), {"story": "{}"})
+    assert await claim(feeds, NOW + 400) == []
 
 
 async def test_a_feed_taken_out_in_mid_poll_stays_out(feeds: FeedStore) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import signal
 import subprocess
@@ -14,7 +13,7 @@ from email.utils import formatdate
 
 import pytest
 from feedlab import Asked, Publisher, rss
-from pollerlab import Start, config, until
+from pollerlab import Start, config, handed_over, until
 
 from monitor.clock import ManualClock
 from monitor.config.schema import FeedSource, PollingSettings
@@ -301,8 +300,7 @@ async def test_kill_9_at_any_point_loses_and_repeats_nothing(
     process.terminate()
     process.kill()
     process.wait()
-    rows = await store.xrange(keys("stream", "stories"))
-    titles = [json.loads(fields[b"story"])["title"] for _, fields in rows]
+    titles = [story["title"] for story in await handed_over(store, keys)]
     assert len(titles) == len(set(titles))
     numbers = sorted(int(title.rsplit(" ", 1)[1]) for title in titles)
     assert numbers == list(range(numbers[0], numbers[-1] + 1))

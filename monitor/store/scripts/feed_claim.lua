@@ -1,15 +1,22 @@
 -- Claim feeds that are due, and their hosts, for one poller.
--- KEYS  due, stories stream, vectors stream
+-- KEYS  due, stories stream, vectors stream, state of the lanes
 -- ARGV  prefix, now, limit, lease seconds, host spacing seconds, backlog limit
--- Replies {backlog} when too many stories wait, else {-1, id, due, id, due, ...}.
+-- Replies {backlog} when far too many stories wait, else {-1, id, due, id, due, ...}.
+-- A feed is not polled while many of its own stories wait (in `lane:{id}`). Once the backlog is at
+-- its limit only feeds of which none waits are polled, so that no feed can keep others from it.
 -- A claimed feed falls due again when its lease runs out. A feed whose host is busy, was asked a
 -- moment ago, or wants to be left alone, is moved to about when its turn comes. The feeds that
 -- wait for one host stand in line by the time they first fell due (`line:{host}`), and whenever
 -- the host is free its line is served first: on a crowded host none is passed over for ever.
 local prefix, now, limit = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local lease, spacing = tonumber(ARGV[4]), tonumber(ARGV[5])
-local backlog = redis.call('XLEN', KEYS[2]) + redis.call('XLEN', KEYS[3])
-if backlog >= tonumber(ARGV[6]) then return {backlog} end
+local most = tonumber(ARGV[6])
+local vectors = redis.call('XLEN', KEYS[3])
+local backlog = vectors + redis.call('XLEN', KEYS[2])
+  + tonumber(redis.call('HGET', KEYS[4], 'waiting') or 0)
+if vectors >= most or backlog >= 2 * most then return {backlog} end
+local of_one_feed = backlog >= most and 1 or math.min(most, 1000)
+local LATER = 30
 
 local LINE_MS = 86400000
 
@@ -56,6 +63,8 @@ for at = 1, #due, 2 do
     local busy_until = slot_value and bounded(tonumber(string.sub(slot_value, 3)), slot, 60000) or 0
     if tonumber(redis.call('HGET', prefix .. 'paused', id) or 0) > now then
       redis.call('ZADD', KEYS[1], '+inf', id)
+    elseif redis.call('LLEN', prefix .. 'lane:' .. id) >= of_one_feed then
+      redis.call('ZADD', KEYS[1], now + LATER, id)
     elseif held > now then
       held_back[site] = (held_back[site] or 0) + 1
       redis.call('ZADD', KEYS[1], held + held_back[site] * spacing, id)
