@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo check test chaos lint format docs clean dist-clean
+.PHONY: help run demo check test test-fast chaos lint format docs clean dist-clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1|/' \
@@ -24,6 +24,9 @@ demo: $(VENV)/.installed ## half a minute of made-up news, no network needed
 
 check: $(VENV)/.installed ## check the configuration and say what is wrong, and where
 	@$(BIN)/wirewatch check --config $(CONFIG)
+
+test-fast: $(VENV)/.installed-dev ## run the quick tests: no kills, containers, browsers or documents
+	@$(BIN)/python -m pytest -m "not slow"
 
 test: $(VENV)/.installed-dev ## run the tests
 	@$(BIN)/python -m pytest

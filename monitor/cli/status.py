@@ -101,9 +101,9 @@ def _show(view: Overview) -> None:
             out.print(Text(f"  {when:>9}  {one_line(line)}"))
     out.print(Text("\nneeds a look" if view.troubles else "\nall is well", style="bold"))
     for trouble in view.troubles:
-        line = Text(f"  {trouble}", style="yellow")
+        found = Text(f"  {trouble}", style="yellow")
         feed = trouble.startswith("feed ")
-        out.print(line, no_wrap=feed, overflow="ellipsis" if feed else "fold")
+        out.print(found, no_wrap=feed, overflow="ellipsis" if feed else "fold")
 
 
 def _canary(view: Overview) -> str:
