@@ -80,7 +80,7 @@ class Calibration:
 
 # Of any other encoder nothing is known: its margin is read as log-odds.
 PLAIN = Calibration((0.0, 1.0, 0.0), (0.7, 0.21, 0.7, -2.5))
-_FITTED = {base.NAME: Calibration((0.6, 0.8, -4.0), (0.7, 0.21, 0.7, -2.5))}
+_FITTED = {base.NAME: Calibration((0.6, 0.8, -4.0), (0.7, 0.21, 0.7, -2.7))}
 
 
 def calibration(model: str) -> Calibration:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 
 from monitor.clock import ManualClock
-from monitor.codec import pack_story
-from monitor.config.schema import Config, StoreSettings
+from monitor.codec import pack_story, unpack_embedded
+from monitor.config.schema import Config, StoreSettings, Topic
+from monitor.matching.judge_text import fingerprint
 from monitor.model import Story
 from monitor.store.client import Redis
 from monitor.store.keys import Keys
@@ -37,3 +38,22 @@ async def test_an_embedder_that_ended_can_be_run_again(
     await _embeds(worker, runtime, 1)
     runtime.stopping.clear()
     await _embeds(worker, runtime, 2)
+
+
+async def test_stories_carry_the_judges_answers_for_the_topics_in_force(
+    store: Redis, keys: Keys, valkey_url: str, clock: ManualClock
+) -> None:
+    """What is handed over was read for the topic; after an edit, for the topic as it is then."""
+    topic = Topic(id="ferries", name="Ferry accidents", description="Ferries that sink or burn.")
+    edited = topic.model_copy(update={"description": "Ferries and other ships that sink."})
+    config = Config(store=StoreSettings(prefix=keys.prefix), topics=(topic,))
+    runtime = Runtime(config, store, valkey_url, clock)
+    worker = Embedder(runtime)
+    await _embeds(worker, runtime, 1)
+    runtime.stopping.clear()
+    await runtime.reload(config.model_copy(update={"topics": (edited,)}))
+    await _embeds(worker, runtime, 2)
+    rows = await store.xrange(keys("stream", "vectors"))
+    first, second = (unpack_embedded(fields) for _, fields in rows)
+    assert first.judged and list(first.judged.answers) == [fingerprint(topic)]
+    assert second.judged and list(second.judged.answers) == [fingerprint(edited)]
