@@ -75,12 +75,16 @@ class TopicJudge:
             return list(stories)
         answers: list[dict[str, tuple[float, int]]] = [{} for _ in stories]
         partly = {readings[at].story for at in late}
+        strength: dict[tuple[int, str], float] = {}
         for reading in readings:
             logit = self._known.get((texts[reading.topic], reading.text))
-            found = answers[reading.story]
-            name = names[reading.topic]
-            if logit is not None and (name not in found or logit > found[name][0]):
-                found[name] = (logit, reading.passage)
+            if logit is None:
+                continue
+            # What decides is both opinions together, as in the score (match_score.py).
+            place = (reading.story, names[reading.topic])
+            if logit + reading.closeness > strength.get(place, -np.inf):
+                strength[place] = logit + reading.closeness
+                answers[reading.story][place[1]] = (logit, reading.passage)
         everything = all_of(matcher.topics)
         return [
             replace(story, judged=Judged("" if at in partly else everything, answers[at]))

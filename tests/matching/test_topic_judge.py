@@ -186,3 +186,22 @@ def test_far_topics_are_not_asked_about(
     [item] = TopicJudge(counting, "x", still).over(matcher, stories)
     assert counting.asked == []
     assert {match.judged for match in by_topic(matcher, item).values()} == {"screened"}
+
+
+def test_the_passage_that_is_strongest_by_both_decides(
+    encoder: MultilingualEmbedder, matcher: TopicMatcher
+) -> None:
+    """A body that the judge likes a little better does not push a closer headline aside."""
+    body = (
+        "Officials in the region said on Monday that repairs at the plants would take weeks. " * 3
+    )
+    strike = Story(id="s", title="Drone attacks hit power plants and a refinery", body=body)
+    stories = embed_stories(encoder, [strike], 24)
+    close = matcher.closeness(stories)[0]
+    assert close[0, 0] > close[1, 0] + 1
+
+    def prefers_bodies(topics: Sequence[str], texts: Sequence[str]) -> Matrix:
+        return np.array([1.5 if text == strike.title else 2.0 for text in texts], np.float32)
+
+    [item] = TopicJudge(prefers_bodies, "x", still).over(matcher, stories)
+    assert by_topic(matcher, item)["energy"].passage == 0
