@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, fields
+from functools import cache
 from typing import Any, Self
 
 from monitor.model import Alert, Assignment, Story
@@ -15,6 +16,11 @@ from monitor.text import one_line, shorten
 
 LEAD = 300  # characters of a story's summary that are kept
 EVIDENCE = 200
+
+
+@cache
+def _names(kind: type[_Record]) -> frozenset[str]:
+    return frozenset(field.name for field in fields(kind))
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +35,14 @@ class _Record:
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:
         """Rebuild a record; unknown keys are ignored (newer writers, older readers)."""
-        data: dict[str, Any] = json.loads(text)
-        known = {field.name: data[field.name] for field in fields(cls) if field.name in data}
-        return cls(**{name: _frozen(value) for name, value in known.items()})
+        known = _names(cls)
+        return cls(
+            **{
+                name: _frozen(value) if isinstance(value, list) else value
+                for name, value in json.loads(text).items()
+                if name in known
+            }
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return every field as JSON-ready data."""
