@@ -18,6 +18,8 @@ _ROOT = re.compile(
     r"<(?:[A-Za-z_][\w.-]*:)?(rss|feed|RDF|channel|entry|urlset|sitemapindex|html|opml)\b",
     re.IGNORECASE,
 )
+_JSON_FEED = re.compile(r'\{\s*"(?:version|title|home_page_url|feed_url|items)"\s*:')
+_NOTICE = 16_384  # what a server may write before a document
 _STRAY = re.compile(rb"<([A-Za-z]\w{0,20}:)item\b")
 # Only what a challenge alone holds: the scripts of such services, and the captchas of forms and
 # log-ins, are on ordinary pages, too.
@@ -69,6 +71,10 @@ def prepare(body: bytes, content_type: str = "") -> PreparedDocument:
     if not text.startswith("<") and text[:1] in ("{", ""):
         return PreparedDocument(text, b"", "", False, warnings)
     start, root = start_of_markup(text, _ROOT)
+    if not root and (json_feed_at := _JSON_FEED.search(text, 0, _NOTICE)):
+        start = json_feed_at.start()
+        warnings.append(f"{start} characters before the document are left out")
+        return PreparedDocument(text[start:], b"", "", False, warnings)
     text = text[start:]
     if start:
         warnings.append(f"{start} characters before the document are left out")

@@ -15,6 +15,7 @@ from monitor.parsing.html_text import web_link
 from monitor.reasons import FetchReason
 from monitor.text import one_line
 
+_DECODER = json.JSONDecoder(strict=False)  # control characters within texts are common
 _ENTITY = re.compile(r"&#?\w{1,40};")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -30,7 +31,7 @@ def parse(
     dates = dates or DateReader()
     dates.begin()
     try:
-        data = json.loads(text, strict=False)  # control characters within texts are common
+        data, end = _DECODER.raw_decode(text)
     except (ValueError, RecursionError) as error:
         raise ParseError(FetchReason.PARSE_FAILED, f"not valid JSON: {error}") from None
     if not isinstance(data, dict) or not isinstance(data.get("items"), list):
@@ -47,6 +48,8 @@ def parse(
     )
     if "jsonfeed.org/version" not in version:
         document.warnings.append("no JSON Feed version; read as one because it has items")
+    if text[end:].strip():
+        document.warnings.append("what follows the JSON is left out")
     hubs = data.get("hubs")
     for hub in hubs if isinstance(hubs, list) else ():
         if isinstance(hub, dict) and _text(hub.get("type")).lower() == "websub":

@@ -9,6 +9,7 @@ from monitor.parsing.date_reader import DateReader
 from monitor.parsing.document import EVERYTHING, MAX_ENTRIES, Document, FeedItem
 from monitor.parsing.feedparser_reader import make_item
 from monitor.reasons import FetchReason
+from monitor.text import one_line
 
 
 def parse(
@@ -45,7 +46,7 @@ def parse(
     if root is None:
         raise ParseError(FetchReason.PARSE_FAILED, "not valid XML")
     if _split(root)[1] == "sitemapindex":
-        parts = [_text(node) for node in root.iter("{*}loc")][:5]
+        parts = [one_line(_text(node), 200) for node in root.iter("{*}loc")][:5]
         raise ParseError(
             FetchReason.NOT_A_FEED,
             "this is an index of sitemaps; name one of its parts as the feed: " + ", ".join(parts),

@@ -23,8 +23,11 @@ from monitor.parsing.parser_pool import ParserPool
 from monitor.polling.fetch_result import FetchResult, classify_status
 from monitor.polling.poll_decision import poll_url
 from monitor.reasons import FetchReason
+from monitor.text import one_line
 
 log = get_logger(__name__)
+
+_LONGEST_MESSAGE = 500  # characters; it may quote the publisher
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +81,7 @@ class FeedReader:
                 else:
                     document = fetched
         except FetchError as error:
-            result = FetchResult(error.reason, str(error))
+            result = FetchResult(error.reason, one_line(str(error), _LONGEST_MESSAGE))
         except Exception as error:
             result = our_fault(source, error)
         if document is None:
@@ -107,7 +110,12 @@ class FeedReader:
                 parsed = replace(parsed, hub=links["hub"], self_url=self_url)
             result = replace(result, parsed=parsed)
         except FetchError as error:
-            result = replace(result, reason=error.reason, message=str(error), body_hash="")
+            result = replace(
+                result,
+                reason=error.reason,
+                message=one_line(str(error), _LONGEST_MESSAGE),
+                body_hash="",
+            )
         except Exception as error:
             result = replace(our_fault(source, error), trace=result.trace)
         self._record(source, result.trace, fetched.began, result)

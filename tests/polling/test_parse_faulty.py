@@ -11,6 +11,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from monitor.config.opml import read_opml
+from monitor.errors import ParseError
 from monitor.parsing.detect_format import parse
 from monitor.parsing.html_text import web_link
 
@@ -187,6 +188,25 @@ def test_what_a_server_writes_before_a_document_is_left_out(before: str, declara
         ]
 
 
+def test_what_a_server_writes_around_a_json_feed_is_left_out() -> None:
+    """A notice before it and a comment behind it."""
+    text = '{"version": "https://jsonfeed.org/version/1.1", "items": [{"id": "1", "title": "T"}]}'
+    for body in (f"<br />\n<b>Notice</b>: x<br />\n{text}", f"Notice: x\n{text}\n<!-- cached -->"):
+        document = parse(body.encode(), URL)
+        assert [found["title"] for found in document.items] == ["T"]
+        assert document.warnings
+
+
+def test_what_is_said_of_a_document_holds_no_controls() -> None:
+    """A sitemap's parts stand in a sentence that a terminal shows."""
+    loc = "https://a.example/\x9b31m\u202egnp.xml"
+    text = f"<sitemapindex><sitemap><loc>{loc}</loc></sitemap></sitemapindex>"
+    with pytest.raises(ParseError) as caught:
+        parse(text.encode(), URL)
+    assert not set(str(caught.value)) & set("\x9b\u202e")
+    assert "https://a.example/" in str(caught.value)
+
+
 def test_prefixes_that_nothing_declares() -> None:
     """Known by what they are called."""
     text = RSS.format("<item><title>T</title><dc:date>2026-01-01</dc:date></item>")
@@ -321,8 +341,6 @@ _MARKS = [
 @given(st.lists(st.sampled_from(_MARKS), max_size=40))
 def test_any_order_of_marks_is_read_or_named(marks: list[str]) -> None:
     """Openings without ends, ends without openings: an answer, never a traceback."""
-    from monitor.errors import ParseError
-
     for text in ("".join(marks), RSS.format("".join(marks)), json.dumps({"items": marks})):
         try:
             parse(text.encode(), URL)
