@@ -31,6 +31,7 @@ _MEANT = {
     "iso8859-1": "cp1252", "ascii": "cp1252", "gb2312": "gb18030", "gbk": "gb18030",
     "shift_jis": "cp932", "euc_kr": "cp949", "big5": "big5hkscs", "iso8859-9": "cp1254",
 }  # fmt: skip
+_SEVERAL = frozenset({"gb18030", "big5hkscs", "cp932", "cp949", "euc_jp", "iso2022_jp", "hz"})
 # A character beyond U+FFFF as two surrogates of three bytes each (CESU-8), and half of one.
 _PAIR = re.compile(rb"\xed([\xa0-\xaf])([\x80-\xbf])\xed([\xb0-\xbf])([\x80-\xbf])")
 _HALF = re.compile(rb"\xed[\xa0-\xbf][\x80-\xbf]")
@@ -71,6 +72,9 @@ def decode(body: bytes, content_type: str = "") -> tuple[str, list[str]]:
         if wide:  # no zeros: it is nothing of the kind
             warnings.append(f"declared as {encoding}, but is not")
         elif encoding != "utf-8":
+            if encoding not in _SEVERAL and not body.isascii() and _utf8(body) is not None:
+                warnings.append(f"declared as {encoding}, but is UTF-8")
+                break
             try:
                 return _DECLARATION.sub("", body.decode(encoding), count=1), warnings
             except UnicodeError:

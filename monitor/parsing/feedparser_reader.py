@@ -88,7 +88,7 @@ def item(entry: Any, document: Document, base: str, wanted: Wanted, dates: DateR
     return make_item(
         guid=str(entry.get("id") or ""),
         title=(title, kind),
-        link=_alternate(entry, document) if atom else str(entry.get("link") or ""),
+        link=_link(entry, document, atom),
         texts=texts,
         published=dates.read(_raw(entry, "published")) or dates.read(_raw(entry, "created")),
         updated=dates.read(_raw(entry, "updated")),
@@ -117,8 +117,6 @@ def make_item(
     """Clean the raw fields of an entry; `title` and `texts` are (value, media type) pairs."""
     title = without_cdata(title[0]), title[1]
     texts = [(without_cdata(value), kind) for value, kind in texts]
-    if link == guid and "/" not in link:
-        link = ""  # a GUID is a permalink unless it says otherwise, but a number is no address
     name = headline(title[0], markup=_is_markup(title[0], title[1], atom), limit=MAX_TITLE)
     fingerprint, length = content_hash(name, (value for value, _ in texts))
     summary, content = "", ""
@@ -183,6 +181,17 @@ def hours(values: list[str]) -> list[int]:
 def days(values: list[str]) -> list[int]:
     """Return the days of `<skipDays>`, 0 Monday to 6 Sunday."""
     return sorted({_DAYS.index(v.lower()) for v in values if v.lower() in _DAYS})
+
+
+def _link(entry: Any, document: Document, atom: bool) -> str:
+    link = _alternate(entry, document) if atom else str(entry.get("link") or "")
+    guid = str(entry.get("id") or "")
+    return "" if entry.get("guidislink") and is_no_address(link, guid) else link
+
+
+def is_no_address(link: str, guid: str) -> bool:
+    """Whether a link is but a GUID that may be a permalink, and is none: a number, say."""
+    return link == guid and "/" not in link
 
 
 def _alternate(entry: Any, document: Document) -> str:

@@ -24,6 +24,7 @@ from monitor.parsing.feedparser_reader import (
     choose_alternate,
     days,
     hours,
+    is_no_address,
     make_item,
     minutes,
     note_link,
@@ -198,6 +199,7 @@ def _item(
     fields: dict[str, str] = {}
     texts = _Texts()
     alternates: list[tuple[str, str]] = []
+    guid_is_link: bool | None = None
     resolved: list[str] = []  # what feedparser would make absolute
     reopened = False
     title: tuple[str, str] | None = None
@@ -230,7 +232,10 @@ def _item(
                 fields["link"] = choose_alternate(alternates, document.language) if atom else href
         elif name in ("guid", "id"):
             fields["id"] = _text(child)
-            if _attribute(child, "ispermalink", "true") == "true":
+            permalink = _attribute(child, "ispermalink", "true") == "true"
+            if guid_is_link is None:
+                guid_is_link = permalink and "link" not in fields
+            if permalink:
                 resolved.append(fields["id"])
                 fields.setdefault("link", fields["id"])
         elif name in _PUBLISHED:
@@ -244,6 +249,8 @@ def _item(
         else:
             reopened = reopened or name in ("image", "source")
             media_title = _harmless(child, name, texts, 1) or media_title
+    if guid_is_link and is_no_address(fields.get("link", ""), fields["id"]):
+        fields["link"] = ""
     if media_title and (title is None or not title[0]):
         raise NotPlain
     if rebased and not all(map(_absolute, resolved)):

@@ -110,7 +110,9 @@ def test_a_document_that_ends_too_soon_gives_what_is_whole(whole: str, one: Any)
     assert read(cut) == [("One", "https://a.example/1"), ("Two", "https://a.example/2")]
 
 
-@pytest.mark.parametrize("declared", ["utf-16", "u16", "UTF-32", "nonsense", "unicode_escape"])
+@pytest.mark.parametrize(
+    "declared", ["utf-16", "u16", "UTF-32", "nonsense", "unicode_escape", "iso-8859-1", "koi8-r"]
+)
 def test_a_wrong_declaration_is_not_believed(declared: str) -> None:
     """UTF-8 bytes that are declared as something else are read as what they are."""
     text = f"<?xml version='1.0' encoding='{declared}'?>" + RSS.format(item("Café 漢字"))
@@ -240,6 +242,10 @@ def test_a_number_is_no_address() -> None:
     for guid, link in (("12345", ""), ("abc-1", ""), ("/a/1", "https://paper.example/a/1")):
         text = RSS.format(f"<item><title>T</title><guid>{guid}</guid></item>")
         assert read(text) == [("T", link)]
+        assert read(text.replace("<rss", "<!DOCTYPE rss><rss")) == [("T", link)]
+    assert read(RSS.format("<item><title>T</title><link>a1</link></item>")) == [
+        ("T", "https://paper.example/a1")
+    ]
 
 
 def test_escaped_cdata_is_unwrapped() -> None:
