@@ -55,6 +55,20 @@ def test_retitled_article_at_the_same_address_is_a_copy() -> None:
     assert (b.copy_of, b.copy_kind) == ("a", "url")
 
 
+def test_alerts_that_share_a_page_are_not_copies() -> None:
+    """Alert pages give every alert one address: 1 of 4 was told, the others held as copies."""
+    held = index()
+    url = "https://example.org/warnings/current"
+    _, *others = held.assign(
+        [
+            story("a", "Flood warning issued in Northport", 0, axis(1), url=url),
+            story("b", "Gale closes the bridge at Easton", 1, axis(1), url=url),
+            story("c", "Heat plan activated across Westland", 2, axis(1), url=url),
+        ]
+    )
+    assert [one.copy_of for one in others] == ["", ""]
+
+
 def test_a_number_that_differs_makes_it_a_development_not_a_copy() -> None:
     """A toll that rises must reach the desk, at the same address or another."""
     held = index()
