@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo check test test-fast chaos lint format docs clean dist-clean
+.PHONY: help run demo check test test-fast chaos faults lint format docs clean dist-clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1|/' \
@@ -33,6 +33,9 @@ test: $(VENV)/.installed-dev ## run the tests
 
 chaos: $(VENV)/.installed-dev ## kill everything, again and again, and count (about ten minutes)
 	@$(BIN)/python -m tests.chaos.harness
+
+faults: $(VENV)/.installed-dev ## one fault after another, and what each cost (about half an hour)
+	@$(BIN)/python -m tests.chaos.faults
 
 lint: $(VENV)/.installed-dev ## check style and types
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

@@ -135,3 +135,10 @@ class DeadLetterReason(StrEnum):
     POISON = "poison"  # failed or crashed its worker too many times
     MALFORMED = "malformed"  # could not be decoded
     UNDELIVERABLE = "undeliverable"
+
+
+class RestReason(StrEnum):
+    """Why a stage rests, with its items waiting, until what it works with works again."""
+
+    MODEL_FAILS = "model_fails"  # the embedding model cannot compute
+    WORK_FAILS = "work_fails"  # one item after another fails, and none succeeds

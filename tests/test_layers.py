@@ -173,3 +173,35 @@ def test_only_the_embedder_needs_the_model(process: str) -> None:
     """Poller, triage and notifier start without PyTorch, so they start fast and stay small."""
     heavy = {"torch", "transformers", "sentence_transformers"}
     assert _loaded_by(f"import workers.{process}") & heavy == set()
+
+
+# What only a store's own module may do: name its keys, and speak to it in Redis's commands. The
+# names that other things have as well (get, set, delete, time, …) cannot be told apart here.
+_COMMANDS = re.compile(
+    r"^(h(get|set|del|getall|mget|vals|len|exists|incrby|scan)|x(add|len|range|ack|del|claim"
+    r"|readgroup|autoclaim|info_\w+|group_\w+|pending_range)|z(add|rem|range|rangebyscore|card"
+    r"|count|score|popmin|remrangebyscore)|s(add|rem|members|ismember|card|can_iter)|l(push|range"
+    r"|trim)|rpush|p?expire(at)?|p?ttl|incr(by)?|evalsha|register_script|dbsize|flushall"
+    r"|flushdb|config_(get|set)|pipeline|execute_command)$"
+)
+_STORE_FILES = re.compile(
+    r"^monitor\.(store|queue)\.|^monitor\.desk\.live$|(_store|outbox|archive|dead_letters|retention)$"
+)
+
+
+def test_stores_own_their_keys() -> None:
+    """No key is named and no command is given outside the store and the modules of state."""
+    wrong = []
+    for name, path in modules().items():
+        if _STORE_FILES.search(name):
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Call):
+                continue
+            called = node.func
+            last = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
+            text = node.args and isinstance(node.args[0], ast.Constant)
+            named = last in ("keys", "_keys") and text
+            if named or (isinstance(called, ast.Attribute) and _COMMANDS.match(last)):
+                wrong.append(f"{name}:{node.lineno} {last}(…)")
+    assert wrong == []

@@ -11,12 +11,9 @@ from collections.abc import Mapping
 
 from redis.exceptions import RedisError
 
-from monitor.codec import pack_story
-from monitor.health import canary_channel
+from monitor.health.canary_store import CanaryStore
 from monitor.observability import metrics
 from monitor.observability.logs import get_logger, trace
-from monitor.store.client import Redis
-from monitor.store.keys import Keys
 from monitor.store.lease import Lease
 from workers.runtime import Runtime
 
@@ -35,7 +32,8 @@ class Canary:
     def __init__(self, runtime: Runtime, *, patience: float = PATIENCE) -> None:
         self._runtime = runtime
         self._patience = patience
-        self._lease = Lease(runtime.store, runtime.keys("lease", "canary"), seconds=_STANDBY * 3)
+        self._store = CanaryStore(runtime.store, runtime.keys)
+        self._lease = Lease.named(runtime.store, runtime.keys, self.name, _STANDBY * 3)
         self._lapses = 0.0  # when our lease does, unless renewed
 
     async def run(self) -> None:
@@ -56,7 +54,7 @@ class Canary:
         try:
             if await self._lease.take():
                 self._lapses = clock.now() + self._lease.seconds
-                _show(await last_canary(self._runtime.store, self._runtime.keys))
+                _show(await self._store.last())
                 if await self._due():
                     await self.walk()
             else:
@@ -68,65 +66,41 @@ class Canary:
 
     async def walk(self) -> bool:
         """Send one canary and wait for it; return whether it came through in time."""
-        store, keys, clock = self._runtime.store, self._runtime.keys, self._runtime.clock
+        clock = self._runtime.clock
         canary_id = f"canary-{uuid.uuid4().hex[:16]}"
         sent = clock.now()
         with trace(canary_id):
-            story = pack_story(canary_channel.make_canary(canary_id, sent))
-            entry = await store.xadd(keys("stream", "stories"), dict(story))
-            receipt = keys("receipt", canary_channel.notification_id(canary_id))
-            while not await store.exists(receipt):
+            message_id = await self._store.send(canary_id, sent)
+            while not await self._store.taken(canary_id):
                 if clock.now() - sent >= self._patience:
-                    await self._lost(canary_id, entry, sent)
+                    await self._lost(canary_id, message_id, sent)
                     return False
                 if await self._runtime.wait_or_stop(_LOOK_EVERY):
                     return True  # stopping is no fault
                 await self._lease.take()
-            await store.delete(receipt)
             await self._arrived(sent)
         return True
 
     async def _due(self) -> bool:
         """Whether it is time: counted from the last one, whichever process sent it."""
-        last = await self._runtime.store.hget(self._runtime.keys("watch", "canary"), "sent")
+        last = float((await self._store.last()).get("sent", 0.0))
         every = self._runtime.config.ops.canary_every
-        return every > 0 and self._runtime.clock.now() - float(last or 0.0) >= every
+        return every > 0 and self._runtime.clock.now() - last >= every
 
     async def _arrived(self, sent: float) -> None:
         seconds = self._runtime.clock.now() - sent
-        row = {"sent": repr(sent), "ok": "1", "lost": "0", "seconds": f"{seconds:.2f}"}
-        _show(row)
-        await self._runtime.store.hset(self._runtime.keys("watch", "canary"), mapping=row)
+        _show(await self._store.arrived(sent, seconds))
         log.debug("canary_arrived", seconds=round(seconds, 2))
 
-    async def _lost(self, canary_id: str, entry: bytes, sent: float) -> None:
-        where = await self._whereabouts(canary_id, entry)
+    async def _lost(self, canary_id: str, message_id: bytes, sent: float) -> None:
+        where = await self._store.whereabouts(canary_id, message_id)
         metrics.CANARY_OK.set(0)
         metrics.CANARY_LOST.inc()
-        name = self._runtime.keys("watch", "canary")
-        await self._runtime.store.hincrby(name, "lost", 1)
-        await self._runtime.store.hset(
-            name, mapping={"sent": repr(sent), "ok": 0, "where": where, "patience": self._patience}
-        )
+        await self._store.lost(sent, where, self._patience)
         log.error("canary_lost", waits_for=where, seconds=self._patience)
-
-    async def _whereabouts(self, canary_id: str, entry: bytes) -> str:
-        """Return the stage that the canary waits for."""
-        store, keys = self._runtime.store, self._runtime.keys
-        if await store.xrange(keys("stream", "stories"), entry, entry):
-            return "embedder"
-        if await store.exists(keys("notification", canary_channel.notification_id(canary_id))):
-            return "notifier"
-        return "triage"
 
 
 def _show(row: Mapping[str, str]) -> None:
     """Set the gauges to what is known of the last canary; to 0, as in every standby, without it."""
     metrics.CANARY_OK.set(int(row.get("ok", 0)))
     metrics.CANARY_SECONDS.set(float(row.get("seconds", 0)))
-
-
-async def last_canary(store: Redis, keys: Keys) -> dict[str, str]:
-    """Return what is known of the last canary: sent, ok, seconds, lost, where."""
-    row = await store.hgetall(keys("watch", "canary"))
-    return {name.decode(): value.decode() for name, value in row.items()}

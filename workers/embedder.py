@@ -18,28 +18,32 @@ from redis.exceptions import RedisError
 
 from monitor.analysis.offline import topic_judge
 from monitor.analysis.text_archive import ModelInfo, TextVectors
-from monitor.codec import pack_embedded, unpack_story
+from monitor.codec import unpack_story
 from monitor.config.schema import Topic
 from monitor.embedding import Embedder as TextEmbedder
 from monitor.embedding import embed_stories, open_embedder
 from monitor.errors import ModelError
+from monitor.health.heartbeat_store import HeartbeatStore
 from monitor.matching import Background, TopicJudge, TopicMatcher, texts
 from monitor.model import EmbeddedStory, Story, Vector
 from monitor.observability import metrics, traces
-from monitor.observability.logs import get_logger
+from monitor.observability.logs import get_logger, redact
 from monitor.queue.feed_lanes import FeedLanes
+from monitor.queue.hand_overs import vectors_command
 from monitor.queue.streams import StreamMessage, StreamQueue
+from monitor.reasons import RestReason
 from monitor.store.client import connect_blocking
 from monitor.store.transaction import apply
 from monitor.tasks import beside
-from workers.heartbeat import leave_fault
 from workers.runtime import Runtime
-from workers.stage import Stage
+from workers.stage import Stage, Tool
 
 log = get_logger(__name__)
 
 T = TypeVar("T")
 WANTED_EVERY = 0.5
+WANTED_AFTER_FAILURE = 5.0
+_PROBE = "A sentence of quite ordinary words about nothing in particular. " * 40
 
 
 class Embedder:
@@ -64,9 +68,16 @@ class Embedder:
             lanes=FeedLanes(runtime.store, runtime.keys),
         )
         self._stage = Stage(
-            runtime, self._queue, unpack_story, self._embed, self._batch_size, sole=sole
+            runtime,
+            self._queue,
+            unpack_story,
+            self._embed,
+            self._batch_size,
+            sole=sole,
+            tool=_Model(self),
         )
         self._texts = TextVectors(runtime.store, runtime.keys)
+        self._heartbeats = HeartbeatStore(runtime.store, runtime.keys)
         self._thread: ThreadPoolExecutor | None = None  # a fresh one for every run
         self._model: TextEmbedder | None = None
         self._judge: TopicJudge | None = None
@@ -83,7 +94,7 @@ class Embedder:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="model")
         try:
             self._model = await self._open_model()
-            metrics.MODEL_READY.set(1)
+            await self.say_ready("")
             metrics.MODEL.info({"name": self._info.name, "fingerprint": self._info.fingerprint})
             log.info("embedder_ready", model=self._info.name, fingerprint=self._info.fingerprint)
             async with beside(self._answer_wanted()):
@@ -93,16 +104,26 @@ class Embedder:
             await self._blocking.aclose()
 
     async def _open_model(self) -> TextEmbedder:
-        """Load the model; without it the process ends, so the reason is left in the store."""
-        store, keys, fault = self._runtime.store, self._runtime.keys, ""
         try:
             return await self._in_thread(self._load)
         except ModelError as error:
-            fault = str(error)
+            await self.say_ready(str(error))
             raise
-        finally:
-            with suppress(RedisError, OSError):
-                await leave_fault(store, keys, self.name, fault)
+
+    async def say_ready(self, fault: str) -> None:
+        """Let everyone know whether the model computes; `fault` says why not, "" that it does."""
+        metrics.MODEL_READY.set(0 if fault else 1)
+        with suppress(RedisError, OSError):
+            await self._heartbeats.leave_fault(self.name, fault)
+
+    async def computes(self) -> bool:
+        """Try the model on a text of full length."""
+        assert self._model is not None
+        try:
+            await self._in_thread(self._model.encode, [_PROBE])
+        except Exception:
+            return False
+        return True
 
     def _load(self) -> TextEmbedder:
         model = open_embedder(self._runtime.config.embedding)
@@ -130,10 +151,7 @@ class Embedder:
         metrics.EMBED_SECONDS.observe(seconds := time.perf_counter() - started)
         metrics.EMBED_TEXTS.inc(texts)
         metrics.EMBED_RATE.set(texts / max(seconds, 1e-6))
-        commands = [
-            ["XADD", self._runtime.keys("stream", "vectors"), "*", *_flat(pack_embedded(item))]
-            for item in embedded
-        ]
+        commands = [vectors_command(self._runtime.keys, item) for item in embedded]
         await apply(self._runtime.store, commands + self._queue.done_commands(items))
         now = self._runtime.clock.now()
         for story in stories:
@@ -143,10 +161,13 @@ class Embedder:
     def _encode(self, stories: Sequence[Story]) -> list[EmbeddedStory]:
         assert self._model is not None
         limit = self._runtime.config.embedding.max_passages
-        embedded = embed_stories(self._model, stories, limit)
-        if self._judge is None:
-            return embedded
-        return self._judge.over(self._screened(), embedded)
+        try:
+            embedded = embed_stories(self._model, stories, limit)
+            if self._judge is None:
+                return embedded
+            return self._judge.over(self._screened(), embedded)
+        except OSError as error:  # the model's files, not the store
+            raise ModelError(f"the model cannot be read: {error}") from error
 
     def _screened(self) -> TopicMatcher:
         """Return the topics in force made ready to screen stories for the judge."""
@@ -175,8 +196,22 @@ class Embedder:
                     await self._texts.put(self._info, dict(zip(wanted, vectors, strict=True)))
             except (RedisError, OSError) as error:
                 log.warning("store_unreachable", worker=self.name, error=str(error))
+            except Exception as error:  # asked for again at the next round
+                log.warning("topics_not_embedded", error=redact(repr(error)))
+                await asyncio.sleep(WANTED_AFTER_FAILURE)
             await asyncio.sleep(WANTED_EVERY)
 
 
-def _flat(fields: dict[str, bytes]) -> list[str | bytes]:
-    return [part for pair in fields.items() for part in pair]
+class _Model(Tool):
+    """The model as the stage knows it."""
+
+    reason = RestReason.MODEL_FAILS
+
+    def __init__(self, embedder: Embedder) -> None:
+        self._embedder = embedder
+
+    async def works(self) -> bool:
+        return await self._embedder.computes()
+
+    async def resting(self, error: str) -> None:
+        await self._embedder.say_ready(error and f"the model cannot compute: {error}")

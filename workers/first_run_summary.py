@@ -14,10 +14,11 @@ from rich.console import RenderableType
 
 from monitor.analysis.archive import AnalysisStore
 from monitor.delivery.channels.terminal_text import render_terminal_summary
+from monitor.health.config_store import ConfigStore
 from monitor.model import Alert, FeedState, Story
 from monitor.observability.logs import get_logger
 from monitor.polling.feed_store import FeedStore
-from monitor.queue.feed_lanes import FeedLanes
+from monitor.queue.hand_overs import Streams
 from monitor.reasons import AlertReason
 from workers.runtime import Runtime
 
@@ -41,19 +42,19 @@ class FirstRunSummary:
     def __init__(self, runtime: Runtime, show: Callable[[RenderableType], None]) -> None:
         self._runtime = runtime
         self._show = show
-        settings = runtime.config
-        self._archive = AnalysisStore(
-            runtime.store, runtime.keys, settings.store.keep_stories, settings.events.window
-        )
+        self._config = ConfigStore(runtime.store, runtime.keys)
+        self._feeds = FeedStore(runtime.store, runtime.keys)
+        self._streams = Streams(runtime.store, runtime.keys)
+        self._archive = AnalysisStore.of(runtime.store, runtime.config)
 
     async def run(self) -> None:
         """Wait for the first round, print, and be done until the runtime stops."""
         try:
-            if not await self._runtime.store.hexists(self._runtime.keys("config"), "first_look"):
+            if not await self._config.first_run_summed_up():
                 if await self._first_round():
                     return
                 await self._say()
-                await self._runtime.store.hset(self._runtime.keys("config"), "first_look", "said")
+                await self._config.sum_up_first_run()
         except (RedisError, OSError) as error:
             log.warning("store_unreachable", worker=self.name, error=str(error))
         await self._runtime.stopping.wait()
@@ -75,15 +76,10 @@ class FirstRunSummary:
 
     async def _states(self) -> list[FeedState]:
         ids = [feed.id for feed in self._runtime.config.feeds if feed.enabled]
-        return await FeedStore(self._runtime.store, self._runtime.keys).load_states(ids)
+        return await self._feeds.load_states(ids)
 
     async def _nothing_waiting(self) -> bool:
-        keys = self._runtime.keys
-        waiting = [await FeedLanes(self._runtime.store, keys).waiting()]  # in a story's own order
-        waiting += [
-            await self._runtime.store.xlen(keys("stream", name)) for name in ("stories", "vectors")
-        ]
-        return not any(waiting)
+        return not any((await self._streams.depths()).values())
 
     async def _say(self) -> None:
         now = self._runtime.clock.now()

@@ -19,6 +19,7 @@ from aiohttp import web
 from redis.exceptions import RedisError
 
 from monitor.errors import WirewatchError
+from monitor.health.watch_store import WatchStore
 from monitor.net.routes import Request, Response
 from monitor.observability import metrics
 from monitor.observability.logs import get_logger, redact
@@ -29,6 +30,10 @@ log = get_logger(__name__)
 Check = Callable[[], Awaitable[str]]  # returns "" when well, else what is wrong
 
 _LARGEST_BODY = 2_000_000
+_BODIES_AT_ONCE = 32  # in memory, of strangers: their signature is read once the body is there
+_BODY_SECONDS = 10.0
+_HEADER_SECONDS = 10.0
+_CONNECTIONS = 200
 _CHECK_SECONDS = 2.0
 
 
@@ -58,27 +63,40 @@ class HttpServer:
         """
         ops = self._runtime.config.ops
         app = web.Application(client_max_size=_LARGEST_BODY)
+        self._bodies = asyncio.Semaphore(_BODIES_AT_ONCE)
         app.router.add_get("/healthz", self._healthz)
         app.router.add_get("/readyz", self._readyz)
         app.router.add_get("/metrics", self._metrics)
         app.router.add_route("*", "/{path:.*}", self._mounted)
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0)
+        runner = web.AppRunner(
+            app, access_log=None, shutdown_timeout=2.0, keepalive_timeout=_HEADER_SECONDS
+        )
         await runner.setup()
+        server = runner.server
+        assert server is not None
+
+        def accept() -> asyncio.BaseProtocol:
+            return server() if len(server.connections) < _CONNECTIONS else _Refused()
+
+        listening: asyncio.Server | None = None
         try:
-            site = web.TCPSite(runner, ops.http_host, ops.http_port)
             try:
-                await site.start()
+                listening = await asyncio.get_running_loop().create_server(
+                    accept, ops.http_host, ops.http_port
+                )
             except OSError as error:
                 raise WirewatchError(
                     f"cannot listen on {ops.http_host}:{ops.http_port} ({error.strerror}); "
                     "set ops.http_port to a free port, or to 0 for none"
                 ) from None
-            self.port = runner.addresses[0][1]
+            self.port = listening.sockets[0].getsockname()[1]
             self.started.set()
             log.info("http_listening", host=ops.http_host, port=self.port)
             await self._runtime.stopping.wait()
         finally:
             self.started.clear()
+            if listening is not None:
+                listening.close()
             await runner.cleanup()
 
     async def ready(self) -> dict[str, str]:
@@ -98,7 +116,7 @@ class HttpServer:
 
     async def _store(self) -> str:
         try:
-            await self._runtime.store.ping()
+            await WatchStore(self._runtime.store, self._runtime.keys).ping()
         except (RedisError, OSError) as error:
             metrics.STORE_UP.set(0)
             return redact(f"unreachable: {error}")
@@ -126,12 +144,19 @@ class HttpServer:
         handler = self._runtime.mounts.find(request.path)
         if handler is None:
             return web.Response(status=404, text="nothing here\n")
+        if (request.content_length or 0) > _LARGEST_BODY:
+            return _close(413, "too large\n")
+        try:
+            async with asyncio.timeout(_BODY_SECONDS), self._bodies:
+                body = await request.read()
+        except TimeoutError:
+            return _close(408, "the request took too long\n")
         asked = Request(
             request.method,
             request.path,
             dict(request.query),
             {name.lower(): value for name, value in request.headers.items()},
-            await request.read(),
+            body,
             request.remote or "",
         )
         try:
@@ -141,6 +166,21 @@ class HttpServer:
             answer = Response(500, "could not be handled; the log has the reason\n")
         body = answer.body.encode() if isinstance(answer.body, str) else answer.body
         return web.Response(status=answer.status, body=body, content_type=answer.content_type)
+
+
+class _Refused(asyncio.Protocol):
+    """A connection too many."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        transport.abort()
+
+
+def _close(status: int, text: str) -> web.Response:
+    """Answer and end the connection: what is left of the request is not read."""
+    answer = web.Response(status=status, text=text)
+    answer.force_close()
+    return answer
 
 
 async def _model() -> str:

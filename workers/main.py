@@ -23,6 +23,7 @@ from rich.text import Text
 from monitor.config.load import load_tolerant
 from monitor.config.schema import Config
 from monitor.errors import ConfigError, ModelError, Problem, StoreError
+from monitor.health.watch_store import WatchStore
 from monitor.observability import logs, metrics, traces
 from monitor.observability.logs import get_logger
 from monitor.store.client import connect
@@ -30,6 +31,7 @@ from monitor.store.embedded.server import EmbeddedStore
 from monitor.store.safety import check_store
 from monitor.tasks import end
 from workers.first_run_summary import FirstRunSummary
+from workers.installation import Installation
 from workers.process_watch import ProcessWatch, exit_now, start_again
 from workers.reload import ConfigWatch, refuse_lost_files
 from workers.runtime import Runtime, Worker
@@ -110,12 +112,18 @@ async def serve(options: RunOptions) -> None:
         runtime = Runtime(config, client, url, config_dir=str(options.config_dir))
         await refuse_lost_files(runtime, options.config_dir)
         watch = ConfigWatch(runtime, options.config_dir, say)
+        installation = _installation(runtime)
+        with suppress(RedisError, OSError):  # a full store: the heartbeat looks again
+            await installation.look()
         await watch.publish(problems)
         _listen_for_signals(runtime, watch, say)
         end_process = start_again if options.all_in_one else exit_now
         await stack.enter_async_context(ProcessWatch(runtime, end_process).watching())
         workers = [_build(name, runtime, options) for name in _opened(options, config)]
-        sides = [*_side_tasks(runtime, options), *(make(runtime) for make in options.extra)]
+        sides = [
+            *_side_tasks(runtime, options, installation),
+            *(make(runtime) for make in options.extra),
+        ]
         if say is not None:
             sides += [FirstRunSummary(runtime, Console().print), TerminalReport(runtime, say)]
         await _run_until_stopped(runtime, workers, [watch, *sides])
@@ -182,14 +190,20 @@ def _build(name: str, runtime: Runtime, options: RunOptions) -> Worker:
     return Notifier(runtime)
 
 
-def _side_tasks(runtime: Runtime, options: RunOptions) -> list[Worker]:
+def _installation(runtime: Runtime) -> Installation:
+    store = runtime.config.store
+    folder = Path(store.data_dir).expanduser() if store.url is None else None
+    return Installation(WatchStore(runtime.store, runtime.keys), runtime.clock.now, folder)
+
+
+def _side_tasks(runtime: Runtime, options: RunOptions, installation: Installation) -> list[Worker]:
     """Heartbeat, watchdog, canary and HTTP."""
     from workers.canary import Canary
     from workers.heartbeat import Heartbeat
     from workers.watchdog import Watchdog
 
     sides: list[Worker] = [
-        Heartbeat(runtime, _opened(options, runtime.config)),
+        Heartbeat(runtime, _opened(options, runtime.config), installation),
         Watchdog(runtime),
         Canary(runtime),
     ]

@@ -196,14 +196,9 @@ class Notifier:
         except (ChannelUnusable, ValueError, OSError, ImportError) as error:
             detail = redact(str(error))
             log.error("channel_unusable", channel=name, detail=detail)
-            state = {
-                "state": f"broken:{DeliveryReason.MISCONFIGURED}",
-                "reason": DeliveryReason.MISCONFIGURED.value,
-                "detail": detail,
-                "since": self._runtime.clock.now(),
-            }
+            now = self._runtime.clock.now()
             with suppress(RedisError, OSError):
-                await self._runtime.store.hset(self._runtime.keys("channel", name), mapping=state)
+                await self._outbox.note_broken(name, DeliveryReason.MISCONFIGURED, detail, now)
             return None
 
     async def _send_all(

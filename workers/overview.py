@@ -11,22 +11,24 @@ from monitor.alerting.silence_store import SilenceStore
 from monitor.alerting.silences import Silence
 from monitor.analysis.archive import AnalysisStore
 from monitor.config.schema import Config
+from monitor.delivery.dead_letters import DeadLetters
 from monitor.delivery.formatting import day_clock
 from monitor.delivery.outbox import OutboxStore
 from monitor.health.canary_channel import CHANNEL as CANARY
+from monitor.health.canary_store import CanaryStore
+from monitor.health.config_store import ConfigStore
+from monitor.health.heartbeat_store import Beat, HeartbeatStore
 from monitor.health.notices import still_open
 from monitor.health.rules import Kind, feed_health, feeds_unscheduled
+from monitor.health.watch_store import WatchStore
 from monitor.model import FeedState
 from monitor.polling.feed_store import FeedStore
-from monitor.queue.feed_lanes import FeedLanes
+from monitor.queue.hand_overs import Streams
 from monitor.reasons import DeliveryReason
 from monitor.store.client import Redis
 from monitor.store.keys import Keys
 from monitor.text import one_line
-from workers.canary import last_canary
-from workers.heartbeat import Beat, beats
 from workers.terminal_report import no_network
-from workers.watchdog import errors_among, known_troubles
 
 SHOWN = 8
 _STAGES = ("poller", "embedder", "triage", "notifier")
@@ -152,7 +154,7 @@ class Overview:
 async def overview(client: Redis, keys: Keys, config: Config, now: float) -> Overview:
     """Gather the overview; `now` is Unix seconds."""
     view = Overview(now, topics=len(config.topics))
-    for beat in await beats(client, keys):
+    for beat in await HeartbeatStore(client, keys).beats():
         view.stages.setdefault(beat.stage, []).append(beat)
     ids = [feed.id for feed in config.feeds if feed.enabled]
     feeds = FeedStore(client, keys)
@@ -163,23 +165,19 @@ async def overview(client: Redis, keys: Keys, config: Config, now: float) -> Ove
         view.feeds[health] += 1
         if health in ("failing", "ended"):
             view.bad_feeds.append(state)
-    view.queues = {
-        name: int(await client.xlen(keys("stream", name))) for name in ("stories", "vectors")
-    }
-    view.queues["stories"] += await FeedLanes(client, keys).waiting()
-    archive = AnalysisStore(client, keys, config.store.keep_stories, config.events.window)
+    view.queues = await Streams(client, keys).depths()
+    archive = AnalysisStore.of(client, config)
     view.counts = await archive.counts()
     view.waiting_for_sources = len(await archive.pending())
-    for letter in (await client.hvals(keys("dead"))) or ():
-        view.dead[str(json.loads(letter).get("reason", "unknown"))] += 1
-    view.config_problems = errors_among(await client.hget(keys("config"), "problems"))
-    troubles = await known_troubles(client, keys)
+    view.dead.update(letter.reason for letter in await DeadLetters(client, keys).list())
+    view.config_problems = await ConfigStore(client, keys).errors()
+    troubles = await WatchStore(client, keys).troubles()
     view.notices = [
         trouble.text
         for key, trouble in sorted(still_open(troubles).items())
         if key.partition(":")[0] not in _SEEN_ANYWAY
     ]
-    view.canary = await last_canary(client, keys)
+    view.canary = await CanaryStore(client, keys).last()
     view.silences = await SilenceStore(client, keys).active(now)
     await _channels(view, OutboxStore(client, keys), config)
     return view

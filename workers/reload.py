@@ -8,7 +8,6 @@ process reads only at its start wait for a restart (`monitor.config.reload`).
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from rich.text import Text
 
 from monitor.config.reload import Fingerprint, fingerprint, lost_since, read_beside
 from monitor.errors import ConfigError, Problem
+from monitor.health.config_store import ConfigStore, ConfigWord
 from monitor.observability import logs, metrics
 from monitor.observability.logs import get_logger
 from monitor.tasks import first_of
@@ -37,15 +37,16 @@ async def refuse_lost_files(runtime: Runtime, folder: Path) -> None:
     Raises:
         ConfigError: a kind of file that held something before is gone or empty.
     """
-    row = await runtime.store.hgetall(runtime.keys("config"))
+    word = await ConfigStore(runtime.store, runtime.keys).word()
     config, known = runtime.config, dict[str, str]()
-    for kind, now in (("feeds", len(config.feeds)), ("topics", len(config.topics))):
-        before = int(row.get(kind.encode(), 0))
+    for kind, before, now in (
+        ("feeds", word.feeds, len(config.feeds)),
+        ("topics", word.topics, len(config.topics)),
+    ):
         if before and not now:
             known[kind] = f"{before} {kind if before > 1 else kind[:-1]}"
-    channels = json.loads(row.get(b"channels", b"[]"))
-    if channels and not config.channels:
-        known["wirewatch"] = f"alerts going to {', '.join(channels)}"
+    if word.channels and not config.channels:
+        known["wirewatch"] = f"alerts going to {', '.join(word.channels)}"
     if lost := await asyncio.to_thread(lost_since, known, folder):
         raise ConfigError(lost)
 
@@ -61,6 +62,7 @@ class ConfigWatch:
         self._runtime = runtime
         self._folder = folder
         self._say = say
+        self._store = ConfigStore(runtime.store, runtime.keys)
         self._seen: Fingerprint | None = fingerprint(folder)
         self._now = asyncio.Event()
 
@@ -117,15 +119,10 @@ class ConfigWatch:
         if taken_over:
             metrics.CONFIG_LOADED_AT.set(self._runtime.clock.now())
         try:
-            await self._runtime.store.hset(
-                self._runtime.keys("config"),
-                mapping={
-                    "problems": json.dumps([str(problem) for problem in problems]),
-                    "at": repr(self._runtime.clock.now()),
-                    "feeds": len(self._runtime.config.feeds),
-                    "topics": len(self._runtime.config.topics),
-                    "channels": json.dumps(sorted(self._runtime.config.channels)),
-                },
+            config = self._runtime.config
+            word = ConfigWord(len(config.feeds), len(config.topics), sorted(config.channels))
+            await self._store.publish(
+                word, [str(problem) for problem in problems], self._runtime.clock.now()
             )
         except (RedisError, OSError) as error:
             log.warning("store_unreachable", worker=self.name, error=str(error))

@@ -17,6 +17,7 @@ from rich.text import Text
 from monitor.analysis.archive import AnalysisStore
 from monitor.config.schema import Config
 from monitor.errors import Problem
+from monitor.health.config_store import ConfigStore
 from monitor.model import FeedState
 from monitor.observability.logs import get_logger
 from monitor.polling.feed_store import FeedStore
@@ -144,7 +145,7 @@ class TerminalReport:
     async def run(self) -> None:
         """Say what is known, then look at the feeds every two seconds until stopping."""
         try:
-            if await self._runtime.store.hexists(self._runtime.keys("config"), "first_look"):
+            if await ConfigStore(self._runtime.store, self._runtime.keys).first_run_summed_up():
                 await self._known()
         except (RedisError, OSError) as error:
             log.warning("store_unreachable", worker=self.name, error=str(error))

@@ -21,7 +21,7 @@ from monitor.alerting.routing import TERMINAL
 from monitor.analysis.archive import AnalysisStore
 from monitor.analysis.batch_commit import BatchCommit, count
 from monitor.analysis.story_analysis import AlertKey, Analysis
-from monitor.codec import pack_story, unpack_embedded
+from monitor.codec import unpack_embedded
 from monitor.config.schema import Config
 from monitor.delivery.outbox import OutboxStore
 from monitor.errors import LeaseLost, WirewatchError
@@ -34,6 +34,7 @@ from monitor.history.history_store import HistoryStore
 from monitor.model import EmbeddedStory
 from monitor.observability import metrics
 from monitor.observability.logs import get_logger
+from monitor.queue.hand_overs import story_command
 from monitor.queue.streams import StreamMessage, StreamQueue
 from monitor.store.client import connect_blocking
 from monitor.store.lease import Lease
@@ -65,15 +66,13 @@ class Triage:
         self._runtime = runtime
         keys, store = runtime.keys, runtime.store
         settings = runtime.config.store
-        self._archive = AnalysisStore(
-            store, keys, settings.keep_stories, runtime.config.events.window
-        )
+        self._archive = AnalysisStore.of(store, runtime.config)
         self._outbox = OutboxStore(store, keys, settings.keep_receipts)
         history = HistoryStore(store, keys, settings.keep_history)
         self._settlement = BatchCommit(self._archive, self._outbox, history)
         self._retention = Retention(store, keys, settings.keep_receipts)
         self._swept = -SWEEP_EVERY
-        self._lease = Lease(store, keys("lease", "triage"))
+        self._lease = Lease.named(store, keys, "triage")
         self._progress = runtime.progress("vectors")
         self._topics = TopicMatcherLoader(runtime, self._archive, self._progress)
         self._blocking = connect_blocking(runtime.store_url)
@@ -245,8 +244,7 @@ class Triage:
 
     def _embed_anew(self, foreign: Sequence[EmbeddedStory]) -> list[Command]:
         """Send stories embedded by a model that is no longer in use back to the embedder."""
-        stream = self._runtime.keys("stream", "stories")
-        return [["XADD", stream, "*", "story", pack_story(i.story)["story"]] for i in foreign]
+        return [story_command(self._runtime.keys, item.story) for item in foreign]
 
     async def _told(self, events: set[str]) -> dict[AlertKey, AlertState]:
         rows = await self._archive.told(events)

@@ -6,32 +6,31 @@ decided in `monitor.health`, without I/O. The same look feeds the gauges of queu
 
 from __future__ import annotations
 
-import json
-import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import RedisError
 
 from monitor.alerting.routing import TERMINAL
+from monitor.analysis.archive import AnalysisStore
 from monitor.delivery.outbox import OutboxStore
 from monitor.health import rules as judge
 from monitor.health.canary_channel import CHANNEL as CANARY
+from monitor.health.canary_store import CanaryStore
+from monitor.health.config_store import ConfigStore
+from monitor.health.heartbeat_store import HeartbeatStore
 from monitor.health.hourly_profile import HourlyProfile, observe
-from monitor.health.notices import Notice, Open, plan
-from monitor.health.rules import HealthFinding, Kind, QueueLook, feed_health
+from monitor.health.notices import Notice, plan
+from monitor.health.rules import HealthFinding, Kind, feed_health
+from monitor.health.watch_store import WatchStore
 from monitor.model import Notification
 from monitor.observability import metrics
 from monitor.observability.logs import get_logger, redact
 from monitor.polling.feed_store import FeedStore
-from monitor.queue.feed_lanes import FeedLanes
-from monitor.store.client import Redis
-from monitor.store.keys import Keys
+from monitor.queue.hand_overs import QueueLook, Streams
 from monitor.store.lease import Lease
-from workers.canary import last_canary
-from workers.heartbeat import beats, fault_of
 from workers.runtime import Runtime
 
 log = get_logger(__name__)
@@ -40,7 +39,6 @@ EVERY = 15.0
 FEEDS_EVERY = 300.0
 _CHUNK = 500
 _HEALTHS = ("ok", "failing", "ended", "new")
-_WARNING = re.compile(r":\d+: warning: ")
 
 
 class Watchdog:
@@ -50,7 +48,14 @@ class Watchdog:
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
-        self._lease = Lease(runtime.store, runtime.keys("lease", "watchdog"), seconds=EVERY * 3)
+        store, keys = runtime.store, runtime.keys
+        self._lease = Lease.named(store, keys, self.name, EVERY * 3)
+        self._memory = WatchStore(store, keys)
+        self._heartbeats = HeartbeatStore(store, keys)
+        self._streams = Streams(store, keys)
+        self._feed_store = FeedStore(store, keys)
+        self._outbox = OutboxStore(store, keys)
+        self._archive = AnalysisStore.of(store, runtime.config)
         self._feeds_at = 0.0
         self._feed_findings: list[HealthFinding] = []
         self._lapses = 0.0  # when our lease does, unless renewed
@@ -95,77 +100,62 @@ class Watchdog:
             *await self._channels(now),
             *await self._config(),
             *await self._canary(),
-            *await self._store_itself(),
+            *await self._store_itself(now),
         ]
-        dead_before, dead_now = await self._dead()
+        dead_before, dead_now = await self._memory.dead_letters()
+        metrics.DEAD_LETTERS_WAITING.set(dead_now)
         letters = judge.dead_letters(dead_now, dead_before)
         found += [letters] if letters else []
-        known = await known_troubles(self._runtime.store, self._runtime.keys)
+        known = await self._memory.troubles()
         after, notices = plan(known, found, now, self._runtime.config.ops.notice_every)
         told_of_dead = any(notice.kind is Kind.DEAD_LETTERS for notice in notices)
         if told_of_dead or dead_now < dead_before:
-            await self._remember("dead", str(dead_now))
+            await self._memory.told_of_dead_letters(dead_now)
         await self._speak(notices, now)
-        await self._keep(after, known)
+        await self._memory.keep_troubles(after, known)
         return notices
 
     # --- measuring
 
     async def _stages(self, now: float) -> list[HealthFinding]:
-        store, keys = self._runtime.store, self._runtime.keys
         live: Counter[str] = Counter()
         ready = 0
-        for beat in await beats(store, keys):
+        for beat in await self._heartbeats.beats():
             live[beat.stage] += beat.up
             ready += beat.model_ready
         for stage in metrics.STAGES:
             metrics.WORKERS_SEEN.labels(worker=stage).set(live[stage])
-        server_now = float((await store.time())[0])
-        queues = [await self._queue(name, server_now) for name in metrics.QUEUES]
-        why = await fault_of(store, keys, "embedder")
+        queues = [await self._queue(name) for name in metrics.QUEUES]
+        why = await self._heartbeats.fault_of("embedder")
         model = judge.missing_model(live["embedder"], ready, queues[0].depth, why)
         # One that cannot start for want of its model is not missing: starting it would not help.
         expected = [stage for stage in metrics.STAGES if not (model and stage == "embedder")]
         found = judge.stuck_stages(queues, live, expected)
-        first = await store.zrange(keys("due"), 0, 0, withscores=True)
-        due = await store.zcount(keys("due"), "-inf", now)
-        metrics.FEEDS_DUE.set(due)
-        overdue = judge.feeds_overdue(first[0][1], due, now) if first and live["poller"] else None
-        feeds = FeedStore(store, keys)
+        due = await self._feed_store.due(now)
+        metrics.FEEDS_DUE.set(due.overdue)
+        late = judge.feeds_overdue(due.first, due.overdue, now) if live["poller"] else None
         configured = sum(feed.enabled for feed in self._runtime.config.feeds)
-        idle = judge.feeds_unscheduled(configured, await feeds.scheduled())
-        out = judge.network_out(await feeds.outage(), now)
-        return [*found, *(item for item in (model, overdue, idle, out) if item)]
+        idle = judge.feeds_unscheduled(configured, due.scheduled)
+        out = judge.network_out(await self._feed_store.outage(), now)
+        return [*found, *(item for item in (model, late, idle, out) if item)]
 
-    async def _queue(self, name: str, server_now: float) -> QueueLook:
-        """Look at one stream; message ids carry the store's own time."""
-        store, key = self._runtime.store, self._runtime.keys("stream", name)
-        depth = int(await store.xlen(key))
-        first = await store.xrange(key, count=1) if depth else []
-        oldest = max(0.0, server_now - int(first[0][0].split(b"-")[0]) / 1000.0) if first else 0.0
-        lag = pending = 0
-        with suppress(ResponseError):  # no such stream yet
-            for group in await store.xinfo_groups(key):
-                pending += int(group["pending"])
-                lag += max(0, depth - pending) if group["lag"] is None else int(group["lag"])
-        if name == "stories":
-            depth += await FeedLanes(store, self._runtime.keys).waiting()
-        metrics.QUEUE_DEPTH.labels(queue=name).set(depth)
-        metrics.QUEUE_LAG.labels(queue=name).set(lag)
-        metrics.QUEUE_PENDING.labels(queue=name).set(pending)
-        metrics.QUEUE_OLDEST.labels(queue=name).set(oldest)
-        return QueueLook(name, depth, lag, pending, oldest)
+    async def _queue(self, name: str) -> QueueLook:
+        look = await self._streams.look(name)
+        metrics.QUEUE_DEPTH.labels(queue=name).set(look.depth)
+        metrics.QUEUE_LAG.labels(queue=name).set(look.lag)
+        metrics.QUEUE_PENDING.labels(queue=name).set(look.pending)
+        metrics.QUEUE_OLDEST.labels(queue=name).set(look.oldest)
+        return look
 
     async def _feeds(self, now: float) -> list[HealthFinding]:
         """Look through all feeds, but not at every turn: there may be a hundred thousand."""
         if now - self._feeds_at < FEEDS_EVERY:
             return self._feed_findings
-        feeds = FeedStore(self._runtime.store, self._runtime.keys)
         ids = [source.id for source in self._runtime.config.feeds if source.enabled]
         health: Counter[str] = Counter(dict.fromkeys(_HEALTHS, 0))
         found: list[HealthFinding] = []
         for start in range(0, len(ids), _CHUNK):
-            for state in await feeds.load_states(ids[start : start + _CHUNK]):
+            for state in await self._feed_store.load_states(ids[start : start + _CHUNK]):
                 health[feed_health(state)] += 1
                 trouble = judge.silent_feed(state, now) or judge.failing_feed(state)
                 found += [trouble] if trouble else []
@@ -179,30 +169,26 @@ class Watchdog:
 
     async def _topics(self, now: float) -> list[HealthFinding]:
         """Follow how often each topic fires, by its running total in `count`."""
-        store, keys = self._runtime.store, self._runtime.keys
         topics = [topic.id for topic in self._runtime.config.topics if topic.enabled]
         if not topics:
             return []
-        totals = await store.hmget(keys("count"), [f"topic:{topic}" for topic in topics])
-        name = keys("watch", "topics")
-        known = {k.decode(): json.loads(v) for k, v in (await store.hgetall(name)).items()}
+        counts = await self._archive.counts()
+        known = await self._memory.topics()
         found: list[HealthFinding] = []
-        rows: dict[str, str] = {}
-        for topic, total in zip(topics, totals, strict=True):
-            count, row = int(total or 0), known.get(topic, {})
+        rows: dict[str, dict[str, Any]] = {}
+        for topic in topics:
+            count, row = counts.get(f"topic:{topic}", 0), known.get(topic, {})
             fresh = max(0, count - int(row.get("total", count)))
             last = now if fresh else float(row.get("last", 0.0))
             profile = observe(HourlyProfile.from_json(row.get("profile")), fresh, now)
-            rows[topic] = json.dumps({"total": count, "last": last, "profile": profile.to_json()})
+            rows[topic] = {"total": count, "last": last, "profile": profile.to_json()}
             odd = judge.odd_topic(topic, profile, last, now)
             found += [odd] if odd else []
-        await store.hset(name, mapping=rows)
-        if gone := set(known) - set(rows):
-            await store.hdel(name, *gone)
+        await self._memory.keep_topics(rows, set(known) - set(rows))
         return found
 
     async def _channels(self, now: float) -> list[HealthFinding]:
-        outbox = OutboxStore(self._runtime.store, self._runtime.keys)
+        outbox = self._outbox
         names = list(self._runtime.config.channels)
         shown = list(dict.fromkeys([TERMINAL, *names, CANARY]))  # as the notifier shows them
         first = await outbox.first_due(shown)
@@ -219,12 +205,12 @@ class Watchdog:
         return found
 
     async def _config(self) -> list[HealthFinding]:
-        text = await self._runtime.store.hget(self._runtime.keys("config"), "problems")
-        refused = judge.refused_config(errors_among(text))
+        errors = await ConfigStore(self._runtime.store, self._runtime.keys).errors()
+        refused = judge.refused_config(errors)
         return [refused] if refused else []
 
     async def _canary(self) -> list[HealthFinding]:
-        row = await last_canary(self._runtime.store, self._runtime.keys)
+        row = await CanaryStore(self._runtime.store, self._runtime.keys).last()
         if not int(row.get("lost", 0)):
             return []
         return [
@@ -236,25 +222,13 @@ class Watchdog:
             )
         ]
 
-    async def _store_itself(self) -> list[HealthFinding]:
-        try:
-            info: dict[str, Any] = {
-                **await self._runtime.store.info("persistence"),
-                **await self._runtime.store.info("memory"),
-            }
-        except ResponseError:
-            return []  # a managed service that does not allow INFO
+    async def _store_itself(self, now: float) -> list[HealthFinding]:
+        info = await self._memory.store_info()
         if self._runtime.config.store.allow_unsafe:
             info.pop("aof_enabled", None)
             info.pop("maxmemory_policy", None)
-        return judge.troubled_store(info)
-
-    async def _dead(self) -> tuple[int, int]:
-        """Return how many dead letters were last told of, and how many there are."""
-        waiting = int(await self._runtime.store.hlen(self._runtime.keys("dead")))
-        metrics.DEAD_LETTERS_WAITING.set(waiting)
-        before = await self._runtime.store.hget(self._runtime.keys("watch", "state"), "dead")
-        return int(before or 0), waiting
+        lost = judge.lost_store(await self._memory.loss(), now)
+        return [*judge.troubled_store(info), *([lost] if lost else [])]
 
     # --- speaking
 
@@ -278,19 +252,7 @@ class Watchdog:
                 )
                 for channel in channels
             ]
-        await OutboxStore(self._runtime.store, self._runtime.keys).put(outgoing)
-
-    async def _keep(self, after: Mapping[str, Open], before: Mapping[str, Open]) -> None:
-        key = self._runtime.keys("watch", "open")
-        pipe = self._runtime.store.pipeline(transaction=True)
-        if changed := {k: v.to_json() for k, v in after.items() if before.get(k) != v}:
-            pipe.hset(key, mapping=changed)
-        if gone := set(before) - set(after):
-            pipe.hdel(key, *gone)
-        await pipe.execute()
-
-    async def _remember(self, name: str, value: str) -> None:
-        await self._runtime.store.hset(self._runtime.keys("watch", "state"), name, value)
+        await self._outbox.put(outgoing)
 
 
 def _clear_gauges() -> None:
@@ -308,19 +270,3 @@ def _clear_gauges() -> None:
         metrics.WORKERS_SEEN,
     ):
         gauge.clear()
-
-
-async def known_troubles(store: Redis, keys: Keys) -> dict[str, Open]:
-    """Return every trouble that the watchdog remembers, by kind and subject."""
-    rows = await store.hgetall(keys("watch", "open"))
-    return {key.decode(): Open(**json.loads(text)) for key, text in rows.items()}
-
-
-def errors_among(problems: bytes | None) -> list[str]:
-    """Return the errors (not the warnings) of a configuration as a process reported it."""
-    try:
-        data = json.loads(problems or b"[]")
-    except ValueError:
-        return []
-    found = [str(item) for item in data] if isinstance(data, list) else []
-    return [problem for problem in found if not _WARNING.search(problem)]

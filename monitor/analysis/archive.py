@@ -19,6 +19,7 @@ from monitor.codec import (
     unpack_story,
     unpack_vectors,
 )
+from monitor.config.schema import Config
 from monitor.identity import canonical_url, url_key
 from monitor.model import EmbeddedStory, Story, Vector
 from monitor.store.client import Redis
@@ -37,6 +38,12 @@ class AnalysisStore:
         keep: seconds the archive keeps a story.
         window: seconds of the rolling window.
     """
+
+    @classmethod
+    def of(cls, client: Redis, config: Config) -> AnalysisStore:
+        """Return the archive of the installation that `config` describes."""
+        keys, settings = Keys(config.store.prefix), config.store
+        return cls(client, keys, settings.keep_stories, config.events.window)
 
     def __init__(self, client: Redis, keys: Keys, keep: float, window: float) -> None:
         self._client = client

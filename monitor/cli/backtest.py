@@ -153,8 +153,8 @@ async def _from_store(config: Config, since: str, encoder: Remembering) -> list[
     except ValueError as error:
         fail(f"--since: {error}")
     lines: list[Line] = []
-    async with open_store(config) as (client, keys):
-        archive = AnalysisStore(client, keys, config.store.keep_stories, config.events.window)
+    async with open_store(config) as (client, _):
+        archive = AnalysisStore.of(client, config)
         now = SystemClock().now()
         async for ids in archive.between(now - seconds, now):
             for story_id in ids:

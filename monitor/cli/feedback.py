@@ -42,7 +42,7 @@ async def _note(config: Config, wanted: str, topic: str, good: bool) -> str | No
     from monitor.clock import SystemClock
 
     async with open_store(config) as (client, keys):
-        archive = AnalysisStore(client, keys, config.store.keep_stories, config.events.window)
+        archive = AnalysisStore.of(client, config)
         found = await archive.find(wanted)
         if found is None:
             return None

@@ -329,7 +329,7 @@ async def _stored_answers(config: Config, topic: str) -> list[Answer]:
 
     found = []
     async with open_store(config) as (client, keys):
-        archive = AnalysisStore(client, keys, config.store.keep_stories, config.events.window)
+        archive = AnalysisStore.of(client, config)
         for verdict in await FeedbackStore(client, keys).all(topic):
             stored = await archive.story(verdict.story)
             if stored is not None:

@@ -152,6 +152,18 @@ class OutboxStore:
         rows = await self._client.hgetall(self._keys("channel", channel))
         return {name.decode(): value.decode() for name, value in rows.items()}
 
+    async def note_broken(
+        self, channel: str, reason: DeliveryReason, detail: str, now: float
+    ) -> None:
+        """Note that a channel cannot be used at all, and why."""
+        state = {
+            "state": f"broken:{reason}",
+            "reason": reason.value,
+            "detail": detail,
+            "since": now,
+        }
+        await self._client.hset(self._keys("channel", channel), mapping=state)
+
     async def ceilings(self, channel: str, topics: Sequence[str]) -> dict[str, tuple[int, float]]:
         """Return for each topic how many messages went in its hour, and seconds until it ends."""
         pipe = self._client.pipeline(transaction=False)

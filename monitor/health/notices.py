@@ -27,7 +27,7 @@ _PATIENCE = {
 }
 # Of these there may be hundreds, and none is as urgent as a stage, a channel or the store.
 _GATHERED = (Kind.FEED_SILENT, Kind.FEED_FAILING, Kind.TOPIC_HUSH, Kind.TOPIC_BURST)
-_NO_END = (Kind.TOPIC_BURST, Kind.DEAD_LETTERS)
+_NO_END = (Kind.TOPIC_BURST, Kind.DEAD_LETTERS, Kind.STORE_LOST)
 _TOLD_LATE = (Kind.TOPIC_BURST,)  # over within the hour, and worth a look all the same
 _LINES = 10
 _FORGET = 86400.0
@@ -47,6 +47,7 @@ _HEADINGS = {
     Kind.DEAD_LETTERS: "Dead letters",
     Kind.CONFIG_REFUSED: "Configuration refused",
     Kind.STORE_TROUBLED: "The store is in trouble",
+    Kind.STORE_LOST: "The store has lost data",
     Kind.CANARY_LOST: "The canary did not arrive",
 }
 

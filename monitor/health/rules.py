@@ -13,6 +13,7 @@ from enum import StrEnum
 from monitor.health.hourly_profile import HourlyProfile, known_hours, usual, whole_since
 from monitor.model import FeedState
 from monitor.polling.schedule import hour_of_week, items_per_day
+from monitor.queue.hand_overs import QueueLook
 
 
 class Kind(StrEnum):
@@ -32,6 +33,7 @@ class Kind(StrEnum):
     DEAD_LETTERS = "dead_letters"
     CONFIG_REFUSED = "config_refused"
     STORE_TROUBLED = "store_troubled"
+    STORE_LOST = "store_lost"
     CANARY_LOST = "canary_lost"
 
 
@@ -236,17 +238,6 @@ def _poisson_at_least(count: int, mean: float) -> float:
 _STUCK_SECONDS = 120.0
 
 
-@dataclass(frozen=True, slots=True)
-class QueueLook:
-    """One queue as it stands: messages in it, not yet taken, taken and open; age of the first."""
-
-    name: str
-    depth: int = 0
-    lag: int = 0
-    pending: int = 0
-    oldest: float = 0.0
-
-
 _STAGE_OF_QUEUE = {"stories": "embedder", "vectors": "triage"}
 
 
@@ -367,6 +358,16 @@ def troubled_store(info: Mapping[str, object]) -> list[HealthFinding]:
     if policy != "noeviction":
         found.append(("policy", f"its eviction policy is {policy}: it forgets what was told"))
     return [HealthFinding(Kind.STORE_TROUBLED, name, f"the store: {text}") for name, text in found]
+
+
+_LOSS_TOLD = 3600.0
+
+
+def lost_store(loss: tuple[str, float] | None, now: float) -> HealthFinding | None:
+    """Say for an hour that the store lost what it held; `loss` is what was lost, and when."""
+    if loss is None or now - loss[1] > _LOSS_TOLD:
+        return None
+    return HealthFinding(Kind.STORE_LOST, "store", loss[0])
 
 
 def _number(value: object) -> float:

@@ -60,6 +60,14 @@ class Claim:
     backlog: int = 0
 
 
+class DueFeeds(NamedTuple):
+    """The schedule as it stands."""
+
+    scheduled: int
+    overdue: int
+    first: float
+
+
 class Synced(NamedTuple):
     """How many feeds a sync put among the due, took out, and gave another due time."""
 
@@ -121,6 +129,16 @@ class FeedStore:
     async def scheduled(self) -> int:
         """Return how many feeds have a due time, ended ones included."""
         return int(await self._client.zcard(self._keys("due")))
+
+    async def due(self, now: float) -> DueFeeds:
+        """Return how many feeds have a due time, how many are overdue, and the first due time."""
+        name = self._keys("due")
+        first = await self._client.zrange(name, 0, 0, withscores=True)
+        return DueFeeds(
+            int(await self._client.zcard(name)),
+            int(await self._client.zcount(name, "-inf", now)),
+            float(first[0][1]) if first else now,
+        )
 
     async def claim_due(
         self, now: float, limit: int, lease_seconds: float, *, spacing: float, max_backlog: int

@@ -189,6 +189,13 @@ class StreamQueue:
         async with renewed(renew, self.lease / 4) as moving:
             yield moving
 
+    async def forgive(self, items: Sequence[StreamMessage]) -> None:
+        """Set the delivery count of `items` back: that they are not finished is no crash."""
+        if ids := [item.id for item in items]:
+            await self._client.xclaim(
+                self.key, self.group, self.consumer, 0, ids, retrycount=0, justid=True
+            )
+
     def done_commands(self, items: Sequence[StreamMessage]) -> list[Command]:
         """Return the commands that acknowledge and delete `items`, for a hand-off's own step."""
         ids = [item.id for item in items]

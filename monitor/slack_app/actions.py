@@ -83,8 +83,8 @@ class SlackInbound:
             return Response(401, "not signed by Slack")
         try:
             inbound = read_http(request.headers.get("content-type", ""), request.body)
-        except ValueError:
-            return Response(400, "malformed")
+        except (ValueError, TypeError, AttributeError, LookupError, RecursionError):
+            return Response(400, "malformed")  # signed, and yet not in the form of Slack's
         if inbound is None:
             return Response(200)
         if isinstance(inbound, Challenge):

@@ -82,6 +82,7 @@ TABLE: tuple[KeyRule, ...] = (
     KeyRule("fault:*", "string", "workers", "ttl"),
     KeyRule("config", "hash", "workers", "fixed", "a few fields"),
     KeyRule("count", "hash", "workers", "fixed", "a field a topic, channel and reason"),
+    KeyRule("installation", "string", "workers", "fixed", "one mark"),
     KeyRule("watch:*", "hash", "watchdog", "trimmed", "a field a topic and a trouble"),
 )
 

@@ -16,6 +16,7 @@ from redis.exceptions import RedisError
 from monitor.errors import LeaseLost
 from monitor.observability.logs import get_logger
 from monitor.store.client import Redis, run_script
+from monitor.store.keys import Keys
 from monitor.store.transaction import Command, flatten
 from monitor.tasks import Progress, StallMeter, beside
 
@@ -71,6 +72,11 @@ class Lease:
         self.key = key
         self.seconds = seconds
         self.token = uuid.uuid4().hex
+
+    @classmethod
+    def named(cls, client: Redis, keys: Keys, name: str, seconds: float = 10.0) -> Lease:
+        """Return the lease that processes of an installation share under `name`."""
+        return cls(client, keys("lease", name), seconds)
 
     async def take(self) -> bool:
         """Take or renew the lease. Return whether it is held now."""

@@ -331,19 +331,18 @@ class Chaos:
         finally:
             await client.aclose()
 
-    async def _analysed(self, archive: AnalysisStore) -> list[str]:
+    async def _analysed(self, archive: AnalysisStore) -> list[dict[str, Any]]:
+        """Return the decision record of each published story that has one."""
         found = [await archive.find(canonical_url(url)) for url in self._published]
-        return [story for story in found if story]
+        return [story[1] for story in found if story]
 
     async def _count(self) -> None:
         client, keys = connect(self.store_url), Keys()
         archive = AnalysisStore(client, keys, 86400.0, 86400.0)
         stories = await self._analysed(archive)
         decided: set[str] = set()
-        for story_id in stories:
-            record = await archive.story(story_id)
-            assert record is not None
-            decided |= {alert["id"] for alert in record[1]["alerts"]}
+        for record in stories:
+            decided |= {alert["id"] for alert in record["alerts"]}
         counted = {
             name.decode(): int(value)
             for name, value in (await client.hgetall(keys("count"))).items()

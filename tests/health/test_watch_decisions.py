@@ -15,7 +15,6 @@ from monitor.health.notices import Open, plan, still_open
 from monitor.health.rules import (
     HealthFinding,
     Kind,
-    QueueLook,
     dead_letters,
     failing_channel,
     failing_feed,
@@ -29,6 +28,7 @@ from monitor.health.rules import (
 )
 from monitor.model import FeedState
 from monitor.polling.schedule import record_items
+from monitor.queue.hand_overs import QueueLook
 
 HOUR, DAY = 3600.0, 86400.0
 START = 1_767_571_200.0  # Monday 2026-01-05 00:00 UTC

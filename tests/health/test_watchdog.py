@@ -25,6 +25,7 @@ from monitor.config.schema import (
 )
 from monitor.delivery.outbox import OutboxStore
 from monitor.health import canary_channel
+from monitor.health.canary_store import CanaryStore
 from monitor.health.hourly_profile import HourlyProfile
 from monitor.health.rules import HealthFinding, Kind
 from monitor.model import EmbeddedStory, FeedState, Notification, Passage
@@ -35,7 +36,7 @@ from monitor.store.client import Redis, connect
 from monitor.store.keys import Keys
 from monitor.store.lease import Lease
 from tests.support.service import Service
-from workers.canary import Canary, last_canary
+from workers.canary import Canary
 from workers.embedder import Embedder
 from workers.heartbeat import Heartbeat
 from workers.notifier import Notifier
@@ -382,7 +383,7 @@ async def test_the_canary_comes_through_and_leaves_nothing_behind(
     ]
     walker = Canary(runtime)
     assert await walker.walk()
-    assert (await last_canary(runtime.store, runtime.keys))["ok"] == "1"
+    assert (await CanaryStore(runtime.store, runtime.keys).last())["ok"] == "1"
     assert metrics.REGISTRY.get_sample_value("wirewatch_canary_ok") == 1
     assert not await runtime.store.xlen(runtime.keys("stream", "stories"))
     pattern = "{" + runtime.keys.prefix + "}:*canary-*"

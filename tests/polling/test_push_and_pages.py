@@ -220,7 +220,8 @@ async def test_only_what_was_asked_for_is_confirmed(hub: Hub) -> None:
     await hub.tend()
     assert (await hub.verify(hub_topic="https://evil.example/"))[0] == 404
     assert (await hub.verify(hub_mode="unsubscribe"))[0] == 404
-    for path in ("/websub/paper/wrong", "/websub/paper/", "/websub/other/x", "/websub/"):
+    wrong = ("wrong", "", "\u00e9", "\ud800")  # the last two are no token that we ever made
+    for path in (*(f"/websub/paper/{token}" for token in wrong), "/websub/other/x", "/websub/"):
         assert (await hub.push.handle_websub(Request("GET", path))).status == 404
     assert not (await hub.subscriptions.load("paper")).active(hub.clock.now())
 

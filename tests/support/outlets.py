@@ -20,12 +20,16 @@ class Outlets:
         self._items: dict[str, list[str]] = {}
         self._documents: dict[str, bytes] = {}
         self.requests: dict[str, int] = {}
+        self.dark = False  # connections are closed without an answer
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 name = self.path.strip("/")
                 outer.requests[name] = outer.requests.get(name, 0) + 1
+                if outer.dark:
+                    self.close_connection = True
+                    return
                 body = outer.body(name)
                 self.send_response(200 if body is not None else 404)
                 self.send_header("Content-Type", "application/xml")

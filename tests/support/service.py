@@ -36,6 +36,7 @@ class Service:
         self.config.mkdir(parents=True, exist_ok=True)
         self.process: subprocess.Popen[str] | None = None
         self.output = folder / "output.log"
+        self.program = ["monitor.cli"]  # the module that is run, and arguments before its own
         self._env: dict[str, str] = {}
 
     def configure(
@@ -75,7 +76,7 @@ class Service:
         self._env = env
         with self.output.open("a") as file:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "monitor.cli", "run", "--config", str(self.config)],
+                [sys.executable, "-m", *self.program, "run", "--config", str(self.config)],
                 stdout=file,
                 stderr=subprocess.STDOUT,
                 text=True,

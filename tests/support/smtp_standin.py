@@ -14,9 +14,10 @@ import asyncio
 import email
 import logging
 import random
+import time
 from collections import defaultdict, deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.policy import default
 from typing import Any, Self
@@ -32,6 +33,7 @@ class Taken:
 
     recipients: tuple[str, ...]
     raw: bytes
+    at: float = field(default_factory=time.time)
 
     @property
     def mail(self) -> EmailMessage:

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from monitor.analysis.archive import AnalysisStore
+from monitor.health.config_store import ConfigStore
 from workers.demo.script import LENGTH, OUTLETS, PIECES, TOPICS, Piece
 from workers.demo.server import FeedServer
 from workers.main import RunOptions, serve
@@ -66,16 +67,13 @@ class Director:
         self._runtime = runtime
         self._server = server
         self._show = show
-        config = runtime.config
-        self._archive = AnalysisStore(
-            runtime.store, runtime.keys, config.store.keep_stories, config.events.window
-        )
+        self._archive = AnalysisStore.of(runtime.store, runtime.config)
         self._seen: set[str] = set()
 
     async def run(self) -> None:
         """Wait for the first look, then follow the script."""
-        config_key = self._runtime.keys("config")
-        while not await self._runtime.store.hexists(config_key, "first_look"):
+        words = ConfigStore(self._runtime.store, self._runtime.keys)
+        while not await words.first_run_summed_up():
             if await self._comment_or_stop(0.2):
                 return
         self._show(Text("The outlets now publish for half a minute.\n", style="bold"))

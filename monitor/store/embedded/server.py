@@ -113,6 +113,7 @@ class EmbeddedStore:
             self.socket_path = _socket_path(self.folder)
             self._clear_orphan()
             self._rotate_log()
+            _check_manifest(self.folder)
             self._launch()
         except BaseException:
             self._kill()
@@ -314,12 +315,45 @@ def _url(path: str) -> str:
 def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _keep_private(folder)
         (folder / "lock").touch()
     except OSError as error:
         raise StoreError(
             f"cannot write to the data folder {folder} ({error.strerror}); "
             "make it writable, or set store.data_dir to another folder"
         ) from None
+
+
+def _keep_private(folder: Path) -> None:
+    """Take a folder that others may look into from them: it holds the news and who is told.
+
+    Raises:
+        StoreError: it is not ours to change.
+    """
+    found = folder.stat()
+    if not found.st_mode & 0o077:
+        return
+    if found.st_uid != os.getuid():
+        raise StoreError(
+            f"the data folder {folder} belongs to another user and is open to others; "
+            f"give it to the one Wirewatch runs as, or set store.data_dir to another folder"
+        )
+    folder.chmod(0o700)
+    log.warning("data_folder_closed", folder=str(folder), was=f"{found.st_mode & 0o777:o}")
+
+
+def _check_manifest(folder: Path) -> None:
+    """Refuse data whose list is gone: Valkey would start empty, without a word.
+
+    Raises:
+        StoreError: the append-only files are there and their manifest is not.
+    """
+    data = folder / "appendonlydir"
+    if any(data.glob("*.aof")) and not any(data.glob("*.manifest")):
+        raise StoreError(
+            f"the data in {data} has lost its manifest, and would be taken for empty; restore "
+            f"{data}/appendonly.aof.manifest from a copy, or move {data} away to begin anew"
+        )
 
 
 def _socket_path(folder: Path) -> str:
