@@ -189,6 +189,8 @@ class Alert:
 
     `id` is deterministic (topic, event, story, reason), so deciding twice tells once.
     `parent` is the id of the topic's first alert on this event; equal to `id` for a first alert.
+    `sources` are owners, who count; `outlets` are their names as readers know them, in the same
+    order. `was` is the headline that a correction took back.
     """
 
     id: str
@@ -211,6 +213,8 @@ class Alert:
     updates: str = "thread"
     topic_tags: tuple[str, ...] = ()
     severity: str = ""  # a word of `Severity`; "" where it is not known
+    outlets: tuple[str, ...] = ()
+    was: str = ""
 
     @property
     def is_update(self) -> bool:
@@ -229,7 +233,7 @@ class Alert:
         known = {name: data[name] for name in cls.__slots__ if name in data}
         known["story"] = Story.from_dict(data["story"])
         known["reason"] = AlertReason(data["reason"])
-        for name in ("terms", "sources", "topic_tags"):
+        for name in ("terms", "sources", "topic_tags", "outlets"):
             known[name] = tuple(known.get(name, ()))
         return cls(**known)
 
@@ -253,6 +257,7 @@ class Notification:
     operations, without alert: `notice` holds its text). `attempts` counts sends that were begun.
     A digest carries its `alerts`, best first, and a title in `notice`;
     `more` counts those of a flood that it does not list;
+    `mention` is whom a critical alert calls by its route, instead of by its channel;
     `follows` is the notification under whose message it goes (the further pages of a digest).
     `remaining` are the recipients still to be reached after a part was. `silence` is the id of the
     silence that a notice tells of, for an undo button.
@@ -267,6 +272,7 @@ class Notification:
     remaining: tuple[str, ...] = ()
     notice: str = ""
     more: str = ""
+    mention: tuple[str, ...] = ()
     silence: str = ""
     created_at: float = 0.0
     due: float = 0.0
@@ -289,6 +295,7 @@ class Notification:
         known["alert"] = Alert.from_dict(data["alert"]) if data.get("alert") else None
         known["alerts"] = tuple(Alert.from_dict(item) for item in data.get("alerts", ()))
         known["remaining"] = tuple(data.get("remaining", ()))
+        known["mention"] = tuple(data.get("mention", ()))
         return cls(**known)
 
 

@@ -8,7 +8,7 @@ itself takes it. What a branch does not set, it inherits.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from monitor.config.languages import speaks
 from monitor.config.names import fits
@@ -26,6 +26,7 @@ class RoutedTo:
     quiet_hours: tuple[str, ...] = ()
     digest: DigestPlan | None = None
     branch: str = "route"
+    mention: tuple[str, ...] = ()
 
 
 def default_channels(config: Config) -> tuple[str, ...]:
@@ -46,7 +47,7 @@ def route(config: Config, alert: Alert) -> list[RoutedTo]:
     found: dict[str, RoutedTo] = {}
     for branch, channels in taken:
         for channel in wanted or channels or default_channels(config):
-            here = RoutedTo(channel, branch.quiet_hours, branch.digest, branch.branch)
+            here = replace(branch, channel=channel)
             found.setdefault(channel, here)
     return list(found.values())
 
@@ -69,6 +70,7 @@ def notifications_for(config: Config, alert: Alert, now: float) -> list[Notifica
             created_at=now,
             due=now,
             trace=alert.story.trace,
+            mention=to.mention if alert.urgency == "critical" else (),
         )
         for to in route(config, alert)
     ]
@@ -98,6 +100,7 @@ def _walk(
         node.quiet_hours or parent.quiet_hours,
         node.digest or parent.digest,
         parent.branch,
+        node.mention or parent.mention,
     )
     channels = node.to or channels
     deeper = False
@@ -105,7 +108,7 @@ def _walk(
         if not matches(child.match, alert):
             continue
         deeper = True
-        name = RoutedTo("", here.quiet_hours, here.digest, f"{here.branch}.routes[{number}]")
+        name = replace(here, branch=f"{here.branch}.routes[{number}]")
         yield from _walk(child, alert, name, channels)
         if not child.go_on:
             return

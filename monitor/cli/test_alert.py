@@ -80,23 +80,33 @@ async def _one(config: Config, name: str, alert: Alert) -> SendResult:
 
 
 def _show(outcomes: dict[str, SendResult], as_json: bool) -> None:
-    from rich.table import Table
+    """Say of each channel what became of the alert, why, and what to do."""
+    from rich.text import Text
 
+    from monitor.delivery.advice import advice
     from monitor.observability.logs import redact
+    from monitor.text import one_line
 
-    if as_json:
-        rows = {
-            name: {"outcome": o.kind, "reason": o.reason, "detail": redact(o.detail or o.note)}
-            for name, o in outcomes.items()
+    rows = {
+        name: {
+            "outcome": result.kind,
+            "reason": result.reason.value,
+            "detail": one_line(redact(result.detail or result.note), 300),
+            "advice": advice(result),
         }
+        for name, result in outcomes.items()
+    }
+    if as_json:
         click.echo(json.dumps(rows, indent=2))
         return
-    table = Table("channel", "outcome", "reason", "detail", box=None)
-    for name, outcome in outcomes.items():
-        style = "green" if outcome.kind == "sent" else "red"
-        detail = redact(outcome.detail or outcome.note or outcome.ref)
-        table.add_row(name, f"[{style}]{outcome.kind}[/]", outcome.reason, detail)
-    console().print(table)
+    out = console()
+    for name, row in rows.items():
+        style = "green" if row["outcome"] == "sent" else "red"
+        why = f" ({row['reason']})" if row["outcome"] != "sent" else ""
+        said = f": {row['detail']}" if row["detail"] else ""
+        out.print(Text(name, style="bold"), Text(f"{row['outcome']}{why}{said}", style=style))
+        if row["advice"]:
+            out.print(Text(f"  {row['advice']}"))
 
 
 def _names(names: object) -> str:

@@ -128,6 +128,8 @@ def check_topic(topic: Topic) -> Iterator[ConfigProblem]:
 
 def check_channel(channel: Channel) -> Iterator[ConfigProblem]:
     """Yield what is wrong with one channel."""
+    if channel.timezone and (fault := zone_fault(channel.timezone)):
+        yield ConfigProblem(("timezone",), fault)
     match channel:
         case SlackChannel():
             yield from _slack(channel)

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
-from monitor.config.value_types import Addresses, Duration, Slug, Words, as_list
+from monitor.config.value_types import Addresses, Duration, Mentions, Slug, Words, as_list
 from monitor.observability.redact import redact_tree
 
 
@@ -112,14 +112,25 @@ class Topic(Settings):
     enabled: bool = Field(True, description="false keeps the topic in the file but does not watch.")
 
 
-class TerminalChannel(Settings):
+MENTION = "Whom critical alerts call: @here, @channel, or the ID of a user (U…) or user group (S…)."
+
+
+class ChannelSettings(Settings):
+    """What every channel may have."""
+
+    timezone: str = Field(
+        "", description="Zone of the times in its messages (IANA). Default: ops.timezone."
+    )
+
+
+class TerminalChannel(ChannelSettings):
     """Alerts in the terminal of `wirewatch run` (and in the notifier's output)."""
 
     type: Literal["terminal"] = Field(description="The kind of channel.")
     colour: bool = Field(True, description="Use colours where the terminal has them.")
 
 
-class SlackChannel(Settings):
+class SlackChannel(ChannelSettings):
     """A Slack channel, posted to as a bot (threads, edits, buttons, look-up before a resend)."""
 
     type: Literal["slack"] = Field(description="The kind of channel.")
@@ -131,17 +142,19 @@ class SlackChannel(Settings):
     signing_secret: SecretStr | None = Field(
         None, description="For buttons by signed HTTP. Write ${SLACK_SIGNING_SECRET}."
     )
+    mention: Mentions = Field((), description=MENTION)
     api_url: str = Field("https://slack.com/api/", description="Another host for tests, gateways.")
 
 
-class SlackWebhookChannel(Settings):
+class SlackWebhookChannel(ChannelSettings):
     """A Slack incoming webhook: can post, but neither thread nor edit."""
 
     type: Literal["slack_webhook"] = Field(description="The kind of channel.")
     url: SecretStr = Field(description="Webhook URL. Write ${SLACK_WEBHOOK_URL}.")
+    mention: Mentions = Field((), description=MENTION)
 
 
-class EmailChannel(Settings):
+class EmailChannel(ChannelSettings):
     """E-mail over SMTP."""
 
     type: Literal["email"] = Field(description="The kind of channel.")
@@ -163,7 +176,7 @@ class EmailChannel(Settings):
     )
 
 
-class WebhookChannel(Settings):
+class WebhookChannel(ChannelSettings):
     """A signed JSON webhook (schema in docs/reference/webhook.md)."""
 
     type: Literal["webhook"] = Field(description="The kind of channel.")
@@ -171,7 +184,7 @@ class WebhookChannel(Settings):
     secret: SecretStr | None = Field(None, description="Key of the HMAC-SHA256 signature.")
 
 
-class AppriseChannel(Settings):
+class AppriseChannel(ChannelSettings):
     """Anything Apprise knows: Teams, Discord, Telegram, PagerDuty, …"""
 
     type: Literal["apprise"] = Field(description="The kind of channel.")
@@ -232,6 +245,7 @@ class Route(Settings):
     match: RouteMatch = Field(default_factory=RouteMatch, description="Default: everything.")
     to: Words = Field((), description="Channels.")
     quiet_hours: Words = Field((), description="Names of time intervals in which alerts are held.")
+    mention: Mentions = Field((), description=f"In Slack, instead of the channel's own. {MENTION}")
     digest: DigestPlan | None = Field(None, description="Send on a schedule, not at once.")
     go_on: bool = Field(
         False, alias="continue", description="Look at the following branches as well."
@@ -337,6 +351,9 @@ class OpsSettings(Settings):
     log_format: Literal["human", "json"] = Field("human", description="json for log collectors.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="The least that is logged."
+    )
+    timezone: str = Field(
+        "UTC", description="Zone of the times in messages (IANA); a channel may have its own."
     )
     notices_to: Words = Field(
         (), description="Channels for the watchdog's notices. Default: the log only."

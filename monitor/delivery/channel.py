@@ -15,7 +15,8 @@ class Context:
     """What a channel is told besides the notification.
 
     `attempt` counts from 1. `resend` is true when an earlier try may have arrived. `began` is
-    when the first try began (Unix seconds), `now` the present instant.
+    when the first try began (Unix seconds), `now` the present instant. `zone` is the time zone of
+    the channel's readers (IANA).
     """
 
     now: float
@@ -23,6 +24,7 @@ class Context:
     attempt: int = 1
     resend: bool = False
     began: float = 0.0
+    zone: str = "UTC"
 
 
 @dataclass(frozen=True, slots=True)

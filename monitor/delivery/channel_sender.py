@@ -40,7 +40,7 @@ from monitor.delivery.send_decision import (
     next_step,
     trouble_notices,
 )
-from monitor.delivery.thread import threads_after
+from monitor.delivery.thread import as_told, threads_after
 from monitor.model import Notification, Receipt, Thread
 from monitor.observability import metrics, traces
 from monitor.observability.logs import get_logger, redact, trace
@@ -228,6 +228,7 @@ class ChannelSender:
             thread=await self._thread(notification),
             attempt=notification.attempts + 1,
             began=now,
+            zone=self._zone(),
         )
         if not item.began:
             return context, None
@@ -249,6 +250,12 @@ class ChannelSender:
             detail = f"sent {item.unknown} times without an answer; it may well have arrived"
             return context, SendResult("refused", DeliveryReason.TOO_MANY_ATTEMPTS, detail)
         return context, None
+
+    def _zone(self) -> str:
+        """Return the time zone of the channel's readers."""
+        config = self._config()
+        settings = config.channels.get(self.name)
+        return (settings.timezone if settings else "") or config.ops.timezone
 
     async def _look_up(self, notification: Notification, context: Context) -> Lookup:
         try:
@@ -273,7 +280,7 @@ class ChannelSender:
     def _render(self, notification: Notification, context: Context) -> Any:
         """Return the message, or the result that says why there is none."""
         try:
-            return self._channel.render(notification, context)
+            return self._channel.render(as_told(notification, context.thread), context)
         except Exception as error:  # a bug, or a hostile message: it must not stop the channel
             log.exception("render_failed", notification=notification.id, channel=self.name)
             detail = f"{type(error).__name__}: {error}"

@@ -10,25 +10,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from urllib.parse import quote, urlsplit, urlunsplit
+from dataclasses import dataclass
+from datetime import datetime
+from urllib.parse import quote as percent_encoded
+from urllib.parse import urlsplit, urlunsplit
+from zoneinfo import ZoneInfo
 
 import idna
 
 from monitor.model import Alert, Notification
 from monitor.reasons import AlertReason, Severity
-from monitor.text import one_line
+from monitor.text import one_line, shorten
 
 HEADLINE = 300
 EVIDENCE = 420
 _DOT = {"critical": "🔴", "high": "🟠", "normal": "🔵", "low": "⚪"}
 COLOUR = {"critical": "#c4314b", "high": "#c8701a", "normal": "#2a6fbb", "low": "#7a828c"}
-REASON = {
-    AlertReason.FIRST: "first report",
-    AlertReason.DEVELOPMENT: "development",
-    AlertReason.CORROBORATED: "corroborated",
-    AlertReason.CORRECTION: "correction",
-}
+_REASON = {AlertReason.FIRST: "first report"}
 _WORD = re.compile(r"\w+", re.UNICODE)
 _TERM = re.compile(r"\w+\*?", re.UNICODE)
 _COMMON = frozenset(
@@ -75,9 +73,11 @@ def link(url: str) -> str:
         return ""
     netloc = f"{name}:{port}" if port else name
     safe = "/:@!$&'()*+,;=~-._?%[]"
-    path = quote(parts.path, safe=safe)
-    query = quote(parts.query, safe=safe)
-    done = urlunsplit((parts.scheme, netloc, path, query, quote(parts.fragment, safe=safe)))
+    path = percent_encoded(parts.path, safe=safe)
+    query = percent_encoded(parts.query, safe=safe)
+    done = urlunsplit(
+        (parts.scheme, netloc, path, query, percent_encoded(parts.fragment, safe=safe))
+    )
     return done if len(done) <= 2000 else ""
 
 
@@ -113,20 +113,44 @@ def age(seconds: float) -> str:
     return f"{round(seconds / 86400)} days"
 
 
-def clock(at: float) -> str:
-    """Return an instant as "14:03:09 UTC"; "?" for 0."""
-    return datetime.fromtimestamp(at, UTC).strftime("%H:%M:%S UTC") if at > 0 else "?"
+def clock(at: float, zone: str = "UTC") -> str:
+    """Return an instant as "14:03:09 UTC", in the zone of its readers; "?" for 0."""
+    return datetime.fromtimestamp(at, ZoneInfo(zone)).strftime("%H:%M:%S %Z") if at > 0 else "?"
 
 
-def day_clock(at: float) -> str:
-    """Return an instant as "5 Jan 2026, 14:03 UTC"."""
-    moment = datetime.fromtimestamp(at, UTC)
-    return f"{moment.day} {moment:%b %Y, %H:%M} UTC"
+def day_clock(at: float, zone: str = "UTC") -> str:
+    """Return an instant as "5 Jan 2026, 14:03 UTC", in the zone of its readers."""
+    moment = datetime.fromtimestamp(at, ZoneInfo(zone))
+    return f"{moment.day} {moment:%b %Y, %H:%M %Z}"
+
+
+def day(at: float, zone: str = "UTC") -> str:
+    """Return the day of an instant as "Thu 1 Jan"."""
+    moment = datetime.fromtimestamp(at, ZoneInfo(zone))
+    return f"{moment:%a} {moment.day} {moment:%b}"
+
+
+def plural(number: int, noun: str) -> str:
+    """Return "1 alert", "2 alerts", "1,200 stories"."""
+    many = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+    return f"{number:,} {noun if number == 1 else many}"
+
+
+def outlets(alert: Alert) -> list[str]:
+    """Return the names of the outlets that report it, as readers know them, one for each source.
+
+    Where only the owner of one is known and it is the story's own, the story's outlet stands.
+    """
+    names = alert.outlets or tuple(
+        outlet(alert) if owner == alert.story.owner or len(alert.sources) == 1 else owner
+        for owner in alert.sources
+    )
+    return [name for name in (one_line(name, 40) for name in names) if name]
 
 
 def sources_line(alert: Alert) -> str:
     """Return "3 independent sources: BBC, Reuters, Ukrinform", and copies if there are any."""
-    names = [name for name in (one_line(name, 40) for name in alert.sources) if name]
+    names = outlets(alert)
     count = max(len(names), 1)
     shown = ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
     head = "1 source" if count == 1 else f"{count} independent sources"
@@ -167,20 +191,63 @@ def status_line(alert: Alert) -> str:
     count = len(alert.sources)
     grave = Severity.rank(alert.severity) >= Severity.rank(Severity.NOTABLE)
     words = [alert.severity] if grave else []
-    words += [REASON[alert.reason]] + ([f"{count} sources"] if count > 1 else [])
+    words += [_REASON.get(alert.reason, str(alert.reason))] + (
+        [f"{count} sources"] if count > 1 else []
+    )
     return " · ".join(words)
 
 
-def evidence(alert: Alert) -> list[tuple[str, bool]]:
-    """Return the evidence as runs of (text, marked); [] if it is but the headline again.
+def urgent_word(alert: Alert) -> str:
+    """Return "CRITICAL" for a critical alert, else ""."""
+    return "CRITICAL" if alert.urgency == "critical" else ""
 
-    Marked are the topic's own terms where they stand, else the words that the evidence shares
-    with the phrase of the topic nearest to it.
+
+def corrected_line(alert: Alert) -> str:
+    """Return what a correction took back: "Corrected. Before: “…”", or ""."""
+    return f"Corrected. Before: “{one_line(alert.was, HEADLINE)}”" if alert.was else ""
+
+
+def lede(alert: Alert) -> str:
+    """Return how the story begins: its first sentence, without the headline; "" without a text."""
+    story = alert.story
+    title = headline(alert)
+    for text in (story.summary, story.body):
+        line = one_line(text)
+        if line.startswith(title):
+            line = line[len(title) :].lstrip(" .:–—-|")
+        if len(line) > 20 and line != title:
+            return shorten(_first_sentence(line), EVIDENCE)
+    return ""
+
+
+def _first_sentence(text: str) -> str:
+    for found in _SENTENCE_END.finditer(text):
+        if found.end() >= 40:
+            return text[: found.end()].strip()
+    return text
+
+
+_SENTENCE_END = re.compile(r"[.!?…][\"”’»)]*(?=\s+[^\sa-z])|[。！？]")
+
+
+def quote(alert: Alert, *, update: bool = False) -> list[tuple[str, bool]]:
+    """Return what an alert quotes as runs of (text, marked); [] if the story has but a headline.
+
+    That is what is new in an update, else how the story begins, and the passage that matched where
+    that is another one. Marked are the topic's own terms where they stand, else the words that the
+    text shares with the phrase of the topic nearest to it.
     """
-    text = one_line(alert.evidence, EVIDENCE)
-    if not text or text == headline(alert):
-        return []
-    return marked(text, alert.terms, f"{alert.nearest} {alert.topic_name}")
+    title, begins = headline(alert), lede(alert)
+    found = one_line(alert.novelty if update and alert.novelty else alert.evidence, EVIDENCE)
+    if title.startswith(found):
+        found = ""
+    if not found or found.startswith(begins) or begins.startswith(found):
+        text = max(found, begins, key=len)
+    elif update:
+        text = found
+    else:
+        text = f"{begins} […] {found}"
+    return marked(text, alert.terms, f"{alert.nearest} {alert.topic_name}") if text else []
 
 
 def marked(text: str, terms: Sequence[str], phrase: str) -> list[tuple[str, bool]]:
@@ -233,14 +300,53 @@ def _places(text: str, wanted: list[str]) -> list[tuple[int, int]]:
 def subject(notification: Notification) -> str:
     """Return one line that says it all: for subjects, and where a screen shows one line only."""
     alert = notification.alert
+    if notification.alerts:
+        return digest_title(notification)
     if alert is None:
         return one_line(notification.notice, 150) or "Wirewatch"
     return one_line(f"{topic(alert)}: {headline(alert)}", 180)
 
 
-def by_topic(alerts: Sequence[Alert]) -> list[tuple[str, list[list[Alert]]]]:
-    """Return `(topic, events)` in the order given, the alerts of one event together."""
-    topics: dict[str, dict[str, list[Alert]]] = {}
+def by_topic(alerts: Sequence[Alert]) -> list[tuple[str, list[Listed]]]:
+    """Return `(topic, happenings)` in the order given; each happening stands once.
+
+    It stands under the topic of its best alert, and names the others.
+    """
+    events: dict[str, list[Alert]] = {}
     for alert in alerts:
-        topics.setdefault(topic(alert), {}).setdefault(alert.event, []).append(alert)
-    return [(name, list(events.values())) for name, events in topics.items()]
+        events.setdefault(alert.event or alert.id, []).append(alert)
+    topics: dict[str, list[Listed]] = {}
+    for of_event in events.values():
+        best = of_event[0]
+        also = dict.fromkeys(topic(other) for other in of_event[1:] if topic(other) != topic(best))
+        topics.setdefault(topic(best), []).append(Listed(best, tuple(also), len(of_event)))
+    return list(topics.items())
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A happening in a digest: its best alert, the other topics it matches, how many alerts."""
+
+    alert: Alert
+    also: tuple[str, ...] = ()
+    alerts: int = 1
+
+    @property
+    def status(self) -> str:
+        """What the reason adds, and the other topics."""
+        also = f" · also {', '.join(self.also)}" if self.also else ""
+        more = f" · {self.alerts} alerts" if self.alerts - len(self.also) > 1 else ""
+        return f"{status_line(self.alert)}{more}{also}"
+
+
+def digest_title(notification: Notification, zone: str = "UTC") -> str:
+    """Return a digest's title: what it is, the day, its topics, and how much there is."""
+    listed = by_topic(notification.alerts)
+    names = [name for name, _ in listed]
+    some = ", ".join(names[:3]) + (
+        f" and {plural(len(names) - 3, 'more topic')}" if names[3:] else ""
+    )
+    count = plural(sum(len(items) for _, items in listed), "alert")
+    what = one_line(notification.notice, 100) or "Digest"
+    when = f", {day(notification.created_at, zone)}" if notification.created_at else ""
+    return one_line(f"{what}{when}: {some} ({count})", 180)

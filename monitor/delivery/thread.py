@@ -38,20 +38,41 @@ def threads_after(
 
 
 def merged(first: Alert, latest: Alert) -> Alert:
-    """Return `first` with what is known by `latest`: sources, stories, correction, urgency."""
-    sources = tuple(dict.fromkeys((*first.sources, *latest.sources)))
+    """Return `first` with what is known by `latest`: sources, stories, urgency.
+
+    A correction's headline, text and link take the place of what was told; what was told stays
+    as `was`.
+    """
     reason = first.reason
     if AlertReason.CORRECTION in (first.reason, latest.reason):
         reason = AlertReason.CORRECTION
-    elif len(sources) > len(first.sources):
+    elif len(latest.sources) > len(first.sources):
         reason = AlertReason.CORROBORATED
-    count = max(first.story_count, latest.story_count)
-    urgency = max(first.urgency, latest.urgency, key=_rank)
-    return replace(first, sources=sources, story_count=count, reason=reason, urgency=urgency)
+    known = replace(
+        first,
+        sources=latest.sources or first.sources,
+        outlets=latest.outlets or first.outlets,
+        story_count=max(first.story_count, latest.story_count),
+        reason=reason,
+        urgency=max(first.urgency, latest.urgency, key=_rank),
+    )
+    if latest.reason is not AlertReason.CORRECTION:
+        return known
+    return replace(known, story=latest.story, evidence=latest.evidence, was=first.story.title)
+
+
+def as_told(notification: Notification, thread: Thread | None) -> Notification:
+    """Return a correction with the headline that it takes back; anything else as it is."""
+    alert, first = notification.alert, thread.alert if thread else None
+    if alert is None or first is None or alert.reason is not AlertReason.CORRECTION:
+        return notification
+    return replace(notification, alert=replace(alert, was=first.story.title))
 
 
 def escalates(thread: Thread | None, latest: Alert) -> bool:
-    """Whether `latest` is critical and what was told before was not: the whole channel is told."""
+    """Whether the whole channel is told of an update: a correction, or one that is critical now."""
+    if latest.reason is AlertReason.CORRECTION:
+        return True
     before = thread.alert.urgency if thread is not None and thread.alert is not None else ""
     return latest.urgency == "critical" != before
 

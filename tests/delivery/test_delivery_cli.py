@@ -163,7 +163,8 @@ def test_a_test_alert_goes_through_the_real_channels(wirewatch: Command) -> None
     assert good.exit_code == 0 and "This is a test alert from Wirewatch" in good.output
     bad = wirewatch("test-alert", "--channel", "hook", "--json")
     assert bad.exit_code == 1
-    assert json.loads(bad.output)["hook"]["reason"] == "unreachable"
+    said = json.loads(bad.output)["hook"]
+    assert said["reason"] == "unreachable" and "Nothing listens there" in said["advice"]
     assert "hook" in wirewatch("test-alert", "--channel", "nowhere").output
 
 
@@ -182,4 +183,5 @@ async def test_a_test_alert_reaches_slack(tmp_path: Path, slack: SlackStandin) -
     slack.revoked = True
     bad = await asyncio.to_thread(CliRunner().invoke, main, words)
     assert bad.exit_code == 1 and "token_revoked" in bad.output
+    assert "copy the bot's (xoxb-…) again" in " ".join(bad.output.split())
     assert slack.bot_token not in good.output + bad.output

@@ -202,6 +202,8 @@ def _rich_leaf(leaf: dict[str, Any]) -> list[str]:
             isinstance(leaf.get("timestamp"), int) and leaf.get("format") and leaf.get("fallback")
         )
         return wrong + ([] if good else ["malformed date"])
+    if kind in ("broadcast", "usergroup", "user"):
+        return wrong + ([] if len(leaf) == 2 else [f"malformed {kind}"])
     if kind == "emoji":
         return wrong + ([] if leaf.get("name") else ["emoji without name"])
     return [*wrong, f"unknown leaf {kind}"]

@@ -6,6 +6,7 @@ Apprise answers yes or no. A "no" is tried again; a call that never came back is
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import Any
 
 from monitor.config.schema import AppriseChannel
@@ -19,7 +20,7 @@ from monitor.delivery.channel import (
     Traits,
     sent,
 )
-from monitor.model import Alert, Notification
+from monitor.model import Notification
 from monitor.reasons import AlertReason, DeliveryReason
 from monitor.text import one_line
 
@@ -53,6 +54,10 @@ class Apprise:
     ) -> SendResult:
         """Hand one notification to the service."""
         title, body = message
+        said = _Said()
+        logger = logging.getLogger("apprise")
+        logger.propagate = False  # what it says is the detail of the result
+        logger.addHandler(said)
         level = self._type.INFO
         if notification.alert and notification.alert.reason is AlertReason.CORRECTION:
             level = self._type.WARNING
@@ -70,9 +75,12 @@ class Apprise:
             return SendResult("unknown", DeliveryReason.TIMEOUT, "no answer in time")
         except Exception as error:  # any of a hundred plug-ins may raise anything
             return SendResult("unknown", DeliveryReason.INTERNAL, type(error).__name__)
+        finally:
+            logger.removeHandler(said)
         if done:
             return sent()
-        return SendResult("retry", DeliveryReason.SERVER_ERROR, "the service did not take it")
+        detail = one_line(said.last or "the service did not take it", 200)
+        return SendResult("retry", DeliveryReason.SERVER_ERROR, detail)
 
     async def find(self, notification: Notification, context: Context) -> Lookup:
         """Apprise cannot look back."""
@@ -82,18 +90,30 @@ class Apprise:
         """Nothing stays open."""
 
 
+class _Said(logging.Handler):
+    """Keeps the last warning of Apprise: why it said no."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.last = ""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.last = record.getMessage()
+
+
 def text(notification: Notification) -> str:
     """Return the message as plain text; only our own link lines are links."""
     if notification.alerts:
-        lines = [one_line(notification.notice, 140)]
-        for name, events in formatting.by_topic(notification.alerts):
+        lines: list[str] = []
+        for name, happenings in formatting.by_topic(notification.alerts):
             lines.append(_inert(name))
-            lines += [_line(alert) for event in events for alert in event]
+            lines += [_line(listed) for listed in happenings]
         return "\n".join([*lines, *([_inert(notification.more)] if notification.more else [])])
     alert = notification.alert
     if alert is None:
         return formatting.inert(notification.notice)
-    runs = "".join(run for run, _ in formatting.evidence(alert))
+    update = notification.kind == "update"
+    runs = "".join(run for run, _ in formatting.quote(alert, update=update))
     source = f"{formatting.outlet(alert)} · {formatting.status_line(alert)}"
     parts = [_inert(formatting.headline(alert)), _inert(source), formatting.link(alert.story.url)]
     parts += [_inert(f"“{runs}”") if runs else "", _inert(formatting.sources_line(alert))]
@@ -101,11 +121,11 @@ def text(notification: Notification) -> str:
     return "\n".join(part for part in parts if part)
 
 
-def _line(alert: Alert) -> str:
+def _line(listed: formatting.Listed) -> str:
+    alert = listed.alert
     url = formatting.link(alert.story.url)
-    return f"• {_inert(f'{formatting.headline(alert)} ({formatting.outlet(alert)})')}" + (
-        f"\n  {url}" if url else ""
-    )
+    told = f"{formatting.headline(alert)} ({formatting.outlet(alert)}) · {listed.status}"
+    return f"• {_inert(told)}" + (f"\n  {url}" if url else "")
 
 
 def _inert(text: str, limit: int = 0) -> str:

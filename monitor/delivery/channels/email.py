@@ -37,6 +37,7 @@ class Mail:
             now=context.now,
             thread=context.thread,
             resend=context.resend,
+            zone=context.zone,
         )
 
     async def send(

@@ -24,6 +24,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from monitor.config.schema import EmailChannel
 from monitor.delivery import formatting
 from monitor.model import Alert, Notification, Thread
+from monitor.reasons import AlertReason
 from monitor.text import one_line
 
 _WIDTH = 74
@@ -36,6 +37,7 @@ def message(
     now: float,
     thread: Thread | None = None,
     resend: bool = False,
+    zone: str = "UTC",
 ) -> EmailMessage:
     """Return the message, ready to send.
 
@@ -45,12 +47,13 @@ def message(
         now: instant for `Date` where the notification has none of its own (Unix seconds).
         thread: the first message, if this is an update.
         resend: an earlier try may have arrived; says so in a header, under the same Message-ID.
+        zone: the time zone of the readers.
     """
     sender = address(settings.sender)
     mail = EmailMessage(policy=SMTP)
     mail["From"] = sender
     mail["To"] = tuple(address(recipient) for recipient in settings.to)
-    mail["Subject"] = subject_line(notification, thread)
+    mail["Subject"] = subject_line(notification, thread, zone)
     at = notification.alert.decided_at if notification.alert else notification.created_at
     mail["Date"] = format_datetime(datetime.fromtimestamp(int(at or now), UTC))
     mail["Message-ID"] = message_id(notification.id, sender)
@@ -68,8 +71,9 @@ def message(
         mail["Importance"] = "high"
     if resend:
         mail["X-Wirewatch-Resent"] = "the outcome of an earlier try is unknown"
-    mail.set_content(plain(notification, settings), cte="quoted-printable")
-    mail.add_alternative(html(notification, settings), subtype="html", cte="quoted-printable")
+    mail.set_content(plain(notification, settings, zone), cte="quoted-printable")
+    page = html(notification, settings, zone)
+    mail.add_alternative(page, subtype="html", cte="quoted-printable")
     mail.set_boundary("=_" + hashlib.sha256(notification.id.encode()).hexdigest()[:32])
     return mail
 
@@ -96,14 +100,18 @@ def message_id(notification_id: str, sender: Address) -> str:
     return f"<{digest}.wirewatch@{sender.domain}>"
 
 
-def subject_line(notification: Notification, thread: Thread | None = None) -> str:
-    """Return the subject: of an update, that of the first message."""
+def subject_line(
+    notification: Notification, thread: Thread | None = None, zone: str = "UTC"
+) -> str:
+    """Return the subject: of an update, that of the first message; of a correction, its own."""
+    alert = notification.alert
+    if alert is not None and alert.reason is AlertReason.CORRECTION:
+        return one_line(f"Correction: {formatting.subject(notification)}", 200)
     if thread is not None and thread.subject:
         return f"Re: {one_line(thread.subject, 200)}"
     if notification.alerts:
-        return f"{one_line(notification.notice, 120)}: {len(notification.alerts)} alerts"
+        return formatting.digest_title(notification, zone)
     line = formatting.subject(notification)
-    alert = notification.alert
     return f"[critical] {line}" if alert and alert.urgency == "critical" else line
 
 
@@ -114,19 +122,18 @@ def list_id(notification: Notification, domain: str) -> str:
     return f"<{safe or 'alerts'}.wirewatch.{domain}>"
 
 
-def plain(notification: Notification, settings: EmailChannel) -> str:
+def plain(notification: Notification, settings: EmailChannel, zone: str = "UTC") -> str:
     """Return the plain-text part: short lines, links on lines of their own."""
     if notification.alert is not None:
-        lines = _plain_alert(notification, notification.alert)
+        lines = _plain_alert(notification, notification.alert, zone)
     elif notification.alerts:
-        lines = [one_line(notification.notice, 140) or "Digest", ""]
-        for name, events in formatting.by_topic(notification.alerts):
+        lines = [*_wrap(formatting.digest_title(notification, zone)), ""]
+        for name, happenings in formatting.by_topic(notification.alerts):
             lines += [name, "-" * min(len(name), _WIDTH)]
-            for alert in (alert for event in events for alert in event):
+            for listed in happenings:
+                alert = listed.alert
                 lines += _wrap(f"* {formatting.headline(alert)}", "  ")
-                lines += _wrap(
-                    f"  {formatting.outlet(alert)} · {formatting.status_line(alert)}", "  "
-                )
+                lines += _wrap(f"  {_byline(alert, zone)} · {listed.status}", "  ")
                 url = formatting.link(alert.story.url)
                 lines += [f"  {url}", ""] if url else [""]
         lines += _wrap(one_line(notification.more, 500)) if notification.more else []
@@ -142,7 +149,7 @@ def plain(notification: Notification, settings: EmailChannel) -> str:
     return "\n".join(lines) + "\n"
 
 
-def html(notification: Notification, settings: EmailChannel) -> str:
+def html(notification: Notification, settings: EmailChannel, zone: str = "UTC") -> str:
     """Return the HTML part, its styles inlined, with rules for dark mode and small screens kept."""
     alert = notification.alert
     page = _template().render(
@@ -151,11 +158,11 @@ def html(notification: Notification, settings: EmailChannel) -> str:
         colour=formatting.COLOUR.get(
             alert.urgency if alert else "low", formatting.COLOUR["normal"]
         ),
-        alert=_html_alert(notification, alert) if alert else None,
-        title=one_line(notification.notice, 140) or "Digest",
+        alert=_html_alert(notification, alert, zone) if alert else None,
+        title=formatting.digest_title(notification, zone) if notification.alerts else "",
         topics=[
-            (name, [_html_item(item) for event in events for item in event])
-            for name, events in formatting.by_topic(notification.alerts)
+            (name, [{**_html_item(one.alert, zone), "status": one.status} for one in happenings])
+            for name, happenings in formatting.by_topic(notification.alerts)
         ],
         notice=one_line(notification.notice, 2000),
         more=one_line(notification.more, 500),
@@ -172,59 +179,60 @@ def footer(notification: Notification) -> str:
     return "Sent by Wirewatch."
 
 
-def _plain_alert(notification: Notification, alert: Alert) -> list[str]:
-    lines = [f"{formatting.topic(alert)} · {formatting.status_line(alert)}", ""]
+def _plain_alert(notification: Notification, alert: Alert, zone: str) -> list[str]:
+    word = f"{formatting.urgent_word(alert)} · " if formatting.urgent_word(alert) else ""
+    lines = [f"{word}{formatting.topic(alert)} · {formatting.status_line(alert)}", ""]
     lines += _wrap(formatting.headline(alert))
     url = formatting.link(alert.story.url)
     lines += [url] if url else []
-    lines += [_byline(alert), ""]
+    lines += [_byline(alert, zone)]
+    lines += _wrap(formatting.corrected_line(alert)) if alert.was else []
+    lines.append("")
     runs = _runs(notification, alert)
     if runs:
-        told = "".join(f"*{text}*" if hit else text for text, hit in runs)
+        told = "".join(text for text, _ in runs)
         lines += [*(f"> {line}" for line in _wrap(told)), ""]
     lines += _wrap(formatting.sources_line(alert))
     lines += _wrap(f"Why: {formatting.why_line(alert)}")
-    return lines + _wrap(_times(alert))
+    return lines + _wrap(_times(alert, zone))
 
 
 def _runs(notification: Notification, alert: Alert) -> list[tuple[str, bool]]:
-    if notification.kind == "update" and alert.novelty:
-        return formatting.marked(
-            one_line(alert.novelty, formatting.EVIDENCE), alert.terms, alert.nearest
-        )
-    return formatting.evidence(alert)
+    return formatting.quote(alert, update=notification.kind == "update")
 
 
-def _html_alert(notification: Notification, alert: Alert) -> dict[str, Any]:
+def _html_alert(notification: Notification, alert: Alert, zone: str) -> dict[str, Any]:
     return {
-        **_html_item(alert),
+        **_html_item(alert, zone),
         "topic": formatting.topic(alert),
         "urgent": alert.urgency if alert.urgency in ("critical", "high") else "",
         "runs": _runs(notification, alert),
         "sources": formatting.sources_line(alert),
         "why": formatting.why_line(alert),
-        "times": _times(alert),
+        "times": _times(alert, zone),
+        "corrected": formatting.corrected_line(alert),
     }
 
 
-def _html_item(alert: Alert) -> dict[str, Any]:
+def _html_item(alert: Alert, zone: str) -> dict[str, Any]:
     at = alert.story.published or alert.story.seen_at
     return {
         "title": formatting.headline(alert),
         "url": formatting.link(alert.story.url),
         "outlet": formatting.outlet(alert),
         "status": formatting.status_line(alert),
-        "published": formatting.day_clock(at) if at > 0 else "",
+        "published": formatting.day_clock(at, zone) if at > 0 else "",
     }
 
 
-def _byline(alert: Alert) -> str:
+def _byline(alert: Alert, zone: str) -> str:
     at = alert.story.published or alert.story.seen_at
-    return formatting.outlet(alert) + (f" · {formatting.day_clock(at)}" if at > 0 else "")
+    return formatting.outlet(alert) + (f" · {formatting.day_clock(at, zone)}" if at > 0 else "")
 
 
-def _times(alert: Alert) -> str:
-    return " → ".join(f"{word} {formatting.clock(at)}" for word, at in formatting.times(alert))
+def _times(alert: Alert, zone: str) -> str:
+    steps = formatting.times(alert)
+    return " → ".join(f"{word} {formatting.clock(at, zone)}" for word, at in steps)
 
 
 def _wrap(text: str, indent: str = "") -> list[str]:

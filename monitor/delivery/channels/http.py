@@ -29,8 +29,8 @@ async def post(
         async with client.stream("POST", url, content=body, headers=headers) as response:
             return classify(response.status_code, response.headers, await _head(response), now)
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
-        reason = DeliveryReason.UNREACHABLE
-        return SendResult("retry", reason, type(error).__name__, whole_channel=True)
+        reason, detail = DeliveryReason.UNREACHABLE, f"{type(error).__name__}: {error}"
+        return SendResult("retry", reason, one_line(detail, 200), whole_channel=True)
     except (httpx.InvalidURL, httpx.UnsupportedProtocol, ValueError):
         detail = "the address is not a usable URL"
         return SendResult("refused", DeliveryReason.MISCONFIGURED, detail, whole_channel=True)

@@ -72,7 +72,14 @@ class SlackBot:
     def render(self, notification: Notification, context: Context) -> dict[str, Any]:
         """Return the arguments of chat.postMessage; an update goes into the thread."""
         thread = self._thread_ts(notification, context)
-        call = slack_blocks.message(notification, buttons=self._buttons, threaded=bool(thread))
+        told = context.thread.alert if thread and context.thread else None
+        called = told is not None and told.urgency == "critical"  # once is enough
+        call = slack_blocks.message(
+            notification,
+            buttons=self._buttons,
+            threaded=bool(thread),
+            mention=() if called else notification.mention or self._settings.mention,
+        )
         call |= {"channel": self._channel, "unfurl_links": False, "unfurl_media": False}
         if thread:
             call["thread_ts"] = thread

@@ -22,16 +22,24 @@ METADATA_TYPE = "wirewatch_notification"
 
 
 def message(
-    notification: Notification, *, buttons: bool = False, threaded: bool = True
+    notification: Notification,
+    *,
+    buttons: bool = False,
+    threaded: bool = True,
+    mention: tuple[str, ...] = (),
 ) -> dict[str, Any]:
     """Return `text`, `blocks` and `metadata` for chat.postMessage.
 
     `threaded` says that an update goes under its first message, which has the topic already.
-    `metadata` is what a look-up in the channel's history finds after an unknown outcome.
+    `mention` is whom a critical alert calls ("@here", "S0…"), by configuration alone: no word of a
+    feed ever becomes a mention. `metadata` is what a look-up in the channel's history finds after
+    an unknown outcome.
     """
     if notification.alert is not None:
         reply = threaded and notification.kind == "update"
         text, blocks = _alert(notification, notification.alert, buttons, reply)
+        if mention and notification.alert.urgency == "critical":
+            blocks.insert(0, _rich([_section(_mentions(mention))]))
     elif notification.alerts:
         text, blocks = _digest(notification)
     else:
@@ -79,6 +87,8 @@ def _alert(
 ) -> tuple[str, list[Block]]:
     update = notification.kind == "update"
     head = [_text(f"{formatting.dot(alert.urgency)} ")]
+    if formatting.urgent_word(alert):
+        head.append(_text(f"{formatting.urgent_word(alert)} · ", bold=True))
     if reply:
         head.append(_text(formatting.status_line(alert).capitalize(), bold=True))
     else:
@@ -87,6 +97,8 @@ def _alert(
             _text(f" · {formatting.status_line(alert)}"),
         ]
     blocks = [_rich([_section(head)]), _rich([_section(_headline(alert))])]
+    if alert.was:
+        blocks.append(_context(formatting.corrected_line(alert)))
     quoted = _quote(alert, update)
     if quoted:
         blocks.append(_rich([quoted]))
@@ -100,8 +112,22 @@ def _alert(
         blocks.append(_buttons(alert))
     lead = formatting.status_line(alert).capitalize() if reply else formatting.topic(alert)
     headline = f"{formatting.headline(alert)} ({formatting.outlet(alert)})"
-    text = f"{formatting.dot(alert.urgency)} {lead}: {headline}"
+    word = f"{formatting.urgent_word(alert)} · " if formatting.urgent_word(alert) else ""
+    text = f"{formatting.dot(alert.urgency)} {word}{lead}: {headline}"
     return escape(text), blocks
+
+
+def _mentions(names: tuple[str, ...]) -> list[Block]:
+    elements: list[Block] = []
+    for name in names:
+        elements += [_text(" ")] if elements else []
+        if name.startswith("@"):
+            elements.append({"type": "broadcast", "range": name[1:]})
+        elif name.startswith("S"):
+            elements.append({"type": "usergroup", "usergroup_id": name})
+        else:
+            elements.append({"type": "user", "user_id": name})
+    return elements
 
 
 def _headline(alert: Alert) -> list[Block]:
@@ -128,11 +154,7 @@ def _headline(alert: Alert) -> list[Block]:
 
 
 def _quote(alert: Alert, update: bool) -> Block | None:
-    runs = formatting.evidence(alert)
-    if update and alert.novelty:
-        new = one_line(alert.novelty, formatting.EVIDENCE)
-        if new and new != formatting.headline(alert):
-            runs = formatting.marked(new, alert.terms, alert.nearest)
+    runs = formatting.quote(alert, update=update)
     if not runs:
         return None
     return {"type": "rich_text_quote", "elements": [_text(t, bold=mark) for t, mark in runs]}
@@ -146,32 +168,33 @@ def _times(alert: Alert) -> str:
 
 
 def _digest(notification: Notification) -> tuple[str, list[Block]]:
-    title = one_line(notification.notice, 140) or "Digest"
+    title = formatting.digest_title(notification)
     blocks: list[Block] = [
-        {"type": "header", "text": {"type": "plain_text", "text": f"🗞 {title}", "emoji": False}}
+        {
+            "type": "header",
+            "text": {"type": "plain_text", "text": one_line(f"🗞 {title}", 150), "emoji": False},
+        }
     ]
-    for name, events in formatting.by_topic(notification.alerts):
+    for name, happenings in formatting.by_topic(notification.alerts):
         sections = [_section([_text(name, bold=True)])]
-        items = []
-        for alerts in events:
-            for alert in alerts:
-                items.append(_section(_line(alert)))
+        items = [_section(_line(listed)) for listed in happenings]
         sections.append({"type": "rich_text_list", "style": "bullet", "elements": items})
         blocks.append(_rich(sections))
     if notification.more:
         blocks.append(_context(notification.more))
     first = formatting.headline(notification.alerts[0])
-    text = f"🗞 {title}: {len(notification.alerts)} alerts, first: {first}"
+    text = f"🗞 {title}. First: {first}"
     return escape(text), blocks
 
 
-def _line(alert: Alert) -> list[Block]:
+def _line(listed: formatting.Listed) -> list[Block]:
+    alert = listed.alert
     url, title = formatting.link(alert.story.url), one_line(formatting.headline(alert), 160)
     if len(url) > 300:  # twenty of the longest would not fit into one message
         url = ""
     parts: list[Block] = [_text(f"{formatting.dot(alert.urgency)} ")]
     parts.append({"type": "link", "url": url, "text": title} if url else _text(title))
-    parts.append(_text(f" — {formatting.outlet(alert)} · {formatting.status_line(alert)}"))
+    parts.append(_text(f" — {formatting.outlet(alert)} · {listed.status}"))
     return parts
 
 

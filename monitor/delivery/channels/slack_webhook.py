@@ -26,11 +26,14 @@ class SlackWebhook:
 
     def __init__(self, settings: SlackWebhookChannel) -> None:
         self._url = settings.url.get_secret_value()
+        self._mention = settings.mention
         self._client = httpx.AsyncClient(timeout=self.traits.timeout, trust_env=False)
 
     def render(self, notification: Notification, context: Context) -> bytes:
         """Return the JSON body."""
-        body = slack_blocks.message(notification, threaded=False)
+        body = slack_blocks.message(
+            notification, threaded=False, mention=notification.mention or self._mention
+        )
         del body["metadata"]  # only the Web API takes it
         payload = {**body, "unfurl_links": False, "unfurl_media": False}
         return json.dumps(payload, ensure_ascii=False).encode("utf-8", "replace")

@@ -22,7 +22,7 @@ class Terminal:
     def render(self, notification: Notification, context: Context) -> str:
         """Return the lines to print, as wide as the terminal."""
         with self._console.capture() as lines:
-            self._console.print(alert_lines(notification, context.now))
+            self._console.print(alert_lines(notification, context.now, context.zone))
         return lines.get()
 
     async def send(self, message: str, notification: Notification, context: Context) -> SendResult:

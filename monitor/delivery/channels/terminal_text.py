@@ -20,12 +20,12 @@ _STYLE = {"critical": "bold red", "high": "bold yellow", "normal": "bold cyan", 
 _MARK = {"critical": "▲", "high": "●", "normal": "●", "low": "○"}
 
 
-def alert_lines(notification: Notification, now: float) -> RenderableType:
-    """Return what the terminal shows for `notification` at `now` (Unix seconds)."""
+def alert_lines(notification: Notification, now: float, zone: str = "UTC") -> RenderableType:
+    """Return what the terminal shows for `notification` at `now` (Unix seconds), in `zone`."""
     if notification.alert is not None:
-        return _alert(notification, notification.alert, now)
+        return _alert(notification, notification.alert, now, zone)
     if notification.alerts:
-        head = Text(f"≡ {one_line(notification.notice, 140) or 'Digest'}", style="bold")
+        head = Text(f"≡ {formatting.digest_title(notification, zone)}", style="bold")
         more = [Text(f"    {one_line(notification.more, 500)}")] if notification.more else []
         return Group(head, *_listed(notification.alerts, now), *more, Text(""))
     return Group(Text(f"! {one_line(notification.notice, 2000)}", style="yellow"), Text(""))
@@ -45,8 +45,10 @@ def render_terminal_summary(
         show: how many to list; the rest is counted.
     """
     line = Text("watching ")
-    line.append(_count(feeds, "feed"), "bold").append(", ").append(_count(topics, "topic"), "bold")
-    line.append(f"; {_count(stories, 'story')} already out there")
+    line.append(formatting.plural(feeds, "feed"), "bold").append(", ").append(
+        formatting.plural(topics, "topic"), "bold"
+    )
+    line.append(f"; {formatting.plural(stories, 'story')} already out there")
     ranked = sorted(matches, key=lambda alert: -alert.score)
     if not ranked:
         line.append(", none of them matches. Live alerts follow.")
@@ -61,7 +63,7 @@ def render_terminal_summary(
     return Group(*parts)
 
 
-def _alert(notification: Notification, alert: Alert, now: float) -> RenderableType:
+def _alert(notification: Notification, alert: Alert, now: float, zone: str) -> RenderableType:
     style = _STYLE.get(alert.urgency, _STYLE["normal"])
     update = notification.kind == "update"
     head = Text("↳ " if update else f"{_MARK.get(alert.urgency, '●')} ", style=style)
@@ -78,11 +80,9 @@ def _alert(notification: Notification, alert: Alert, now: float) -> RenderableTy
     if url:
         byline.append(f" · {url if len(url) <= 120 else url[:119] + '…'}", style="dim")
     lines: list[RenderableType] = [title, byline]
-    runs = formatting.evidence(alert)
-    if update and alert.novelty:
-        new = one_line(alert.novelty, formatting.EVIDENCE)
-        if new != formatting.headline(alert):
-            runs = formatting.marked(new, alert.terms, alert.nearest)
+    if alert.was:
+        lines.append(Text(formatting.corrected_line(alert)))
+    runs = formatting.quote(alert, update=update)
     if runs:
         quote = Text("", style="italic")
         for text, hit in runs:
@@ -92,7 +92,9 @@ def _alert(notification: Notification, alert: Alert, now: float) -> RenderableTy
     if not update:
         grounds += f" · {formatting.why_line(alert)}"
     lines.append(Text(grounds, style="dim"))
-    receipt = " → ".join(f"{word} {formatting.clock(at)}" for word, at in formatting.times(alert))
+    receipt = " → ".join(
+        f"{word} {formatting.clock(at, zone)}" for word, at in formatting.times(alert)
+    )
     if receipt:
         lines.append(Text(receipt, style="dim"))
     indent = 4 if update else 2
@@ -104,19 +106,17 @@ def _alert(notification: Notification, alert: Alert, now: float) -> RenderableTy
 
 def _listed(alerts: Sequence[Alert], now: float) -> list[RenderableType]:
     lines: list[RenderableType] = []
-    for name, events in formatting.by_topic(alerts):
+    for name, happenings in formatting.by_topic(alerts):
         lines.append(Text(f"  {name}", style="cyan"))
-        for alert in (alert for event in events for alert in event):
+        for listed in happenings:
+            alert = listed.alert
             line = Text("• ")
             line.append(one_line(formatting.headline(alert), 140), style="bold")
             line.append(f"  {formatting.outlet(alert)}", style="green")
             published = alert.story.published or alert.story.seen_at
             if published > 0:
                 line.append(f" · {formatting.age(now - published)} ago", style="dim")
+            if listed.also:
+                line.append(f" · also {', '.join(listed.also)}", style="dim")
             lines.append(Padding(line, (0, 0, 0, 4), expand=False))
     return lines
-
-
-def _count(number: int, noun: str) -> str:
-    plural = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
-    return f"{number:,} {noun if number == 1 else plural}"
