@@ -243,7 +243,7 @@ class HistoryStore:
 
     async def _newest(
         self, query: Query, cursor: str, first: int
-    ) -> AsyncIterator[list[tuple[str, str | None]]]:
+    ) -> AsyncIterator[list[tuple[str, bytes | None]]]:
         """Yield chunks of (cursor, stored text) from the newest alert on."""
         order = self._keys("history", "order")
         top, last = _read_cursor(cursor)
@@ -264,7 +264,7 @@ class HistoryStore:
             texts = await self._texts(fresh)
             yield [(_cursor(at, name), texts.get(name)) for name, at in fresh]
 
-    async def _texts(self, ids: Sequence[tuple[str, float]]) -> dict[str, str]:
+    async def _texts(self, ids: Sequence[tuple[str, float]]) -> dict[str, bytes]:
         """Return stored alerts by id, in one round trip: a read for each day."""
         days: dict[str, list[str]] = {}
         for name, at in ids:
@@ -274,7 +274,7 @@ class HistoryStore:
             pipe.hmget(day, names)
         rows = await pipe.execute() if days else []
         return {
-            name: text.decode("utf-8", "replace")
+            name: text
             for names, texts in zip(days.values(), rows, strict=True)
             for name, text in zip(names, texts, strict=True)
             if text

@@ -49,11 +49,14 @@ class Query:
         return replace(query, since=start.timestamp(), until=end.timestamp() - 1e-6)
 
 
-def may_match(query: Query, stored: str) -> bool:
+def may_match(query: Query, stored: bytes) -> bool:
     """Whether an alert's stored form can hold the words: cheap, and never wrong with a "no"."""
     if not query.words:
         return True
-    folded = stored.casefold()
+    if stored.isascii():  # then lower case is all that folding does, and it is quick
+        folded = stored.lower().decode("ascii")
+    else:
+        folded = stored.decode("utf-8", "replace").casefold()
     return all(word in folded for word in query.words if '"' not in word and "\\" not in word)
 
 

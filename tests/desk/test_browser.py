@@ -54,7 +54,7 @@ async def test_every_screen_is_accessible_and_fits(
             wrong += [f"{name}: {what}" for what in await violations(page)]
             shot = shots / f"{name}-{size[0]}-{scheme}.png"
             await page.screenshot(path=shot, full_page=True)
-    assert wrong == []
+    assert not wrong, "\n".join(wrong)
 
 
 async def test_hostile_headlines_run_nothing(world: World) -> None:

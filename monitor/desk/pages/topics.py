@@ -15,7 +15,7 @@ from monitor.desk.render import page
 from monitor.history.search import Query
 
 WEEK = 7 * 86400.0
-READ = 3_000  # alerts that are counted
+READ = 2_000  # alerts that are counted
 
 
 @dataclass(frozen=True, slots=True)
