@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo check test test-fast chaos faults lint format docs clean dist-clean
+.PHONY: help run demo check test test-fast chaos faults lint format docs lock sbom clean dist-clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1|/' \
@@ -46,6 +46,15 @@ format: $(VENV)/.installed-dev ## put the code into its one style
 docs: $(VENV)/.installed-dev ## renew the pages and files that are made from the code
 	@$(BIN)/python docs/generate.py
 
+lock: ## write the lock files anew, with the newest versions that fit
+	@deploy/lock.sh
+
+sbom: $(VENV)/.installed ## list every package in use in build/sbom.json (CycloneDX)
+	@mkdir -p build && $(BIN)/python -m venv build/sbom-tool
+	@build/sbom-tool/bin/pip install -q --disable-pip-version-check cyclonedx-bom
+	@build/sbom-tool/bin/cyclonedx-py environment $(BIN)/python --of JSON -o build/sbom.json
+	@echo "build/sbom.json"
+
 clean: ## remove caches and builds (the data stays)
 	@rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
 	@find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +
@@ -59,13 +68,19 @@ $(BIN)/python:
 		echo "Could not make $(VENV). On Debian and Ubuntu: apt install python3-venv"; exit 1; }
 
 # The stamps are as new as what they were made from: a second start installs nothing.
-$(VENV)/.installed: pyproject.toml deploy/install-torch.sh | $(BIN)/python
+# Packages come in the versions and with the hashes of the lock files; `make lock` renews those. A
+# dependency that was added since is still installed, with our own package.
+LOCKED := install -q --no-deps --require-hashes -r
+OURS := install -q --no-build-isolation -e .
+
+$(VENV)/.installed: pyproject.toml requirements.lock deploy/install-torch.sh | $(BIN)/python
 	@echo "Installing into $(VENV); the first time this takes a minute or two ..."
 	@deploy/install-torch.sh $(BIN)/python
-	@$(PIP) install -q -e .
+	@$(PIP) $(LOCKED) requirements.lock
+	@$(PIP) $(OURS)
 	@$(BIN)/python -m monitor.models.base > /dev/null
 	@touch $@
 
-$(VENV)/.installed-dev: pyproject.toml | $(VENV)/.installed
-	@$(PIP) install -q -e '.[dev]'
+$(VENV)/.installed-dev: pyproject.toml requirements-dev.lock | $(VENV)/.installed
+	@$(PIP) $(LOCKED) requirements-dev.lock
 	@touch $@

@@ -66,7 +66,9 @@ cleanup() {
   [ -z "${made_env:-}" ] || rm -f .env
 }
 trap cleanup EXIT
-if [ ! -e .env ]; then cp .env.example .env; made_env=1; fi
+if [ ! -e .env ]; then
+  sed "s/^STORE_PASSWORD=$/STORE_PASSWORD=accept$RANDOM$RANDOM$RANDOM/" .env.example > .env; made_env=1
+fi
 
 # --- 1
 say "1. up"

@@ -16,7 +16,7 @@ find "$site" -name '*.a' -delete
 find "$site" \( -name tests -o -name test \) -type d \
   -path '*/site-packages/*' ! -path '*/torch/*' ! -path '*/numpy/*' ! -path '*/transformers/*' \
   -prune -exec rm -rf {} +
-"$root/bin/python" -m pip uninstall -q -y uv >/dev/null 2>&1 || true
+"$root/bin/python" -m pip uninstall -q -y uv hatchling editables >/dev/null 2>&1 || true
 rm -rf "$site"/pip "$site"/pip-*.dist-info "$site"/setuptools "$site"/setuptools-*.dist-info
 find "$root" -name __pycache__ -type d -prune -exec rm -rf {} +
 

@@ -44,6 +44,9 @@ def expand(text: str, env: Mapping[str, str]) -> Expanded:
     `${NAME}` must be set and not empty; `${NAME:-default}` falls back; if NAME is not set but
     NAME_FILE is, the content of that file counts, without its final line break. What could not be
     found is a fault, and its place stays empty.
+
+    `WIREWATCH_SECRETS=none` is for processes that send and fetch nothing (embedder, triage): they
+    know channels and feeds by name, and what is not set gets a stand-in that leads nowhere.
     """
     if "${" not in text:
         return Expanded(text)
@@ -69,6 +72,8 @@ def expand(text: str, env: Mapping[str, str]) -> Expanded:
             return value
         if default is not None and not fault:
             return str(default)
+        if env.get("WIREWATCH_SECRETS") == "none":
+            return f"https://{name}.invalid/" if match[0] == text.strip() else name
         faults.append(fault or _missing(name, env))
         unset.append(name)
         return ""

@@ -305,7 +305,7 @@ async def _a_clone(world: World, terminal: Terminal) -> None:
 
 async def _change_the_password(world: World, terminal: Terminal) -> None:
     path = terminal.folder / ".env"
-    text = path.read_text().replace("change-me-to-something-long", "letters0and9digits")
+    text = path.read_text().replace("STORE_PASSWORD=\n", "STORE_PASSWORD=letters0and9digits\n")
     path.write_text(f"{text}SLACK_BOT_TOKEN={world.slack.bot_token}\n")
 
 

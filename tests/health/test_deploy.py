@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -177,7 +178,7 @@ def test_the_store_is_private_persistent_and_never_evicts() -> None:
     assert COMPOSE["networks"]["inside"] == {"internal": True}
     for words in ("--appendonly yes", "--maxmemory-policy noeviction", "requirepass"):
         assert words in command
-    assert store["image"] == "${REDIS_IMAGE:-valkey/valkey:9}"
+    assert store["image"] == "${REDIS_IMAGE:-valkey/valkey:9.0}"
     assert store["user"] == "999:999"
     assert store["read_only"] is True
     assert store["cap_drop"] == ["ALL"]
@@ -198,14 +199,56 @@ def test_only_stages_that_talk_to_the_world_can() -> None:
 
 
 def test_the_example_environment_is_complete() -> None:
-    """Every variable of the compose file is in .env.example, and it sets what is required."""
+    """Every variable of the compose file is in .env.example; what is required has no default."""
     text = (ROOT / "docker-compose.yml").read_text()
     used = set(re.findall(r"(?<!\$)\$\{(\w+)", text))
     example = (ROOT / ".env.example").read_text()
     offered = set(re.findall(r"^#?([A-Z_]+)=", example, re.MULTILINE))
     assert used <= offered, used - offered
     required = set(re.findall(r"(?<!\$)\$\{(\w+):\?", text))
-    assert required <= set(re.findall(r"^([A-Z_]+)=\S", example, re.MULTILINE))
+    assert required == set(re.findall(r"^([A-Z_]+)=$", example, re.MULTILINE))
+
+
+def test_the_image_is_built_once_and_versions_are_pinned() -> None:
+    """One service has the recipe, the others take its image; no image floats."""
+    built = [name for name, service in COMPOSE["services"].items() if "build" in service]
+    assert built == ["poller"]
+    images = {COMPOSE["services"][name]["image"] for name in WORKERS}
+    assert images == {"${WIREWATCH_IMAGE:-wirewatch:latest}"}
+    for name, service in COMPOSE["services"].items():
+        if name not in WORKERS:
+            assert re.search(r":v?\d+\.\d+(\.\d+)?}$", service["image"]), name
+
+
+def test_each_container_has_its_own_secrets_only() -> None:
+    """The notifier has those of channels, the poller those of feeds, the others none; nothing has
+    a password that everybody knows."""
+    services = COMPOSE["services"]
+    given = {
+        name: service["env_file"] for name, service in services.items() if "env_file" in service
+    }
+    assert given == {"notifier": ".env", "poller": "${FEEDS_ENV:-./deploy/feeds.env}"}
+    for name in WORKERS:
+        wanted = "all" if name in given else "none"
+        assert services[name]["environment"]["WIREWATCH_SECRETS"] == wanted
+    text = (ROOT / "docker-compose.yml").read_text() + (ROOT / ".env.example").read_text()
+    assert re.findall(r"PASSWORD(?::-|=)[^\s}]+", text) == []
+
+
+def test_what_is_installed_is_locked_with_hashes() -> None:
+    """`make run` and the image install from the lock file, every package of which has a version
+    and a hash; each dependency of ours is in it, PyTorch (a CPU build of its own) apart."""
+    for name in ("Makefile", "deploy/Dockerfile"):
+        assert "--no-deps --require-hashes -r" in (ROOT / name).read_text()
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = project["dependencies"] + project["optional-dependencies"]["otel"]
+    names = {re.split(r"[\[<>=;! ]", one)[0].lower().replace("_", "-") for one in wanted}
+    for lock in ("requirements.lock", "requirements-dev.lock"):
+        entries = re.split(r"\n(?=\S)", (ROOT / lock).read_text().strip())
+        locked = {entry.partition("==")[0] for entry in entries}
+        assert all("==" in entry and "--hash=sha256:" in entry for entry in entries)
+        assert names - {"torch"} <= locked, names - locked
+        assert not any(name.startswith(("torch", "nvidia", "triton")) for name in locked)
 
 
 def test_monitoring_is_opt_in() -> None:
@@ -216,7 +259,7 @@ def test_monitoring_is_opt_in() -> None:
 
 def test_the_image_and_the_guide_let_every_stage_send_traces() -> None:
     """OpenTelemetry is in the image; the collector shown is where embedder and triage reach it."""
-    assert "'.[otel]'" in (ROOT / "deploy/Dockerfile").read_text()
+    assert "opentelemetry-sdk==" in (ROOT / "requirements.lock").read_text()
     shown = [
         yaml.safe_load(block.text)
         for block in blocks(ROOT / "docs/how-to/operators.md")
