@@ -7,8 +7,7 @@ alert). All instants are Unix seconds.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, fields
-from functools import cache
+from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 from monitor.model import Alert, Assignment, Story
@@ -16,11 +15,6 @@ from monitor.text import one_line, shorten
 
 LEAD = 300  # characters of a story's summary that are kept
 EVIDENCE = 200
-
-
-@cache
-def _names(kind: type[_Record]) -> frozenset[str]:
-    return frozenset(field.name for field in fields(kind))
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +29,11 @@ class _Record:
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:
         """Rebuild a record; unknown keys are ignored (newer writers, older readers)."""
-        known = _names(cls)
         return cls(
             **{
                 name: _frozen(value) if isinstance(value, list) else value
                 for name, value in json.loads(text).items()
-                if name in known
+                if name in cls.__slots__
             }
         )
 
