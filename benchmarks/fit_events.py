@@ -262,9 +262,10 @@ def pairs(viewed: Viewed, owners: Owners) -> tuple[Matrix, npt.NDArray[np.bool_]
         meaning = rows.vectors[:at] @ member.vector
         same = gold[:at] == gold[at]
         kept = np.flatnonzero((meaning > FLOOR) | same)
-        tables.append(pair_score.features(
-            member, meaning[kept], rows.terms[kept], rows.flags[kept], rows.times[kept], idf
-        ))  # fmt: skip
+        others = pair_score.Others(
+            rows.terms[kept], rows.flags[kept], rows.times[kept], rows.places[kept], rows.main[kept]
+        )
+        tables.append(pair_score.features(member, meaning[kept], others, idf))
         truths.append(same[kept])
         plain.append(viewed.mean[kept] @ viewed.mean[at])
     return np.concatenate(tables), np.concatenate(truths), np.concatenate(plain)

@@ -173,14 +173,14 @@ class Assignment:
     similarity: float = 0.0
     why: str = ""
     novelty: str = ""
-    correction: bool = False
+    corrects: tuple[str, ...] = ()  # earlier stories of its own owner that it corrects
     sources: tuple[str, ...] = ()
     size: int = 1
     merged: tuple[str, ...] = ()  # ids of events that this one absorbed just now
     moved: tuple[tuple[str, str, str], ...] = ()  # (story, from event, to event): parted just now
     repeated: bool = False  # the story was assigned before: nothing may change
-    copy_of_old: bool = False  # what it repeats was there at baseline, or stale
-    novelty_kind: str = ""  # "number", "status", "name", "place" or "correction"
+    copy_of_old: bool = False  # it repeats what its own owner had at baseline, or stale
+    novelty_kind: str = ""  # "correction", "outcome", "number", "status" or "name"
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,6 +60,7 @@ class AlertReason(StrEnum):
     """Why a newsroom is told."""
 
     FIRST = "first"
+    OUTCOME = "outcome"  # how it ended: a message of its own
     DEVELOPMENT = "development"
     CORROBORATED = "corroborated"
     CORRECTION = "correction"

@@ -17,11 +17,12 @@ from typing import TypeVar
 from redis.exceptions import RedisError
 
 from monitor.analysis.offline import topic_judge
+from monitor.analysis.pair_store import PairStore
 from monitor.analysis.text_archive import ModelInfo, TextVectors
 from monitor.codec import unpack_story
 from monitor.config.schema import Topic
 from monitor.embedding import Embedder as TextEmbedder
-from monitor.embedding import embed_stories, open_embedder
+from monitor.embedding import embed_stories, open_embedder, pair_judge
 from monitor.errors import ModelError
 from monitor.health.heartbeat_store import HeartbeatStore
 from monitor.matching import Background, TopicJudge, TopicMatcher, texts
@@ -44,6 +45,7 @@ T = TypeVar("T")
 WANTED_EVERY = 0.5
 WANTED_AFTER_FAILURE = 5.0
 _PROBE = "A sentence of quite ordinary words about nothing in particular. " * 40
+PAIRS_WAIT = 2.0
 
 
 class Embedder:
@@ -78,6 +80,7 @@ class Embedder:
         )
         self._texts = TextVectors(runtime.store, runtime.keys)
         self._heartbeats = HeartbeatStore(runtime.store, runtime.keys)
+        self._pairs = PairStore(runtime.store, self._blocking, runtime.keys)
         self._thread: ThreadPoolExecutor | None = None  # a fresh one for every run
         self._model: TextEmbedder | None = None
         self._judge: TopicJudge | None = None
@@ -97,7 +100,7 @@ class Embedder:
             await self.say_ready("")
             metrics.MODEL.info({"name": self._info.name, "fingerprint": self._info.fingerprint})
             log.info("embedder_ready", model=self._info.name, fingerprint=self._info.fingerprint)
-            async with beside(self._answer_wanted()):
+            async with beside(self._answer_wanted()), beside(self._answer_pairs()):
                 await self._stage.run()
         finally:
             self._thread.shutdown(wait=True)
@@ -134,7 +137,9 @@ class Embedder:
     def _info(self) -> ModelInfo:
         assert self._model is not None
         name = self._runtime.config.embedding.model
-        return ModelInfo(self._model.fingerprint, self._model.dimension, name)
+        judge = pair_judge(self._model)
+        named = judge.fingerprint if judge else ""
+        return ModelInfo(self._model.fingerprint, self._model.dimension, name, named)
 
     def _batch_size(self) -> tuple[int, float]:
         settings = self._runtime.config.embedding
@@ -184,6 +189,22 @@ class Embedder:
             self._screen = TopicMatcher.build(topics, self._phrases, background, self._screen)
             self._topics = topics
         return self._screen
+
+    async def _answer_pairs(self) -> None:
+        """Read pairs of reports for triage, as it asks; a failure leaves them unanswered."""
+        assert self._model is not None
+        judge = pair_judge(self._model)
+        while judge is not None:
+            try:
+                if request := await self._pairs.next_request(PAIRS_WAIT):
+                    one, two = zip(*request.pairs, strict=True)
+                    scores = await self._in_thread(judge.score, one, two)
+                    await self._pairs.answer(request, [float(score) for score in scores])
+            except ModelError as error:
+                log.warning("pairs_unanswered", worker=self.name, error=str(error))
+            except (RedisError, OSError) as error:
+                log.warning("store_unreachable", worker=self.name, error=str(error))
+                await asyncio.sleep(WANTED_EVERY)
 
     async def _answer_wanted(self) -> None:
         """Announce the model, then embed the phrases that triage asks for, as they come."""

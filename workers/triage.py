@@ -20,13 +20,15 @@ from monitor.alerting.alert_state import AlertState
 from monitor.alerting.routing import TERMINAL
 from monitor.analysis.archive import AnalysisStore
 from monitor.analysis.batch_commit import BatchCommit, count
+from monitor.analysis.pair_store import PairStore
 from monitor.analysis.story_analysis import AlertKey, Analysis
 from monitor.codec import unpack_embedded
 from monitor.config.schema import Config
 from monitor.delivery.outbox import OutboxStore
 from monitor.errors import LeaseLost, WirewatchError
-from monitor.events.index import EventIndex
+from monitor.events.index import EventIndex, Prepared
 from monitor.events.owners import Owners
+from monitor.events.pair_judge import Answers
 from monitor.health.canary_channel import CHANNEL as CANARY
 from monitor.health.canary_channel import is_canary, onward
 from monitor.health.retention import Retention
@@ -79,6 +81,8 @@ class Triage:
         self._queue = StreamQueue(
             store, self._blocking, keys, "vectors", f"triage-{runtime.worker_id}"
         )
+        self._pairs = PairStore(store, self._blocking, keys)
+        self._judge = ""  # fingerprint of the embedders' pair judge
         self._analysis: Analysis | None = None
         self._turn = asyncio.Lock()  # a batch and the housekeeping never interleave
         self._renew_topics = asyncio.Event()
@@ -132,6 +136,7 @@ class Triage:
         model = await self._topics.model()
         if model is None:
             return
+        self._judge = model.judge
         matcher = self._analysis.matcher if self._analysis else None
         if matcher is None or matcher.model != model.fingerprint:
             matcher = await self._topics.matcher(self._runtime.config.topics, model)
@@ -206,7 +211,10 @@ class Triage:
             canaries = [item for item in batch if is_canary(item.story)]
             fresh = await self._drop_known([i for i in batch if not is_canary(i.story)])
             fresh, foreign = await self._split_by_model(fresh)
-            scored = await asyncio.to_thread(self._analysis.score_and_assign, fresh)
+            prepared, answers = await self._ask_judge(fresh)
+            scored = await asyncio.to_thread(
+                self._analysis.score_and_assign, fresh, prepared, answers
+            )
             told = await self._told(scored.events)
             now = self._runtime.clock.now()
             decided = self._analysis.decide(scored, told, now)
@@ -219,6 +227,19 @@ class Triage:
             await self._lease.write(commands + self._queue.done_commands(items))
         metrics.ANALYSE_SECONDS.observe(time.perf_counter() - started)
         count(decided.outcomes, now)
+
+    async def _ask_judge(
+        self, batch: Sequence[EmbeddedStory]
+    ) -> tuple[Prepared | None, Answers | None]:
+        """Let the pair judge read what is near the threshold; what it does not answer is apart."""
+        assert self._analysis is not None
+        if not self._judge:
+            return None, None
+        prepared = await asyncio.to_thread(self._analysis.prepare, batch)
+        answers = await self._pairs.ask(prepared.questions, time.monotonic())
+        metrics.PAIRS.labels(answered="yes").inc(len(answers))
+        metrics.PAIRS.labels(answered="no").inc(len(prepared.questions) - len(answers))
+        return prepared, answers
 
     async def _drop_known(self, batch: Sequence[EmbeddedStory]) -> list[EmbeddedStory]:
         """Drop stories that were settled before, and repeats within the batch."""

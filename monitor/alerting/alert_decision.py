@@ -11,7 +11,8 @@ A pure function of (topic, story, match, assignment, what was told, now). In ord
     repeats what was told, or old  -> unless it corrects                 copy
     first of its event             -> alert, or wait for sources         first, awaiting_sources
     waiting                        -> release, wait on, or lapse         first, sources_expired
-    told before                    -> correction, corroborated, development, or nothing_new
+    told before                    -> correction, outcome, development, corroborated, or nothing_new
+        (an outcome is a message of its own; what follows goes under it)
 """
 
 from __future__ import annotations
@@ -66,7 +67,8 @@ def decide(
         )
 
     def tell(reason: AlertReason, state: AlertState) -> Decision:
-        alert = _alert(topic, item, match, assignment, reason, now, state.first, severity)
+        parent = "" if reason is AlertReason.OUTCOME else state.first
+        alert = _alert(topic, item, match, assignment, reason, now, parent, severity)
         if reason is AlertReason.DEVELOPMENT and not alert.novelty:
             alert = replace(alert, novelty=_rise(severity, state.severity))
         corroborated = state.corroborated or len(alert.sources) > 1
@@ -94,7 +96,8 @@ def decide(
         return hold(
             SuppressionReason.BELOW_SEVERITY, f"{severity}; the topic asks for {wanted} or more"
         )
-    if assignment.copy_of and not (assignment.correction and told):
+    corrects = bool(told and set(assignment.corrects) & set(told.stories))
+    if assignment.copy_of and not corrects:
         known = told is not None or assignment.copy_of_old
         if known:
             return hold(
@@ -119,14 +122,16 @@ def decide(
         if topic.alert.min_sources <= len(assignment.sources):
             return tell(AlertReason.FIRST, told)
         return hold(SuppressionReason.SOURCES_EXPIRED, _too_few(topic, assignment), told)
+    if assignment.novelty_kind == "outcome":
+        return tell(AlertReason.OUTCOME, told)
     if topic.alert.updates == "none":
         return hold(SuppressionReason.ALREADY_TOLD, "this topic wants no updates")
-    if assignment.correction:
+    if corrects:
         return tell(AlertReason.CORRECTION, told)
-    if len(set(assignment.sources)) > 1 and not told.corroborated:
-        return tell(AlertReason.CORROBORATED, told)
     if assignment.novelty or _rise(severity, told.severity):
         return tell(AlertReason.DEVELOPMENT, told)
+    if len(set(assignment.sources)) > 1 and not told.corroborated:
+        return tell(AlertReason.CORROBORATED, told)
     return hold(SuppressionReason.NOTHING_NEW, f"adds nothing to what {told.first} told")
 
 

@@ -16,9 +16,9 @@ class AlertState:
     """Topic x event, as it stands.
 
     `state` is "waiting" (held until enough independent sources report), "told" or "lapsed" (waited
-    in vain). `since` is when it was told or began to wait. `first` is the id of the first alert,
-    under which updates go. `held` is the alert that waits, as its dict. `sources` are the owners
-    that had reported when it was last told; `stories` the stories that were told.
+    in vain). `since` is when it was told or began to wait. `first` is the id of the latest
+    top-level alert, under which updates go. `held` is the alert that waits, as its dict. `sources`
+    are the owners that had reported when it was last told; `stories` the stories that were told.
     """
 
     topic: str
@@ -52,7 +52,7 @@ class AlertState:
         return replace(
             self,
             state="told",
-            first=self.first or alert.id,
+            first=self.first if alert.is_update else alert.id,
             sources=tuple(dict.fromkeys((*self.sources, *alert.sources))),
             stories=(*self.stories, alert.story.id)[-_REMEMBERED:],
             updates=self.updates + int(alert.is_update),

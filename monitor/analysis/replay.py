@@ -15,8 +15,10 @@ import numpy as np
 from monitor.alerting.alert_state import AlertState
 from monitor.analysis.decision_record import decision_record, match_record
 from monitor.analysis.story_analysis import AlertKey, Analysis, StoryDecision
-from monitor.embedding import Embedder, embed_stories
+from monitor.embedding import Embedder, embed_stories, pair_judge
 from monitor.errors import Problem
+from monitor.events.index import Prepared
+from monitor.events.pair_judge import Answers
 from monitor.identity import canonical_url
 from monitor.model import EmbeddedStory, Match, Story, Vector
 
@@ -160,7 +162,8 @@ def replay(
         analysis.use(matcher.beside(np.stack(headlines)))
         for begin in range(0, len(chunk), BATCH):
             batch = embedded[begin : begin + BATCH]
-            scored = analysis.score_and_assign(batch)
+            prepared, answers = ask_judge(analysis, encoder, batch)
+            scored = analysis.score_and_assign(batch, prepared, answers)
             if final_events is not None:
                 index = analysis.index
                 final_events.update({name: index.event_of(name) for name in index.changed()})
@@ -171,6 +174,22 @@ def replay(
                 forgotten = now
             for n, outcome in enumerate(decided.outcomes):
                 yield chunk[begin + n], outcome, scored.scores.matches(n)
+
+
+def ask_judge(
+    analysis: Analysis, encoder: Embedder, batch: Sequence[EmbeddedStory]
+) -> tuple[Prepared | None, Answers | None]:
+    """Return what is near a batch and the pair judge's answers; None where there is no judge."""
+    judge = pair_judge(encoder)
+    if judge is None:
+        return None, None
+    prepared = analysis.prepare(batch)
+    asked = prepared.questions
+    if not asked:
+        return prepared, {}
+    scores = judge.score([q.one for q in asked], [q.two for q in asked])
+    found = {(q.story, q.other): float(s) for q, s in zip(asked, scores, strict=True)}
+    return prepared, found
 
 
 def embed(

@@ -20,7 +20,8 @@ from monitor.alerting.alert_decision import decide
 from monitor.alerting.alert_state import AlertState, merge, parted
 from monitor.config.schema import Topic
 from monitor.editors.severity import severity_of
-from monitor.events.index import EventIndex
+from monitor.events.index import EventIndex, Prepared
+from monitor.events.pair_judge import Answers
 from monitor.matching import LINES, Scores, TopicJudge, TopicMatcher
 from monitor.model import Alert, Assignment, EmbeddedStory, Match, Suppression
 
@@ -92,12 +93,22 @@ class Analysis:
         """Take another set of topics; the window stays."""
         self.matcher = matcher
 
-    def score_and_assign(self, batch: Sequence[EmbeddedStory]) -> ScoredBatch:
+    def prepare(self, batch: Sequence[EmbeddedStory]) -> Prepared:
+        """Return what to ask the pair judge before `score_and_assign`."""
+        return self.index.prepare(batch, ask=True)
+
+    def score_and_assign(
+        self,
+        batch: Sequence[EmbeddedStory],
+        prepared: Prepared | None = None,
+        answers: Answers | None = None,
+    ) -> ScoredBatch:
         """Score stories against every topic and assign them to events."""
         if self._judge is not None:
             batch = self._judge.over(self.matcher, batch)
         scores = self.matcher.score(batch)
-        return ScoredBatch(tuple(batch), tuple(self.index.assign(batch)), scores)
+        moves = self.index.assign(prepared or batch, answers)
+        return ScoredBatch(tuple(batch), tuple(moves), scores)
 
     def decide(
         self, scored: ScoredBatch, told: Mapping[AlertKey, AlertState], now: float | None

@@ -26,6 +26,7 @@ class ModelInfo:
     fingerprint: str
     dimension: int
     name: str = ""
+    judge: str = ""  # fingerprint of its pair judge; empty if it has none
 
 
 class TextVectors:
@@ -43,6 +44,7 @@ class TextVectors:
                 "fingerprint": model.fingerprint,
                 "dimension": model.dimension,
                 "name": model.name,
+                "judge": model.judge,
             },
         )
 
@@ -52,7 +54,10 @@ class TextVectors:
         if not row:
             return None
         return ModelInfo(
-            row[b"fingerprint"].decode(), int(row[b"dimension"]), row.get(b"name", b"").decode()
+            row[b"fingerprint"].decode(),
+            int(row[b"dimension"]),
+            row.get(b"name", b"").decode(),
+            row.get(b"judge", b"").decode(),
         )
 
     async def get(self, model: ModelInfo, texts: Sequence[str]) -> dict[str, Vector]:

@@ -11,7 +11,7 @@ from monitor.models import base
 
 if TYPE_CHECKING:
     from monitor.config.schema import EmbeddingSettings
-    from monitor.model import Matrix, Story
+    from monitor.model import Matrix, Story, Vector
 
 
 class Embedder(Protocol):
@@ -51,6 +51,25 @@ class Embedder(Protocol):
         when the model cannot compute.
         """
         ...
+
+
+class PairJudge(Protocol):
+    """Reads two reports together and says whether they tell of one event."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Return what names its answers."""
+        ...
+
+    def score(self, first: Sequence[str], second: Sequence[str]) -> Vector:
+        """Return the logit of "one event" for each pair. Raises ModelError."""
+        ...
+
+
+def pair_judge(model: Embedder) -> PairJudge | None:
+    """Return the pair judge that comes with a model, or None; it is loaded when first asked."""
+    library = getattr(model, "library", None)
+    return library.pair_judge if library is not None else None
 
 
 def embed_stories(model: Embedder, stories: Sequence[Story], limit: int) -> list[EmbeddedStory]:

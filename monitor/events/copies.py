@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from monitor.events.features import Member
 from monitor.events.text import NAME, NUMBER, STATUS, TITLE
+from monitor.folding import fold
 
 _LEAST_TERMS = 4  # a headline of fewer content words is too common to be recognised by
 _ALIKE = 0.8  # share of headline terms in common
@@ -23,6 +24,12 @@ _SAME_TEXT = 0.6  # share of shingles in common
 _OTHER_TEXT = 0.1
 _SAME_PAGE_TEXT = 0.3  # share of shingles, and of the shorter headline's terms, from which two
 _SAME_PAGE_TITLE = 0.5  # stories at one address are one page edited rather than two alerts
+_LEAST_DENSE = 8  # letters that a headline in a script without spaces must have
+# " - Outlet" at the end and "Outlet: " at the beginning; a figure there is news, no outlet's name.
+_TAIL_OUTLET = re.compile(r"\s+[-–—|｜·]\s+[^\d\-–—|:]{2,40}$|[_｜|][^\d_｜|]{2,12}$")
+_HEAD_OUTLET = re.compile(r"^[^\d:：]{2,24}[:：]\s*")
+_THOUSANDS = re.compile(r"(?<=\d)[.,' ](?=\d{3}(?!\d))")
+_DENSE = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff]+")
 _INDEXED = 3  # of a sketch's hashes, so many are looked up by
 
 
@@ -59,8 +66,7 @@ class CopyFinder:
     def _keys(self, member: Member) -> Iterable[tuple[dict, list]]:  # type: ignore[type-arg]
         if tells_one_page(member.url):
             yield self._by_url, [member.url]
-        if key := title_key(member.title):
-            yield self._by_title, [hash_of(key)]
+        yield self._by_title, [hash_of(key) for key in title_keys(member.title)]
         yield self._by_shingle, list(member.sketch[:_INDEXED])
 
 
@@ -71,10 +77,24 @@ def tells_one_page(url: str) -> bool:
 
 
 @lru_cache(maxsize=4096)
-def title_key(title: str) -> str:
-    """Return the headline without case and punctuation, or "" if it is too short to tell."""
-    words = re.findall(r"\w+", title.casefold())
-    return " ".join(words) if len(words) >= _LEAST_TERMS else ""
+def title_keys(title: str) -> frozenset[str]:
+    """Return what a headline is recognised by: its letters and digits, with and without an outlet.
+
+    "Quake hits Japan - 12 News" and "12 News: Quake hits Japan" have the key of "Quake hits Japan",
+    in any script. A headline too short to tell has none.
+    """
+    forms = [title]
+    for cut in (_TAIL_OUTLET, _HEAD_OUTLET):
+        if (found := cut.search(title)) is not None:
+            forms.append(title[: found.start()] + title[found.end() :])
+    return frozenset(key for form in forms if (key := _title_key(form)))
+
+
+def _title_key(title: str) -> str:
+    folded = _THOUSANDS.sub("", fold(title))
+    words = re.findall(r"\w+", folded)
+    dense = sum(len(run) for run in _DENSE.findall(folded))
+    return "".join(words) if len(words) >= _LEAST_TERMS or dense >= _LEAST_DENSE else ""
 
 
 def hash_of(key: str) -> int:
@@ -98,8 +118,7 @@ def kind_of(story: Member, other: Member, cosine: float) -> str:
         and text_agrees(story, other, text)
     ):
         return "url"
-    key = title_key(story.title)
-    if key and key == title_key(other.title) and (text is None or text > _OTHER_TEXT):
+    if title_keys(story.title) & title_keys(other.title) and (text is None or text > _OTHER_TEXT):
         return "title"
     if text is not None and text >= _SAME_TEXT and not names_differ(story, other):
         return "text"

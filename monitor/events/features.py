@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import math
 from array import array
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from monitor.events import vector_space
+from monitor.events import outcomes, vector_space
 from monitor.events.lexicon import STATUSES
-from monitor.events.owners import Owners
+from monitor.events.owners import Owners, agency_of
+from monitor.events.place_names import MOST, places_in
 from monitor.events.text import (
     NAME,
     NUMBER,
@@ -29,6 +30,7 @@ from monitor.events.text import (
 from monitor.model import EmbeddedStory, Vector
 
 TERMS = 40  # terms kept of one story; headlines have about ten
+LEAD = 230  # characters of the lead kept, for the pair judge to read
 
 
 @dataclass(slots=True)
@@ -38,7 +40,8 @@ class Member:
     `vector` is the story's unit vector in meaning space (headline and lead together); it is empty
     in memory once the story has a row of the window, which then holds it. `terms` are vocabulary
     buckets, `flags` say for each whether it is a number, a name, a status word, in the headline.
-    They are flat buffers, since there may be hundreds of thousands of stories.
+    They are flat buffers, since there may be hundreds of thousands of stories. `places` are numbers
+    of `place_names`, the first `main` of them from the headline.
     """
 
     id: str
@@ -56,7 +59,18 @@ class Member:
     quiet: bool = False  # baseline or stale: never told
     since: float = 0.0  # when its event began
     model: str = ""  # what made the vector: only like is compared with like
-    order: int = 0  # the how-manieth story of this index it was
+    order: int = 0  # its sequence number in this index
+    places: array[int] = field(default_factory=lambda: array("H"))
+    main: int = 0
+    lead: str = ""
+    agency: str = ""  # news agency that the text is credited to
+    outcomes: int = 0  # what its headline says has ended, and how (`outcomes.bits`)
+    sure: bool = True  # certain enough of its event to count as a source
+
+    @property
+    def text(self) -> str:
+        """Return headline and lead, as the pair judge reads them."""
+        return f"{self.title}. {self.lead}" if self.lead else self.title
 
 
 def reduce(item: EmbeddedStory, owners: Owners) -> Member:
@@ -65,6 +79,7 @@ def reduce(item: EmbeddedStory, owners: Owners) -> Member:
     title = strip_outlet(story.title, story.source)
     lead = lead_of(story)
     terms, flags = _terms(title, lead)
+    places, main = _places(title, lead[:400])
     time = story.published or story.seen_at
     return Member(
         id=story.id,
@@ -78,6 +93,11 @@ def reduce(item: EmbeddedStory, owners: Owners) -> Member:
         sketch=array("I", sketch(story.body[:3000] or story.summary)),
         quiet=story.baseline or story.stale,
         model=vector_space.name(item.model),
+        places=places,
+        main=main,
+        lead=" ".join(lead[: 2 * LEAD].split())[:LEAD],
+        agency=agency_of(story),
+        outcomes=outcomes.bits(title),
     )
 
 
@@ -96,6 +116,16 @@ def _place(item: EmbeddedStory) -> Vector:
     if not len(item.vectors):
         return vector_space.NOTHING
     return vector_space.place(mean_of(item), item.happening, item.model)
+
+
+def _places(title: str, lead: str) -> tuple[array[int], int]:
+    """Return the places of a story, and how many of them are its own rather than in passing.
+
+    Its own are those of the headline, or else the first that the lead names.
+    """
+    own, below = places_in(title), places_in(lead)
+    found = list(dict.fromkeys((*own, *below)))[:MOST]
+    return array("H", found), len(own) or min(1, len(found))
 
 
 def _terms(title: str, lead: str) -> tuple[array[int], bytes]:

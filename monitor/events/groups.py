@@ -35,7 +35,16 @@ class Event:
     last: float
     members: list[str] = field(default_factory=list)
     copies: list[str] = field(default_factory=list)
-    owners: dict[str, None] = field(default_factory=dict)  # who reported it, in order
+    owners: dict[str, None] = field(default_factory=dict)  # independent sources, in order
+    agencies: dict[str, str] = field(default_factory=dict)  # who first printed an agency's report
+
+    def count(self, member: Member) -> None:
+        """Count a story as a source: if it surely belongs here and is no agency reprint."""
+        if self.owners and not member.sure:
+            return
+        if member.agency and self.agencies.setdefault(member.agency, member.owner) != member.owner:
+            return
+        self.owners.setdefault(member.owner)
 
     @property
     def size(self) -> int:
@@ -56,6 +65,10 @@ class Links:
     def __iter__(self) -> Iterator[tuple[str, float]]:
         for name, value in zip(self._names, self._values, strict=True):
             yield name, value / 100
+
+    def strongest(self) -> float:
+        """Return the highest of the links, 0 if there is none."""
+        return max(self._values, default=0) / 100
 
     def get(self, name: str) -> float:
         """Return the link to a story, 0 if there is none."""
@@ -108,7 +121,7 @@ class Groups:
         return self.members.pop(story)
 
     def sources(self, event: str) -> tuple[str, ...]:
-        """Return the owners that reported an event, copies apart, in the order they did."""
+        """Return the independent owners that surely reported an event, in the order they did."""
         return tuple(self.events[event].owners)
 
     def is_open(self, event: str, time: float) -> bool:
@@ -193,7 +206,7 @@ class Groups:
 
     def _join(self, member: Member, event: Event) -> None:
         event.members.append(member.id)
-        event.owners.setdefault(member.owner)
+        event.count(member)
         event.since, event.last = min(event.since, member.time), max(event.last, member.time)
         member.event, member.since = event.id, event.since
 
@@ -210,7 +223,7 @@ class Groups:
         for member in members:
             (event.copies if member.copy_of else event.members).append(member.id)
             if not member.copy_of:
-                event.owners.setdefault(member.owner)
+                event.count(member)
             if member.event not in ("", name):
                 self._was.setdefault(member.id, member.event)
                 self.changed.add(member.id)

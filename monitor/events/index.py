@@ -1,5 +1,8 @@
 """The index of open events: stories in, assignments out, in one pass over a rolling window.
 
+    prepared = index.prepare(batch)            what is near each story, and what to ask the judge
+    index.assign(prepared, answers)
+
     for story in batch, in order of (time, id):
         seen before?            -> its assignment again, marked `repeated`
         a copy of one we hold?  -> the original's event
@@ -13,26 +16,28 @@ No I/O and no clock: time is the stories' own. The caller stores `pack(id)` for 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from monitor.config.schema import EventSettings
-from monitor.events import copies, novelty, pair_score, records, vector_space
+from monitor.events import copies, grounds, novelty, pair_judge, pair_score, records, vector_space
 from monitor.events.features import Member, reduce
-from monitor.events.groups import FACE, LIFE, Event, Groups, Links
-from monitor.events.index_rows import Rows
+from monitor.events.groups import FACE, JOIN, LIFE, Event, Groups, Links
+from monitor.events.index_rows import Hits, Rows
 from monitor.events.lexicon import STATUSES
 from monitor.events.owners import Owners
-from monitor.events.text import bucket, tokens
+from monitor.events.pair_judge import Answers, Compared, Question
+from monitor.events.text import bucket
 from monitor.model import Assignment, EmbeddedStory, Story
 
 FLOOR = 0.15  # least similarity of a candidate
 _CANDIDATES = 64  # nearest stories looked at
-_WEAK = 0.08  # links below this are not kept
+_WEAK = 0.05  # links below this are not kept
 _ALIKE = 0.7  # similarity from which a story is looked at as a possible original
 _SAME_PAGE = 0.3  # similarity below which an address was reused for something else
+CERTAIN = 0.7  # strongest link from which a story counts as a source of its event
 _STATUS_OF = {bucket(word): status for word, status in STATUSES.items()}
 _KINDS = {
     "revision": "article, edited,",
@@ -44,6 +49,28 @@ _KINDS = {
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A batch before it is assigned: its new stories in order, what is near them, what to ask."""
+
+    batch: tuple[EmbeddedStory, ...]
+    queue: tuple[tuple[EmbeddedStory, Member], ...]
+    near: tuple[Hits, ...]
+    before: int
+    questions: tuple[Question, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """A story's links, whether it is sure of its event, and the earlier story it is closest to."""
+
+    links: dict[str, float]
+    sure: bool
+    closest: Member | None
+    likely: float  # of `closest`
+    judge: float | None  # logit of the pair judge on `closest`
 
 
 class EventIndex:
@@ -75,13 +102,8 @@ class EventIndex:
         member = self._members.get(story)
         return member.event if member else ""
 
-    def assign(self, batch: Sequence[EmbeddedStory]) -> list[Assignment]:
-        """Assign every story of a batch, and return the assignments in the order given.
-
-        Stories are taken in order of (time, id), so their order within the batch has no effect.
-        Events are as the batch's last story left them; `merged` and `moved` say what changed
-        between before and after the batch.
-        """
+    def prepare(self, batch: Sequence[EmbeddedStory], *, ask: bool = False) -> Prepared:
+        """Find what is near the stories of a batch, and what to `ask` the judge about them."""
         fresh: dict[str, tuple[EmbeddedStory, Member]] = {}
         for item in batch:
             if item.story.id not in self._members and item.story.id not in fresh:
@@ -90,22 +112,42 @@ class EventIndex:
         for _, member in queue:
             self._rows.expect(member.model, len(member.vector))
         self._idf = self._rows.idf(*pair_score.prior())
-        before = self._rows.size
         oldest = min((member.time for _, member in queue), default=0.0)
         found = self._rows.search(
             [member.vector for _, member in queue], FLOOR, _CANDIDATES, oldest - self._window
         )
+        asked = (
+            pair_judge.questions(
+                [m for _, m in queue], found, self._rows, self._members, self._compare, FLOOR
+            )
+            if ask
+            else []
+        )
+        return Prepared(tuple(batch), tuple(queue), tuple(found), self._rows.size, tuple(asked))
+
+    def assign(
+        self, batch: Sequence[EmbeddedStory] | Prepared, answers: Answers | None = None
+    ) -> list[Assignment]:
+        """Assign every story of a batch, and return the assignments in the order given.
+
+        Stories are taken in order of (time, id), so their order within the batch has no effect.
+        Events are as the batch's last story left them; `merged` and `moved` say what changed
+        between before and after the batch. `answers` are the judge's to the questions of `prepare`;
+        None where there is no judge.
+        """
+        prepared = batch if isinstance(batch, Prepared) else self.prepare(batch)
         done: dict[str, Assignment] = {}
-        for (item, member), (rows, sims) in zip(queue, found, strict=True):
+        before = prepared.before
+        for (item, member), (rows, sims) in zip(prepared.queue, prepared.near, strict=True):
             late = self._rows.similar(member.vector, before)
             keep = np.flatnonzero(late >= FLOOR)
             rows = np.concatenate([rows, keep + before])
             sims = np.concatenate([sims, late[keep]])
-            done[member.id] = self._assign(item.story, member, rows, sims)
+            done[member.id] = self._assign(item.story, member, rows, sims, answers)
         self._conclude(done)
         return [
             done.pop(item.story.id) if item.story.id in done else self._again(item.story.id)
-            for item in batch
+            for item in prepared.batch
         ]
 
     def forget(self, before: float) -> None:
@@ -165,12 +207,17 @@ class EventIndex:
         self.changed()
         return bad
 
-    def _assign(self, story: Story, member: Member, rows: Ints, sims: Floats) -> Assignment:
+    def _assign(
+        self, story: Story, member: Member, rows: Ints, sims: Floats, answers: Answers | None
+    ) -> Assignment:
         member.order, self._order = self._order, self._order + 1
         original, kind = self._original(story, member, rows, sims)
+        if kind and original and self._is_at_home(member, original):
+            kind = ""  # another had its address first; it is a report of its own
         if original and kind:
             return self._file_copy(story, member, original, kind)
-        links = self._link(member, rows, sims)
+        linked = self._link(member, (rows, sims), answers)
+        links, member.sure = linked.links, linked.sure
         if original:  # the same article, changed in what it says: same event, yet not a copy
             links[original.id] = 1.0
         self._remember(member, Links(links.items()))
@@ -183,10 +230,10 @@ class EventIndex:
             event=event.id,
             new_event=nearest is None,
             similarity=links.get(nearest.id, 0.0) if nearest else 0.0,
-            why=self._why(member, story, nearest),
+            why=self._why(member, nearest, linked, answers),
             novelty=new.line if new else "",
             novelty_kind=new.kind if new else "",
-            correction=novelty.is_correction(story),
+            corrects=self._corrects(story, member, event),
             sources=self._groups.sources(event.id),
             size=event.size,
         )
@@ -225,34 +272,59 @@ class EventIndex:
     def _root(self, member: Member) -> Member:
         return self._members.get(member.copy_of) or member
 
-    def _link(self, member: Member, rows: Ints, sims: Floats) -> dict[str, float]:
-        """Return the links of a story to those near it in time and meaning."""
-        held = self._rows
+    def _compare(self, member: Member, held: Rows, hits: Hits) -> Compared:
+        """Return what is near a story in time and meaning, and how likely it is of one event."""
+        rows, sims = hits
         near = np.abs(held.times[rows] - member.time) <= self._window
         rows, sims = rows[near], sims[near]
         if len(rows) > _CANDIDATES:
             top = np.argpartition(-sims, _CANDIDATES)[:_CANDIDATES]
             rows, sims = rows[top], sims[top]
-        if not len(rows):
-            return {}
-        meaning = vector_space.level(sims, member.model)
-        table = pair_score.features(
-            member, meaning, held.terms[rows], held.flags[rows], held.times[rows], self._idf
+        taught = member.model.startswith(pair_score.ENCODER)
+        meaning = sims if taught else vector_space.level(sims, member.model)
+        others = pair_score.Others(
+            held.terms[rows], held.flags[rows], held.times[rows], held.places[rows], held.main[rows]
         )
-        found = pair_score.probabilities(table)
-        return {
-            held.ids[rows[at]]: float(found[at])
-            for at in np.flatnonzero(found >= _WEAK)
-            if self._groups.is_open(self._members[held.ids[rows[at]]].event, member.time)
+        table = pair_score.features(member, meaning, others, self._idf)
+        return Compared(
+            rows,
+            pair_score.probabilities(table, member.model),
+            pair_score.doubtful(table),
+            pair_score.elsewhere(table),
+        )
+
+    def _link(self, member: Member, hits: Hits, answers: Answers | None) -> Linked:
+        """Return the links of a story to those near it, and what it is closest to."""
+        found = self._compare(member, self._rows, hits)
+        names = [self._rows.ids[row] for row in found.rows]
+        links = {
+            names[at]: float(found.chances[at])
+            for at in np.flatnonzero(found.chances >= _WEAK)
+            if self._groups.is_open(self._members[names[at]].event, member.time)
         }
+        best = max(links, key=lambda name: (links[name], name), default="")
+        if answers is not None:
+            event_of = {name: self._members[name].event for name in links}
+            abroad = {names[at] for at in np.flatnonzero(found.elsewhere)}
+            links = pair_judge.weigh(member.id, links, event_of, answers, abroad)
+        doubted = {names[at] for at in np.flatnonzero(found.doubtful)}
+        strongest = max(links.values(), default=0.0)
+        trusted = max((value for name, value in links.items() if name not in doubted), default=0.0)
+        return Linked(
+            {name: value for name, value in links.items() if value >= _WEAK},
+            strongest < JOIN or trusted >= CERTAIN,
+            self._members.get(best),
+            links.get(best, 0.0),
+            answers.get((member.id, best)) if answers else None,
+        )
 
     def _file_copy(self, story: Story, member: Member, original: Member, kind: str) -> Assignment:
         member.copy_of, member.copy_kind = original.id, kind
         self._remember(member, Links())
         self._groups.file(member)
         event = self._groups.events[member.event]
-        correction = novelty.is_correction(story)
-        said = self._novelty(story, member, event) if correction else None
+        corrects = self._corrects(story, member, event)
+        said = self._novelty(story, member, event) if corrects else None
         return Assignment(
             story=member.id,
             event=event.id,
@@ -262,10 +334,10 @@ class EventIndex:
             why=f"same {_KINDS[kind]} as “{original.title}” ({original.owner})",
             novelty=said.line if said else "",
             novelty_kind=said.kind if said else "",
-            correction=correction,
+            corrects=corrects,
             sources=self._groups.sources(event.id),
             size=event.size,
-            copy_of_old=original.quiet,
+            copy_of_old=original.quiet and original.owner == member.owner,
         )
 
     def _remember(self, member: Member, links: Links) -> None:
@@ -287,17 +359,32 @@ class EventIndex:
             sources=self._groups.sources(member.event),
             size=self._groups.events[member.event].size,
             repeated=True,
-            copy_of_old=bool(original and original.quiet),
+            copy_of_old=bool(original and original.quiet and original.owner == member.owner),
         )
 
     def _novelty(self, story: Story, member: Member, event: Event) -> novelty.Novelty | None:
         """Return what a story says that the other stories of its event had not."""
-        known: set[int] = set()
+        known, ended = set[int](), 0
         for name in (*event.members[:1], *event.members[-FACE:]):
             if name != member.id:
                 known.update(self._members[name].terms)
+                ended |= self._members[name].outcomes
         statuses = {_STATUS_OF[term] for term in known & _STATUS_OF.keys()}
-        return novelty.find(story, known, statuses, self._rarity)
+        corrects = bool(self._corrects(story, member, event))
+        return novelty.find(story, known, statuses, ended, corrects, self._rarity)
+
+    def _corrects(self, story: Story, member: Member, event: Event) -> tuple[str, ...]:
+        """Return the earlier stories of an event that a correction speaks of: its own owner's."""
+        if not novelty.is_correction(story):
+            return ()
+        stories = (self._members[name] for name in (*event.members, *event.copies))
+        return tuple(m.id for m in stories if m.owner == member.owner and m.id != member.id)
+
+    def _is_at_home(self, member: Member, original: Member) -> bool:
+        """Whether a story has its own owner's address, and what it repeats has borrowed that."""
+        if member.owner == original.owner or not member.url:
+            return False
+        return self._owners.of_address(member.url) == member.owner and member.url == original.url
 
     def _rarity(self, term: int) -> float:
         return float(self._idf[term])
@@ -310,17 +397,11 @@ class EventIndex:
             return None
         return self._members[max(others, key=lambda name: (links.get(name, 0.0), name))]
 
-    def _why(self, member: Member, story: Story, nearest: Member | None) -> str:
+    def _why(
+        self, member: Member, nearest: Member | None, linked: Linked, answers: Answers | None
+    ) -> str:
         if nearest is None:
-            return "first report of this happening"
-        theirs = set(nearest.terms)
-        keys = {word.surface: bucket(word.stem) for word in tokens(story.title)}
-        shared = [surface for surface, key in keys.items() if key in theirs]
-        shared.sort(key=lambda surface: -self._rarity(keys[surface]))
-        likely = self._groups.links[member.id].get(nearest.id)
-        hours = abs(member.time - nearest.time) / 3600
-        parts = [f"{likely:.0%} likely the same"]
-        if shared:
-            parts.append("shares " + ", ".join(shared[:3]))
-        parts.append(f"{hours:.0f} h apart" if hours >= 1 else "within the hour")
-        return f"same happening as “{nearest.title}”: " + ", ".join(parts)
+            return grounds.first(member, linked.closest, linked.likely, linked.judge)
+        judge = (answers or {}).get((member.id, nearest.id))
+        likely = linked.links.get(nearest.id, 0.0)
+        return grounds.joined(member, nearest, likely, judge, self._rarity)

@@ -10,11 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from monitor.events.features import TERMS, Member
+from monitor.events.place_names import MOST
 from monitor.events.text import BUCKETS
 from monitor.model import Matrix, Vector
 
 Hits = tuple[npt.NDArray[np.intp], npt.NDArray[np.float32]]  # rows, similarities
 
+_ARRAYS = ("vectors", "terms", "flags", "times", "places", "main")
 _BLOCK = 16_384  # rows multiplied at once: bounds the similarity block to 16 MB for a batch of 256
 
 
@@ -60,6 +62,8 @@ class Rows:
         self.terms: npt.NDArray[np.int32] = np.zeros((0, TERMS), np.int32)
         self.flags: npt.NDArray[np.uint8] = np.zeros((0, TERMS), np.uint8)
         self.times: npt.NDArray[np.float64] = np.zeros(0)
+        self.places: npt.NDArray[np.uint16] = np.zeros((0, MOST), np.uint16)
+        self.main: npt.NDArray[np.uint8] = np.zeros(0, np.uint8)
         self.frequency: npt.NDArray[np.int32] = np.zeros(BUCKETS, np.int32)
 
     def expect(self, model: str, width: int) -> None:
@@ -86,6 +90,9 @@ class Rows:
         self.terms[at, :count], self.terms[at, count:] = member.terms, 0
         self.flags[at, :count], self.flags[at, count:] = np.frombuffer(member.flags, np.uint8), 0
         self.times[at] = member.time
+        self.places[at] = 0
+        self.places[at, : len(member.places)] = member.places
+        self.main[at] = member.main
         self.frequency[self.terms[at, :count]] += 1
         self.ids.append(member.id)
         self.of[member.id] = at
@@ -117,7 +124,8 @@ class Rows:
         self.frequency[self.terms[at][self.terms[at] > 0]] -= 1
         last = self.size - 1
         if at != last:
-            for array in (self.vectors, self.terms, self.flags, self.times):
+            for name in _ARRAYS:
+                array = getattr(self, name)
                 array[at] = array[last]
             self.ids[at] = self.ids[last]
             self.of[self.ids[at]] = at
@@ -164,7 +172,7 @@ class Rows:
 
     def _grow(self) -> None:
         room = max(1024, int(len(self.times) * 1.3))
-        for name in ("vectors", "terms", "flags", "times"):
+        for name in _ARRAYS:
             old = getattr(self, name)
             new = np.zeros((room, *old.shape[1:]), old.dtype)
             new[: self.size] = old[: self.size]

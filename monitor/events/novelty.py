@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Container
 from dataclasses import dataclass
 
+from monitor.events import outcomes
 from monitor.events.lexicon import CORRECTION_PHRASES, STATUSES
 from monitor.events.text import bucket, lead_of, sentences, strip_outlet, title_case, tokens
 from monitor.model import Story
@@ -25,7 +26,7 @@ _YEAR = re.compile(r"(?:19|20)\d\d$")
 
 @dataclass(frozen=True, slots=True)
 class Novelty:
-    """What is new: its kind ("correction", "number", "status", "name"), the word, the line."""
+    """What is new: its kind ("correction", "outcome", "number", "status", "name"), word, line."""
 
     kind: str
     word: str
@@ -42,18 +43,24 @@ def find(
     story: Story,
     known_terms: Container[int],
     known_statuses: Container[str],
+    known_outcomes: int,
+    corrects: bool,
     rarity: Callable[[int], float],
 ) -> Novelty | None:
     """Return the first thing in the story that the event did not have, or None.
 
-    Corrections come first, then figures, then a status ("denied", "ended"), then names that are
-    rare enough to matter. `rarity` gives the idf of a vocabulary bucket.
+    A correction (`corrects`) comes first, then outcomes (`known_outcomes`: bits of `outcomes`),
+    figures, a status ("denied", "ended"), then names that are rare enough to matter. `rarity` gives
+    the idf of a vocabulary bucket.
     """
     headline = strip_outlet(story.title, story.source)
     lines = [headline, *sentences(lead_of(story))[:2]]
-    if is_correction(story):
+    if corrects:
         said = next((line for line in lines if _corrects(line)), headline)
         return Novelty("correction", "", _cut(said))
+    for kind in outcomes.outcomes_in(headline):
+        if not known_outcomes & outcomes.bit(kind):
+            return Novelty("outcome", kind, _cut(headline))
     words = [tokens(line) for line in lines]
     for line, found in zip(lines, words, strict=True):
         for word in found:

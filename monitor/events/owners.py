@@ -22,6 +22,9 @@ _CREDIT = re.compile(
 _BYLINE = re.compile(r"\b(Associated Press|Reuters|AFP|Agence France-Presse)\b")
 
 
+_SHORT = {"Associated Press": "AP", "Agence France-Presse": "AFP"}
+
+
 class Owners:
     """The table of owners; names match without regard to case or a leading "the"."""
 
@@ -47,25 +50,49 @@ class Owners:
         return cls(table)
 
     def of(self, story: Story) -> str:
-        """Return who answers for a story: its wire's credit, its owner, or its outlet's owner.
+        """Return who answers for a story: its feed's owner, or its outlet's.
 
-        A text credited to a news agency counts as the agency's wherever it is printed.
+        Nothing that a publisher writes (byline, credit, link) makes it another owner, or one feed
+        could pose as three sources.
         """
-        credit = _CREDIT.search(story.summary[:80] or story.body[:80])
-        byline = _BYLINE.search(story.author) if story.author else None
-        if credit or byline:
-            name = credit.group(1) if credit else byline.group(1) if byline else ""
-            return self._owner.get(_key(name), name)
         if story.owner:
             return self._owner.get(_key(story.owner), story.owner)
         if story.source and (found := self._owner.get(_key(story.source))):
             return found
-        host = (urlsplit(story.url).hostname or "").removeprefix("www.")
+        known = self._of_host(host := _host(story.url))
+        return known or story.source or _registrable(host) or story.feed_id
+
+    def of_address(self, url: str) -> str:
+        """Return who owns the host of an address."""
+        host = _host(url)
+        site = _registrable(host)
+        return self._of_host(host) or self._owner.get(_key(site), site)
+
+    def _of_host(self, host: str) -> str:
         labels = host.split(".")
         for start in range(max(0, len(labels) - 1)):
             if found := self._owner.get(".".join(labels[start:])):
                 return found
-        return story.source or _registrable(host) or story.feed_id
+        return ""
+
+
+def agency_of(story: Story) -> str:
+    """Return the news agency a story is credited to, or "".
+
+    Reports of several outlets that one agency supplied are one source, so a credit can make sources
+    fewer, never more.
+    """
+    credit = _CREDIT.search(story.summary[:80] or story.body[:80])
+    byline = _BYLINE.search(story.author) if story.author else None
+    found = credit or byline
+    return _SHORT.get(found.group(1), found.group(1)) if found else ""
+
+
+def _host(url: str) -> str:
+    try:
+        return (urlsplit(url).hostname or "").removeprefix("www.")
+    except ValueError:
+        return ""
 
 
 def _registrable(host: str) -> str:

@@ -17,7 +17,8 @@ from monitor.events.features import Member
 from monitor.model import Vector
 
 _HEAD = struct.Struct("<BI")
-_VERSION = 1
+_VERSION = 2
+_READ = (1, 2)  # of version 1 the last six fields are missing
 
 
 def pack(member: Member, vector: Vector, links: dict[str, float]) -> bytes:
@@ -27,6 +28,8 @@ def pack(member: Member, vector: Vector, links: dict[str, float]) -> bytes:
             member.id, member.title, member.url, member.owner, member.time, member.event,
             member.copy_of, member.copy_kind, int(member.quiet), list(member.sketch),
             member.since, member.order, member.model, links, len(vector), len(member.terms),
+            list(member.places), member.main, member.lead, member.agency, int(member.sure),
+            member.outcomes,
         ],
         ensure_ascii=False,
         separators=(",", ":"),
@@ -51,13 +54,14 @@ def unpack(record: bytes) -> tuple[Member, dict[str, float]]:
     if len(record) < _HEAD.size:
         raise ValueError("event record is cut short")
     version, length = _HEAD.unpack_from(record)
-    if version != _VERSION:
+    if version not in _READ:
         raise ValueError(f"event record of version {version}; this program reads {_VERSION}")
     at = _HEAD.size + length
     (
         story, title, url, owner, time, event, copy_of, copy_kind, quiet, sketch, since, order,
-        model, links, width, terms,
+        model, links, width, terms, *more,
     ) = json.loads(record[_HEAD.size : at])  # fmt: skip
+    places, main, lead, agency, sure, outcomes = more or ((), 0, "", "", 1, 0)
     if len(record) != at + 2 * width + 5 * terms:
         raise ValueError("event record is cut short")
     member = Member(
@@ -77,5 +81,11 @@ def unpack(record: bytes) -> tuple[Member, dict[str, float]]:
         since=since,
         order=order,
         model=sys.intern(model),
+        places=array("H", places),
+        main=main,
+        lead=lead,
+        agency=sys.intern(agency),
+        sure=bool(sure),
+        outcomes=outcomes,
     )
     return member, links

@@ -25,6 +25,8 @@ NUMBER, NAME, TITLE, STATUS = 1, 2, 4, 8  # flags of a term
 _ACRONYM = re.compile(r"\b(?:[^\W\d_]\.){2,}")
 _SPELLINGS = {"cease-fire": "ceasefire", "prime minister": "premier", "white house": "whitehouse"}
 _SPELT_TWICE = re.compile("|".join(_SPELLINGS), re.IGNORECASE)
+_DENSE = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff]{2,}")  # scripts without spaces
+_GROUPED = re.compile(r"(?<![\d.,])(\d{1,3})((?:[ \u00a0\u2009\u202f'’]\d{3})+)(?![\d.,]*\d)")
 _WORD = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+(?:['’][^\W\d_]+)*")
 _LABEL = re.compile(
     r"^(?:exclusive|live(?: updates?)?|watch|breaking(?: news)?|opinion|analysis|update \d+|"
@@ -87,6 +89,7 @@ def stem(word: str) -> str:
 @lru_cache(maxsize=2048)
 def tokens(text: str) -> tuple[Token, ...]:
     """Return the content words of `text` in order; numbers are normalised ("1,200", "twelve")."""
+    text = _GROUPED.sub(lambda found: re.sub(r"\D", "", found.group()), text)
     text = unicodedata.normalize("NFKC", text)
     text = _ACRONYM.sub(lambda found: found.group().replace(".", ""), text)
     text = _SPELT_TWICE.sub(lambda found: _SPELLINGS[found.group().casefold()], text)
@@ -107,6 +110,8 @@ def tokens(text: str) -> tuple[Token, ...]:
             found.append(Token(NUMBERS[lower], surface, number=True))
         elif lower == "us" and surface.isupper():
             found.append(Token("usa", surface, capital=True))
+        elif _DENSE.fullmatch(lower):  # no blanks tell where a word ends: pairs of letters do
+            found += [Token(lower[at : at + 2], lower[at : at + 2]) for at in range(len(lower) - 1)]
         elif lower not in FUNCTION_WORDS and len(lower) > 1:
             found.append(Token(stem(lower), surface, capital=surface[0].isupper()))
     return tuple(found)
@@ -146,6 +151,8 @@ def sketch(text: str, size: int = 16, width: int = 4) -> tuple[int, ...]:
     fewer than 12 words have no sketch: they are too short to be recognised by.
     """
     words = [match.group().casefold() for match in _WORD.finditer(text)]
+    if len(dense := "".join(_DENSE.findall(text))) > 30:
+        words = list(dense)
     if len(words) < 12:
         return ()
     shingles = {

@@ -81,6 +81,7 @@ EMBED_BATCH = _histogram(
 )
 EMBED_SECONDS = _histogram("embed_batch_seconds", "Duration of one batch of the model.", _SECONDS)
 EMBED_TEXTS = _counter("embed_texts", "Texts embedded.")
+PAIRS = _counter("judge_pairs", "Pairs of reports that the pair judge was asked about.", "answered")
 EMBED_RATE = _gauge("embed_texts_per_second", "Texts per second of the last batch.")
 MODEL_READY = _gauge("model_ready", "1 when the embedding model is loaded.")
 MODEL = Info("wirewatch_model", "The embedding model in use.", registry=REGISTRY)

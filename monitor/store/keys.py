@@ -43,6 +43,8 @@ TABLE: tuple[KeyRule, ...] = (
     KeyRule("model", "hash", "embedder", "fixed", "a few fields"),
     KeyRule("wanted", "hash", "triage", "trimmed", "topics' texts, until embedded"),
     KeyRule("textvec:*", "hash", "embedder", "ttl"),
+    KeyRule("pairs", "list", "triage", "ttl"),
+    KeyRule("pairs:*", "list", "embedder", "ttl"),
     # analysis
     KeyRule("window:*", "hash", "triage", "ttl"),
     KeyRule("story:*", "hash", "triage", "ttl"),

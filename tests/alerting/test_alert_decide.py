@@ -100,8 +100,9 @@ def test_a_copy_of_what_this_topic_was_never_told_is_told() -> None:
     [
         ({"novelty": "Captain arrested"}, ("A",), AlertReason.DEVELOPMENT),
         ({}, ("A", "B"), AlertReason.CORROBORATED),
-        ({"correction": True, "novelty": "Correction: two hurt"}, ("A",), AlertReason.CORRECTION),
-        ({"correction": True, "copy_of": "a"}, ("A",), AlertReason.CORRECTION),
+        ({"novelty": "Captain arrested"}, ("A", "B"), AlertReason.DEVELOPMENT),
+        ({"corrects": ("a",), "novelty": "Correction: two hurt"}, ("A",), AlertReason.CORRECTION),
+        ({"corrects": ("a",), "copy_of": "a"}, ("A",), AlertReason.CORRECTION),
     ],
 )
 def test_what_is_told_of_a_known_event(
@@ -115,6 +116,29 @@ def test_what_is_told_of_a_known_event(
     assert found.alert.parent == before.first
     assert found.alert.is_update
     assert found.told.updates == 1
+
+
+def test_an_outcome_is_a_message_of_its_own_and_what_follows_goes_under_it() -> None:
+    """How it ended is told at the top, also where no updates are wanted; replies follow that."""
+    before = told_first(updates="none")
+    ended = assigned("b", novelty="Captain found guilty", novelty_kind="outcome")
+    found = decide(topic(updates="none"), item("b"), fired(), ended, before, NOW)
+    assert found.alert is not None and found.told is not None
+    assert found.alert.reason is AlertReason.OUTCOME
+    assert not found.alert.is_update
+    more = assigned("c", novelty="Captain to appeal", novelty_kind="name")
+    after = decide(topic(), item("c"), fired(), more, found.told, NOW)
+    assert after.alert is not None and after.alert.parent == found.alert.id
+
+
+def test_a_strangers_correction_is_no_correction() -> None:
+    """What corrects stories that were never told changes no message."""
+    before = told_first()
+    stranger = assigned("b", corrects=("x",))
+    found = decide(topic(), item("b"), fired(), stranger, before, NOW)
+    assert found.alert is None
+    assert found.suppression is not None
+    assert found.suppression.reason is SuppressionReason.NOTHING_NEW
 
 
 @pytest.mark.parametrize(

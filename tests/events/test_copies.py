@@ -137,7 +137,7 @@ def test_a_corrected_version_says_so() -> None:
             story("b", "Correction: Minister to leave office in March, party says", 3, axis(1)),
         ]
     )
-    assert b.correction
+    assert b.corrects == ("a",)
     assert b.novelty_kind == "correction"
     assert b.novelty.startswith("Correction:")
 
@@ -175,3 +175,69 @@ def test_short_texts_have_no_sketch() -> None:
     """Under a dozen words nothing can be recognised by its wording."""
     assert sketch("Too short to tell") == ()
     assert len(sketch(WIRE)) == 16
+
+
+@pytest.mark.parametrize(
+    ("one", "two"),
+    [
+        ("四川发生5.6级地震，未有伤亡报告", "四川发生5.6级地震，未有伤亡报告 - 联合早报"),
+        ("四川发生5.6级地震，未有伤亡报告", "四川发生5.6级地震，未有伤亡报告_新华网"),
+        ("Quake in Eastwick: 12,000 left", "Quake in Eastwick: 12 000 left"),
+        ("Quake in Eastwick: 12,000 poor", "Quake in Eastwick: 12\u202f000 poor"),
+        ("Dam above Eastwick gives way", "The Example Post: Dam above Eastwick gives way"),
+        ("Взрыв на заводе в городе Истуик", "Взрыв на заводе в городе Истуик - Новая газета"),
+        ("Dam above Yaoundé gives way at night", "DAM ABOVE YAOUNDE GIVES WAY AT NIGHT"),
+        ("नेपाल में बाढ़ से भारी तबाही", "नेपाल में बाढ़ से भारी तबाही - दैनिक जागरण"),
+    ],
+)  # fmt: skip
+def test_a_headline_is_the_same_in_any_script_and_with_any_outlet(one: str, two: str) -> None:
+    """One report reprinted is a copy, whatever its script, figures' blanks and outlet's name."""
+    held = index()
+    a, b = held.assign(
+        [story("a", one, 0, axis(1), source="A"), story("b", two, 1, axis(1), source="B")]
+    )
+    assert b.copy_of == "a"
+    assert b.sources == a.sources == ("A",)
+
+
+@pytest.mark.parametrize(
+    ("one", "two"),
+    [
+        ("Quake at Eastwick leaves 12,000 homeless", "Quake at Eastwick leaves 12 homeless"),
+        ("四川发生5.6级地震，未有伤亡报告", "四川发生6.1级地震，未有伤亡报告"),
+        ("Dam above Eastwick gives way", "Dam above Eastwick gives way - 12 dead"),
+    ],
+)
+def test_another_figure_is_no_copy(one: str, two: str) -> None:
+    """A figure that differs is news, in any script."""
+    held = index()
+    _, b = held.assign([story("a", one, 0, axis(1)), story("b", two, 1, axis(1))])
+    assert b.copy_of == ""
+
+
+def test_what_a_stranger_published_old_silences_nobody() -> None:
+    """One feed offers another's headline in advance, as old: the other's own report stays news."""
+    held = index()
+    _, own, same = held.assign(
+        [
+            story("x", "Dam above Eastwick gives way", 0, axis(1), owner="X", stale=True),
+            story("b", "Dam above Eastwick gives way", 1, axis(1), owner="B"),
+            story("x2", "Dam above Eastwick gives way", 2, axis(1), owner="X"),
+        ]
+    )
+    assert own.copy_of == "x" and not own.copy_of_old
+    assert same.copy_of_old
+
+
+def test_only_its_own_owner_corrects_a_story() -> None:
+    """A correction by an outlet that reported nothing corrects nothing."""
+    held = index()
+    _, stranger, own = held.assign(
+        [
+            story("a", "Minister to leave office in March", 0, axis(1), owner="A"),
+            story("x", "Correction: Minister to leave office in March", 1, axis(1), owner="X"),
+            story("b", "Correction: Minister to leave office in May", 2, axis(1), owner="A"),
+        ]
+    )
+    assert stranger.corrects == ()
+    assert own.corrects == ("a",)

@@ -120,7 +120,7 @@ def test_reports_of_one_happening_gather_and_others_do_not() -> None:
     assert a.event == b.event != c.event
     assert (a.new_event, b.new_event, c.new_event) == (True, False, True)
     assert "Northport" in b.why
-    assert c.why == "first report of this happening"
+    assert c.why == "first report of this event"
     assert b.sources == ("A", "B")
 
 

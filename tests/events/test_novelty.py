@@ -5,13 +5,15 @@ from eventtools import axis, index, story
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.events.novelty import find
+from monitor.events.novelty import find, is_correction
+from monitor.events.outcomes import outcomes_in
 from monitor.model import Story
 
 
 def says(title: str, summary: str = "") -> tuple[str, str] | None:
     """Kind and word of what is new against an event of which nothing is known."""
-    new = find(Story(id="x", title=title, summary=summary), set(), set(), lambda term: 8.0)
+    story = Story(id="x", title=title, summary=summary)
+    new = find(story, set(), set(), 0, is_correction(story), lambda term: 8.0)
     return (new.kind, new.word) if new else None
 
 
@@ -43,7 +45,7 @@ def test_the_line_is_the_sentence_that_says_it() -> None:
             title="Crews at the quarry",
             summary="Work went on at night. The mayor said 17 were still missing.",
         ),
-        set(), set(), lambda term: 3.0,
+        set(), set(), 0, False, lambda term: 3.0,
     )  # fmt: skip
     assert new is not None
     assert new.line == "The mayor said 17 were still missing."
@@ -71,3 +73,40 @@ def test_no_text_breaks_it(title: str, summary: str) -> None:
     found = held.assign([story("b", title, 0.1, axis(1), summary=summary)])[0]
     assert found.event
     assert len(found.novelty) <= 220
+
+
+@pytest.mark.parametrize(
+    ("headline", "expected"),
+    [
+        ("Pope Francis is dead, Vatican says", ("death",)),
+        ("Liverpool sack manager Slot", ("resignation",)),
+        ("Премьер-министр Франции Лекорню ушёл в отставку", ("resignation",)),
+        ("Court rules Shell must halve emissions", ("ruling",)),
+        ("Pro-EU party wins high-stakes Moldovan election", ("result",)),
+        ("Guilty verdict in Combs trial", ("verdict",)),
+        ("Партия Санду победила на выборах", ("result",)),
+        ("Sheinbaum and Petro sign trade deal", ("deal",)),
+        ("Air Canada cabin crew walk out", ("strike",)),
+        ("Court to rule on Shell emissions", ()),
+        ("Opposition calls on premier to resign", ()),
+        ("Could Smith win the election?", ()),
+        ("EU packaging rules: why small firms worry", ()),
+    ],
+)
+def test_an_outcome_is_told_from_what_is_expected(headline: str, expected: tuple[str, ...]) -> None:
+    """What has ended is an outcome; what is asked for, planned or possible is none."""
+    assert outcomes_in(headline) == expected
+
+
+def test_an_outcome_is_new_once_for_its_event() -> None:
+    """The verdict is new after the preview of it, and no longer after another outlet told it."""
+    held = index()
+    _, told, again = held.assign(
+        [
+            story("a", "Jury retires in Northport arson trial", 0, axis(1), source="A"),
+            story("b", "Northport arson trial: mayor found guilty", 1, axis(1), source="B"),
+            story("c", "Mayor guilty in Northport arson trial", 2, axis(1), source="C"),
+        ]
+    )
+    assert told.novelty_kind == "outcome"
+    assert again.novelty_kind != "outcome"

@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from eventtools import owners
+from eventtools import axis, index, owners, story
 
 from monitor.errors import ConfigError
 from monitor.events import Owners
@@ -19,13 +19,13 @@ from monitor.model import Story
         ({"source": "Smallville Gazette"}, "Smallville Gazette"),
         ({"url": "https://news.smallville.co.uk/a"}, "smallville.co.uk"),
         ({"source": "Smallville Gazette", "owner": "Lane Family"}, "Lane Family"),
-        ({"source": "Gazette", "summary": "KYIV (AP) — The mayor said"}, "Associated Press"),
-        ({"source": "Smallville Gazette", "author": "Reuters"}, "Reuters"),
+        ({"source": "Gazette", "summary": "KYIV (AP) — The mayor said"}, "Gazette"),
+        ({"source": "Smallville Gazette", "author": "Reuters"}, "Smallville Gazette"),
         ({"feed_id": "feed-7"}, "feed-7"),
     ],
 )  # fmt: skip
 def test_who_answers_for_a_story(fields: dict[str, str], owner: str) -> None:
-    """Outlet, address, the feed's own word or a wire's credit say who a story counts for."""
+    """Its feed, outlet or address says who a story counts for; never a byline or a credit."""
     assert owners().of(Story(id="a", title="t", **fields)) == owner  # type: ignore[arg-type]
 
 
@@ -51,3 +51,18 @@ def test_a_missing_table_is_explained(tmp_path: Path) -> None:
     """The message names the setting to correct."""
     with pytest.raises(ConfigError, match="owners_file"):
         Owners.load(str(tmp_path / "none.yaml"))
+
+
+def test_an_agencys_report_is_one_source_and_a_byline_adds_none() -> None:
+    """Two outlets with one agency's text are one source; one outlet with three credits is one."""
+    held = index()
+    *_, reprint, third = held.assign(
+        [
+            story("a", "Ferry aground off Northport", 0, axis(1), source="A", author="Reuters"),
+            story("b", "Ferry aground near Northport pier", 1, axis(1), source="A", author="AFP"),
+            story("c", "Northport ferry still stuck", 2, axis(1), source="B", author="Reuters"),
+            story("d", "Ferry off Northport still aground", 3, axis(1), source="C"),
+        ]
+    )
+    assert reprint.sources == ("A",)
+    assert third.sources == ("A", "C")
