@@ -200,10 +200,11 @@ class Embedder:
                     one, two = zip(*request.pairs, strict=True)
                     scores = await self._in_thread(judge.score, one, two)
                     await self._pairs.answer(request, [float(score) for score in scores])
-            except ModelError as error:
-                log.warning("pairs_unanswered", worker=self.name, error=str(error))
             except (RedisError, OSError) as error:
                 log.warning("store_unreachable", worker=self.name, error=str(error))
+                await asyncio.sleep(WANTED_EVERY)
+            except Exception as error:  # triage gives these pairs up; the next may go better
+                log.warning("pairs_unanswered", error=redact(repr(error)))
                 await asyncio.sleep(WANTED_EVERY)
 
     async def _answer_wanted(self) -> None:

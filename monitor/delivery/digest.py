@@ -16,6 +16,7 @@ PAGES = 5  # messages of one digest
 _URGENCY = {"critical": 3, "high": 2, "normal": 1, "low": 0}
 _REASON = {
     AlertReason.CORRECTION: 3,
+    AlertReason.OUTCOME: 3,
     AlertReason.FIRST: 2,
     AlertReason.CORROBORATED: 1,
     AlertReason.DEVELOPMENT: 1,
