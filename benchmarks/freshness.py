@@ -161,7 +161,7 @@ async def watch(world: World, settings: PollingSettings, url: str, begin: float,
         ((_, due),) = await client.zrange(keys("due"), 0, 0, withscores=True)
         if due > begin + days * DAY:
             break
-        world.clock.advance(max(0.0, due - world.clock.now()))
+        world.clock.advance(max(0.0, due - world.clock.now()) + 0.001)  # claims go by milliseconds
         claim = await store.claim_due(
             world.clock.now(), 64, longest(settings), spacing=0.0, max_backlog=10**9
         )
