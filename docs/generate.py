@@ -81,7 +81,7 @@ SECTIONS: list[tuple[str, str, list[type[BaseModel]]]] = [
         "wirewatch.yaml",
         "Everything has a default.",
         [schema.WirewatchFile, schema.StoreSettings, schema.EmbeddingSettings,
-         schema.PollingSettings, schema.EventSettings, schema.OpsSettings],
+         schema.PollingSettings, schema.EventSettings, schema.OpsSettings, schema.DeskSettings],
     ),
     (
         "Channels",

@@ -58,7 +58,7 @@ def new(
         target.write_text(text, encoding="utf-8")
     except OSError as error:
         fail(f"{target} cannot be written: {error.strerror}")
-    click.echo("Written. A running service takes it over by itself; wirewatch check judges it.")
+    click.echo("Written. A running service takes it over by itself. To check it: wirewatch check")
 
 
 def _ask(what: str, count: int) -> tuple[str, ...]:

@@ -96,10 +96,17 @@ def test_a_folder_that_is_gone_changes_nothing(folder: Path) -> None:
 
 
 FIXED_BEFORE = """\
-store: {url: "redis://one.example", data_dir: a, prefix: one, keep_stories: 1d, keep_receipts: 1d}
+store:
+  url: redis://one.example
+  data_dir: a
+  prefix: one
+  keep_stories: 1d
+  keep_receipts: 1d
+  keep_history: 30d
 events: {window: 24h, owners_file: one.yaml}
 embedding: {model: hashing, precision: fp32, batch_size: 1, threads: 1}
 ops: {http_host: 127.0.0.1, http_port: 9001}
+desk: {enabled: true, host: 127.0.0.1, port: 9003}
 """
 FIXED_AFTER = """\
 store:
@@ -108,10 +115,12 @@ store:
   prefix: two
   keep_stories: 2d
   keep_receipts: 2d
+  keep_history: 60d
   keep_seen: 2d
 events: {window: 48h, owners_file: two.yaml}
 embedding: {precision: bf16, batch_size: 2, threads: 2, linger: 2s}
 ops: {http_host: 0.0.0.0, http_port: 9002, log_level: debug}
+desk: {enabled: false, host: "::1", port: 9004}
 polling: {timeout: 9s}
 """
 

@@ -97,7 +97,7 @@ def test_the_commented_settings_of_the_starter_are_right_too(tmp_path: Path) -> 
         "SMTP_PASSWORD": "p4ssw0rd",
     }
     config, problems = read_config(tmp_path, env)
-    assert problems == []
+    assert [one for one in problems if one.severity == "error"] == []
     assert config is not None and len(config.channels) == 3 and len(config.route.routes) == 2
 
 

