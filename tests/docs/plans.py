@@ -178,7 +178,7 @@ ANALYSTS = Plan(
         "wirewatch feeds inspect https://example.org/rss.xml": Step(says=CABLE),
         "wirewatch feeds list": Step(says=r"wire +ok"),
         "wirewatch feeds import subscriptions.opml": Step(
-            before=_a_list_of_feeds, says="1 feeds written", after=_it_is_read
+            before=_a_list_of_feeds, says="1 feed written", after=_it_is_read
         ),
         "wirewatch feeds export --output subscriptions.opml": Step(after=_both_are_in_the_list),
     },
@@ -215,6 +215,11 @@ NEWSROOMS = Plan(
         "wirewatch silence list": Step(says=r"topic=undersea-\* .*reader +on it"),
         "wirewatch silence end 1a2b3c4d": Step(says=": over"),
     },
+    shared=True,
+)
+DESK = Plan(
+    _on_the_shared_service,
+    {"wirewatch desk open": Step(says="sign-in/link")},
     shared=True,
 )
 DELIVERY = Plan(

@@ -39,6 +39,7 @@ from tests.docs.plans import (
     CONTRIBUTING,
     DELIVERY,
     DEPLOY,
+    DESK,
     NEWSROOMS,
     OPERATORS,
     README,
@@ -72,6 +73,7 @@ PLANS = {
     "docs/how-to/analysts.md": ANALYSTS,
     "docs/how-to/newsrooms.md": NEWSROOMS,
     "docs/explanation/delivery.md": DELIVERY,
+    "docs/how-to/desk.md": DESK,
     "docs/tutorial.md": TUTORIAL,
     "CONTRIBUTING.md": CONTRIBUTING,
 }

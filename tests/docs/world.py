@@ -38,7 +38,8 @@ SITE = """<html><head><title>The Wire</title>
 <link rel="alternate" type="application/rss+xml" href="/wire"></head><body>News.</body></html>"""
 # The whole of a checkout that commands may touch; the rest of it is of no use to them.
 CHECKOUT = ("Makefile", "pyproject.toml", "README.md", "LICENSE", "CONTRIBUTING.md", ".env.example",
-            "docker-compose.yml", "deploy", "docs", "monitor", "workers")  # fmt: skip
+            "docker-compose.yml", "deploy", "docs", "monitor", "workers",
+            "requirements.lock", "requirements-dev.lock")  # fmt: skip
 
 
 class World:
