@@ -22,27 +22,72 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.labelled import Embedded, embed, measure, read_day, read_dev, read_uci
+from benchmarks.labelled import (
+    Embedded,
+    embed,
+    measure,
+    model,
+    read_day,
+    read_desk,
+    read_dev,
+    read_pairs,
+    read_uci,
+)
 from monitor.config.schema import EventSettings
+from monitor.embedding import PairJudge, embed_stories, pair_judge
 from monitor.events import EventIndex, Owners
 from monitor.events.text import bucket, strip_outlet, tokens
-from monitor.model import EmbeddedStory
+from monitor.model import Assignment, EmbeddedStory
 
 WINDOW = 72 * 3600.0
 
 
-def ours(items: list[EmbeddedStory], owners: Owners) -> list[str]:
+def ours(items: list[EmbeddedStory], owners: Owners, judge: PairJudge | None = None) -> list[str]:
     """Return the events our index ends up with, at the default settings."""
     index = EventIndex(EventSettings(), owners)
     found: dict[str, str] = {}
     for at in range(0, len(items), 64):
         batch = items[at : at + 64]
-        moves = index.assign(batch)
+        moves = judged(index, batch, judge)
         found.update({item.story.id: move.event for item, move in zip(batch, moves, strict=True)})
         for story in index.changed():
             found[story] = index.event_of(story)
         index.forget(batch[0].story.published - WINDOW)
     return [found[item.story.id] for item in items]
+
+
+def judged(
+    index: EventIndex, batch: list[EmbeddedStory], judge: PairJudge | None
+) -> list[Assignment]:
+    """Assign a batch as the product does: with the judge's answers, where there is a judge."""
+    if judge is None:
+        return index.assign(batch)
+    prepared = index.prepare(batch, ask=True)
+    asked, answers = prepared.questions, {}
+    if asked:
+        scores = judge.score([q.one for q in asked], [q.two for q in asked])
+        answers = {(q.story, q.other): float(s) for q, s in zip(asked, scores, strict=True)}
+    return index.assign(prepared, answers)
+
+
+def happenings(owners: Owners, judge: PairJudge | None) -> None:
+    """Print how many of our own pairs come out apart and joined, and which confirm wrongly."""
+    counts: Counter[tuple[str, str, bool]] = Counter()
+    false_sources = 0
+    for verdict, why, stories in read_pairs():
+        index = EventIndex(EventSettings(), owners)
+        found = [judged(index, embed_stories(model(), [s], 4), judge)[0] for s in stories]
+        right = (found[0].event == found[1].event) == (verdict == "joined")
+        counts[verdict, why, right] += 1
+        counts[verdict, "all", right] += 1
+        if verdict == "apart" and len(found[1].sources) > 1:
+            false_sources += 1
+            print("confirmed wrongly:", stories[0].title, "|", stories[1].title)
+    for verdict, why in sorted({key[:2] for key in counts}):
+        right, wrong = counts[verdict, why, True], counts[verdict, why, False]
+        total = right + wrong
+        print(f"{verdict:7} {why:12} {right:4} of {total:4} right ({right / total:.1%})")
+    print(f"false corroborations: {false_sources}")
 
 
 # --- plain methods ---------------------------------------------------------------------------
@@ -205,21 +250,28 @@ def errors(part: Embedded, found: list[str]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, help="folder of labelled news")
-    parser.add_argument("--only", choices=("dev", "day", "uci"))
+    parser.add_argument("--only", choices=("dev", "desk", "day", "uci", "pairs"))
     parser.add_argument("--limit", type=int, default=0, help="so many stories of uci only")
     parser.add_argument("--errors", action="store_true", help="print errors, to read")
     cache = Path(tempfile.gettempdir()) / "wirewatch-benchmarks"
     parser.add_argument("--cache", type=Path, default=cache, help="where vectors are kept")
     options = parser.parse_args()
-    owners = Owners.load()
-    for kind, read in (("dev", read_dev), ("day", read_day), ("uci", read_uci)):
+    owners, judge = Owners.load(), pair_judge(model())
+    if options.only in (None, "pairs"):
+        happenings(owners, judge)
+    for kind, read in (
+        ("dev", read_dev),
+        ("desk", read_desk),
+        ("day", read_day),
+        ("uci", read_uci),
+    ):
         if options.only not in (None, kind):
             continue
         sets = [embed(part, options.cache) for part in read(options.data)]
         if options.limit and kind == "uci":
             sets = [part.first(options.limit) for part in sets]
         begun = time.perf_counter()
-        found = [ours(part.items, owners) for part in sets]
+        found = [ours(part.items, owners, judge) for part in sets]
         count = sum(len(part.items) for part in sets)
         rate = count / (time.perf_counter() - begun)
         if options.errors:

@@ -105,6 +105,42 @@ def read_day(folder: Path) -> list[Labelled]:
     return [Labelled("day of feeds", stories, [gold[story.id] for story in stories])]
 
 
+def read_desk(folder: Path) -> list[Labelled]:
+    """Return the labelled day of world outlets: titles with summaries, in order of time."""
+    part = Labelled("desk_dev", [], [])
+    for row in rows(folder / "desk_dev/items.tsv"):
+        when = datetime.fromisoformat(row["published"]).timestamp()
+        part.stories.append(
+            Story(
+                id=f"d{int(row['n']):04}", title=row["title"], url=row["url"],
+                summary=row["summary"], source=row["source"], published=when, seen_at=when,
+            )
+        )  # fmt: skip
+        alone = row["event"] == "-"
+        part.gold.append(f"alone {row['n']}" if alone else row["event"])
+    return [part]
+
+
+def read_pairs() -> list[tuple[str, str, tuple[Story, Story]]]:
+    """Return our own pairs: "apart" or "joined", of what kind, and two reports six hours apart."""
+    found = []
+    for number, row in enumerate(rows(Path(__file__).parent / "happenings/pairs.tsv")):
+        if not row["verdict"]:
+            continue
+        both = []
+        for side, text in enumerate((row["one"], row["two"])):
+            title, _, summary = text.partition(" // ")
+            when = 1.7e9 + side * 6 * 3600
+            both.append(
+                Story(
+                    id=f"p{number:03}{side}", title=title, summary=summary,
+                    source=("Northern Post", "Evening Ledger")[side], published=when, seen_at=when,
+                )
+            )  # fmt: skip
+        found.append((row["verdict"], row["why"], (both[0], both[1])))
+    return found
+
+
 def item_key(link: str, title: str) -> str:
     """Return by what an item is found again without naming its text."""
     return hashlib.blake2b(f"{link}\n{title}".encode(), digest_size=6).hexdigest()
@@ -135,15 +171,15 @@ def embed(part: Labelled, folder: Path) -> Embedded:
     digest = hashlib.blake2b("\0".join([*texts, version()]).encode(), digest_size=8).hexdigest()
     path = folder / f"events-{digest}.npz"
     if not path.exists():
-        model, made = _model(), list[EmbeddedStory]()
+        encoder, made = model(), list[EmbeddedStory]()
         for at in range(0, len(part.stories), 512):
-            made += embed_stories(model, part.stories[at : at + 512], limit=24)
+            made += embed_stories(encoder, part.stories[at : at + 512], limit=24)
             print(f"\r  embedded {len(made):,}", end="", file=sys.stderr, flush=True)
         print(file=sys.stderr)
         folder.mkdir(parents=True, exist_ok=True)
         np.savez(
             path,
-            model=model.fingerprint,
+            model=encoder.fingerprint,
             vectors=np.concatenate([item.vectors for item in made]).astype(np.float16),
             happenings=np.stack([item.happening for item in made]).astype(np.float16),
         )
@@ -159,7 +195,7 @@ def embed(part: Labelled, folder: Path) -> Embedded:
 
 
 @cache
-def _model() -> Embedder:
+def model() -> Embedder:
     return open_embedder(EmbeddingSettings())
 
 

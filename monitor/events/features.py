@@ -137,7 +137,7 @@ def _terms(title: str, lead: str) -> tuple[array[int], bytes]:
             flag = place
             if word.number:
                 flag |= NUMBER
-            elif word.capital and not shouting and at:
+            elif word.capital and not shouting and (at or not word.surface[1:].islower()):
                 flag |= NAME
             if word.stem in STATUSES:
                 flag |= STATUS

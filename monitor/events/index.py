@@ -290,7 +290,7 @@ class EventIndex:
             rows,
             pair_score.probabilities(table, member.model),
             pair_score.doubtful(table),
-            pair_score.elsewhere(table),
+            pair_score.distance(table),
         )
 
     def _link(self, member: Member, hits: Hits, answers: Answers | None) -> Linked:
@@ -305,8 +305,8 @@ class EventIndex:
         best = max(links, key=lambda name: (links[name], name), default="")
         if answers is not None:
             event_of = {name: self._members[name].event for name in links}
-            abroad = {names[at] for at in np.flatnonzero(found.elsewhere)}
-            links = pair_judge.weigh(member.id, links, event_of, answers, abroad)
+            far = {names[at]: float(found.distance[at]) for at in np.flatnonzero(found.distance)}
+            links = pair_judge.weigh(member.id, links, event_of, answers, far)
         doubted = {names[at] for at in np.flatnonzero(found.doubtful)}
         strongest = max(links.values(), default=0.0)
         trusted = max((value for name, value in links.items() if name not in doubted), default=0.0)

@@ -8,7 +8,7 @@ Its answer counts for all stories of that event. A pair that it did not answer i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,7 +32,7 @@ class Compared:
     rows: npt.NDArray[np.intp]
     chances: Floats
     doubtful: Bools
-    elsewhere: Bools
+    distance: Floats
 
 
 Compare = Callable[[Member, Rows, Hits], Compared]
@@ -92,13 +92,13 @@ def weigh(
     links: Mapping[str, float],
     event_of: Mapping[str, str],
     answers: Answers,
-    elsewhere: Container[str],
+    distance: Mapping[str, float],
 ) -> dict[str, float]:
     """Return a story's links after the judge: moved by its answer on their event, or cautious."""
     shifts: dict[str, list[float]] = {}
     for other, chance in links.items():
         if (answer := answers.get((story, other))) is not None:
-            shift = judged_shift(chance, answer, elsewhere=other in elsewhere)
+            shift = judged_shift(chance, answer, distance.get(other, 0.0))
             shifts.setdefault(event_of[other], []).append(shift)
     weighed = {}
     for other, chance in links.items():

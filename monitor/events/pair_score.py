@@ -42,8 +42,8 @@ ENCODER = "multilingual-e5-small"
 ENCODER_WEIGHTS = np.array([12.3, 3.2, -1.2, -0.5, -1.3, -2.0, -0.8, 1.4, 0.0], np.float32)
 ENCODER_BIAS = -11.9
 # Log odds after the judge has read both: share of those before, share of the judge's logit, a
-# constant, and what other countries take off once more (the judge, too, is weak there).
-JUDGED = (0.4, 0.45, 0.6, -1.5)
+# constant, and what other countries and towns take off once more: the judge is weak there, too.
+JUDGED = (0.4, 0.45, 0.4, -2.5, -0.8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,13 +150,15 @@ def _below(flags: npt.NDArray[np.uint8], terms: npt.NDArray[np.int32]) -> Bools:
 def doubtful(table: Floats) -> Bools:
     """Return which pairs have evidence against them: enough not to count as confirmation."""
     column = {name: table[:, at] > 0 for at, name in enumerate(FEATURES) if name != "meaning"}
-    figures = column["clash"] & ~column["here"]
-    return np.asarray(column["elsewhere"] | column["town"] | column["others"] | figures, np.bool_)
+    differ = (column["clash"] | column["others"]) & ~column["here"]
+    return np.asarray(column["elsewhere"] | column["town"] | differ, np.bool_)
 
 
-def elsewhere(table: Floats) -> Bools:
-    """Return which pairs name places in different countries only."""
-    return np.asarray(table[:, FEATURES.index("elsewhere")] > 0, np.bool_)
+def distance(table: Floats) -> Floats:
+    """Return what the places of each pair take off its log odds beside the judge's answer."""
+    countries, towns = JUDGED[3:]
+    apart = table[:, FEATURES.index("elsewhere")], table[:, FEATURES.index("town")]
+    return np.asarray(countries * apart[0] + towns * apart[1], np.float32)
 
 
 def probabilities(table: Floats, model: str = "") -> Floats:
@@ -176,11 +178,11 @@ def logit(probability: float) -> float:
     return float(np.log(bounded / (1 - bounded)))
 
 
-def judged_shift(probability: float, judge: float, *, elsewhere: bool) -> float:
-    """Return by how much the judge's logit moves the log odds of a pair."""
+def judged_shift(probability: float, judge: float, distance: float) -> float:
+    """Return by how much the judge's logit and the `distance` of places move the log odds."""
     before = logit(probability)
-    old, new, constant, abroad = JUDGED
-    return old * before + new * judge + constant + abroad * elsewhere - before
+    old, new, constant = JUDGED[:3]
+    return old * before + new * judge + constant + distance - before
 
 
 def shifted(probability: float, shift: float) -> float:

@@ -50,6 +50,8 @@ def _aliases() -> dict[str, str]:
 FUNCTION_WORDS = frozenset(_FUNCTION_WORDS.split())
 NUMBERS = {word: str(value) for value, word in enumerate(_NUMBERS.split())}
 NUMBERS |= {"thirty": "30", "forty": "40", "fifty": "50", "sixty": "60", "dozen": "12"}
+_ORDINALS = ("third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
+NUMBERS |= {word: str(value) for value, word in enumerate(_ORDINALS, 3)}
 SCALES = {
     **dict.fromkeys(("thousand", "k"), 3),
     **dict.fromkeys(("million", "mn", "m"), 6),
