@@ -56,7 +56,7 @@ CONSOLE = [page for page in PAGES if any(block.language == "console" for block i
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("page", CONSOLE, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_command_does_what_the_page_says(page: Path, tmp_path: Path) -> None:
     """The console blocks of a page run in order, succeed, and give the output shown."""

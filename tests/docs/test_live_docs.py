@@ -50,7 +50,7 @@ from tests.docs.plans import (
 from tests.docs.terminal import Result, Terminal
 from tests.docs.world import World
 
-pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(900)]
 
 # An example on a page, and what stands for it here.
 SUBSTITUTES = (
