@@ -162,7 +162,7 @@ class World:
         )
         await self.service.until_baselined()
         self.outlets.publish("wire", CABLE, "An anchor is suspected.", guid="cable")
-        await self.slack.until(lambda: self.told(CABLE) == 1, 60)
+        await self.slack.until(lambda: self.told(CABLE) == 1, 180)
 
     def told(self, title: str) -> int:
         """How often Slack was told of a title."""
@@ -196,7 +196,7 @@ class World:
         return url
 
 
-async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 60.0) -> None:
+async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 180.0) -> None:
     """Wait until a condition holds, `seconds` at most."""
     async with asyncio.timeout(seconds):
         while not await condition():

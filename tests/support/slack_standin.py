@@ -173,7 +173,7 @@ class SlackStandin:
             for row in self.posts()
         ]
 
-    async def until(self, condition: Callable[[], bool], seconds: float = 20.0) -> None:
+    async def until(self, condition: Callable[[], bool], seconds: float = 90.0) -> None:
         """Wait until `condition` holds; looked at after every change."""
         async with asyncio.timeout(seconds):
             while not condition():

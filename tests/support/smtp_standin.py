@@ -99,7 +99,7 @@ class SmtpStandin:
         """Return the notification id of every message, once for each time it came."""
         return [taken.mail["X-Wirewatch-Notification"] for taken in self.mails]
 
-    async def until(self, condition: Callable[[], bool], seconds: float = 20.0) -> None:
+    async def until(self, condition: Callable[[], bool], seconds: float = 90.0) -> None:
         """Wait until `condition` holds; looked at after every message."""
         async with asyncio.timeout(seconds):
             while not condition():
