@@ -106,7 +106,8 @@ async def explained(service: Service) -> None:
         await asyncio.sleep(0.1)
     code, text = await service.ask("status", "--json")
     view = json.loads(text)
-    assert view["workers"] == {"poller": 1, "embedder": 1, "triage": 1, "notifier": 1}
+    stages = ("poller", "embedder", "triage", "notifier", "desk")
+    assert view["workers"] == dict.fromkeys(stages, 1)
     assert view["counts"]["alerts"] == 1
     assert {channel["name"] for channel in view["channels"]} == {"desk", "mail"}
     code, text = await service.ask("status")
