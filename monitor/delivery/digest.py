@@ -51,7 +51,7 @@ _TITLES = {
 class Fold:
     """What becomes one digest: its members, its title, and at most how many messages.
 
-    `flood` says that it stands for a flood: only the best are listed, the rest is counted.
+    `flood` says that it stands for a flood: of a large one only the best are listed.
     """
 
     members: tuple[Notification, ...]
@@ -120,8 +120,8 @@ def fold(what: Fold, now: float) -> list[Notification]:
     """Return the digest that stands for `what`: one notification for each page.
 
     Its id follows from the members alone, so folding twice makes one digest. Page 2 and later go
-    under the first. A flood has one page, a night at most `PAGES`; what does not fit is counted
-    in `more`.
+    under the first. Up to `PAGES` pages list every alert; of a flood that needs more, one page
+    lists the best. What is not listed is counted in `more`.
     """
     channel = what.members[0].channel
     alerts = sorted(
@@ -129,7 +129,7 @@ def fold(what: Fold, now: float) -> list[Notification]:
         key=rank,
     )
     digest = _short("\n".join(sorted(member.id for member in what.members)))
-    most = PAGE * (1 if what.flood else PAGES)
+    most = PAGE if what.flood and len(alerts) > PAGE * PAGES else PAGE * PAGES
     listed, rest = alerts[:most], alerts[most:]
     pages = [tuple(listed[start : start + PAGE]) for start in range(0, len(listed), PAGE)]
     first = f"digest-{digest}@{channel}"

@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
+from monitor.delivery import digest
 from monitor.delivery.delivery_status import delivery_status
 from monitor.delivery.outbox import OutboxStore
 from monitor.model import Alert
 from monitor.reasons import DeliveryReason, SuppressionReason
 from tests.delivery.test_slack_bot import slack_config
-from tests.support.alerts import FIRST, UPDATE, alert, config, note
+from tests.support.alerts import FIRST, NOW, UPDATE, alert, config, note
 from tests.support.http_sink import HttpSink
 from tests.support.slack_rules import shown_text
 from tests.support.slack_standin import Fault, SlackStandin
@@ -227,3 +228,16 @@ async def test_apprise_makes_no_mention_and_no_link_of_a_feeds_words(desk: Any) 
     for word in ("@everyone", "@here", "<!channel", "](https", "https://evil", "www.evil"):
         assert word not in said
     assert "https://news.example.org/world" in said
+
+
+@pytest.mark.parametrize(("alerts", "pages", "rest"), [(60, 3, 0), (100, 5, 0), (101, 1, 81)])
+def test_a_flood_lists_every_alert_as_long_as_pages_suffice(
+    alerts: int, pages: int, rest: int
+) -> None:
+    """Up to a hundred alerts are all named, page by page; of more, the best are named and the rest
+    counted."""
+    members = tuple(note(alert(f"n{at}"), "desk") for at in range(alerts))
+    found = digest.fold(digest.Fold(members, "Many at once", flood=True), NOW)
+    named = {one.id for page in found for one in page.alerts}
+    assert (len(found), alerts - len(named)) == (pages, rest)
+    assert found[-1].more.startswith(f"and {rest} more") is bool(rest)
