@@ -3,6 +3,7 @@
 
 VENV ?= .venv
 CONFIG ?= config
+WORKERS ?= 2
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' 2>/dev/null \
 	&& echo $$p && break; done)
@@ -26,10 +27,10 @@ check: $(VENV)/.installed ## check the configuration and say what is wrong, and 
 	@$(BIN)/wirewatch check --config $(CONFIG)
 
 test-fast: $(VENV)/.installed-dev ## run the quick tests: no kills, containers, browsers or documents
-	@$(BIN)/python -m pytest -m "not slow"
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not slow"
 
-test: $(VENV)/.installed-dev ## run the tests
-	@$(BIN)/python -m pytest
+test: $(VENV)/.installed-dev ## run the tests, two files at a time (WORKERS=4: four)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 chaos: $(VENV)/.installed-dev ## kill everything, again and again, and count (about ten minutes)
 	@$(BIN)/python -m tests.chaos.harness
