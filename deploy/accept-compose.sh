@@ -72,7 +72,11 @@ fi
 
 # --- 1
 say "1. up"
-$compose up -d --build >/dev/null 2>&1 || { $compose up -d --build; fail "up"; }
+$compose build >/tmp/wirewatch-accept-build.log 2>&1 || { tail -30 /tmp/wirewatch-accept-build.log; fail "build"; }
+size=$(docker image inspect -f '{{.Size}}' "${WIREWATCH_IMAGE:-wirewatch:latest}")
+base=$(docker image inspect -f '{{.Size}}' "${PYTHON_IMAGE:-python:3.11.13-slim-bookworm}")
+say "   the image is built: $((size / 1000000)) MB, $(((size - base) / 1000000)) of them on top of its base"
+$compose up -d >/dev/null 2>&1 || { $compose up -d; fail "up"; }
 await 300 "every container is healthy" all_healthy
 
 # --- 2

@@ -162,7 +162,8 @@ class Assignment:
     `copy_of` is the id of the story it repeats, or "". `why` is a short human sentence.
     `similarity` is the score that decided (0 to 1). `novelty` is the one line, taken from the
     story, that says what is new against the event so far ("" if nothing is).
-    `sources` are the owners that reported the event independently, this story included.
+    `sources` are the owners that reported the event independently, this story included; `outlets`
+    are their names as readers know them, in the same order.
     """
 
     story: str
@@ -181,6 +182,7 @@ class Assignment:
     repeated: bool = False  # the story was assigned before: nothing may change
     copy_of_old: bool = False  # it repeats what its own owner had at baseline, or stale
     novelty_kind: str = ""  # "correction", "outcome", "number", "status" or "name"
+    outlets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

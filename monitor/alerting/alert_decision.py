@@ -158,6 +158,7 @@ def _release(topic: Topic, assignment: Assignment, told: AlertState, now: float)
         Alert.from_dict(told.held),
         event=assignment.event,
         sources=assignment.sources,
+        outlets=assignment.outlets,
         story_count=assignment.size,
         decided_at=now,
     )
@@ -206,6 +207,7 @@ def _alert(
         terms=match.terms,
         novelty="" if reason is AlertReason.FIRST else assignment.novelty,
         sources=assignment.sources,
+        outlets=assignment.outlets,
         story_count=assignment.size,
         urgency=topic.alert.urgency,
         decided_at=now,

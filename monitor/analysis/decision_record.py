@@ -37,6 +37,7 @@ def decision_record(outcome: StoryDecision, at: float) -> dict[str, Any]:
         "novelty": assignment.novelty,
         "severity": outcome.severity,
         "sources": list(assignment.sources),
+        "outlets": list(assignment.outlets),
         "matches": [match_record(match) for match in outcome.matches],
         "alerts": [
             {

@@ -87,7 +87,7 @@ def _show(told: dict[str, Any], every: bool) -> None:
     line(f"event      {decision.get('event')}: {decision.get('why', '')}")
     if decision.get("novelty"):
         line(f"new in it  {decision['novelty']}")
-    line(f"sources    {', '.join(decision.get('sources', ())) or '-'}")
+    line(f"sources    {', '.join(decision.get('outlets') or decision.get('sources', ())) or '-'}")
     _show_topics(told, every, line)
     if len(told["event_stories"]) > 1:
         line("")

@@ -83,4 +83,4 @@ def _row(
 
 
 def _outlets(alert: AlertRecord) -> tuple[str, ...]:
-    return alert.sources or ((alert.source,) if alert.source else ())
+    return alert.outlets or alert.sources or ((alert.source,) if alert.source else ())

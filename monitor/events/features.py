@@ -6,6 +6,7 @@ The reduction is what is stored (see `records`) and what the window holds in mem
 from __future__ import annotations
 
 import math
+import sys
 from array import array
 from dataclasses import dataclass, field
 
@@ -66,6 +67,7 @@ class Member:
     agency: str = ""  # news agency that the text is credited to
     outcomes: int = 0  # what its headline says has ended, and how (`outcomes.bits`)
     sure: bool = True  # certain enough of its event to count as a source
+    outlet: str = ""  # its outlet's name as readers know it
 
     @property
     def text(self) -> str:
@@ -98,6 +100,7 @@ def reduce(item: EmbeddedStory, owners: Owners) -> Member:
         lead=" ".join(lead[: 2 * LEAD].split())[:LEAD],
         agency=agency_of(story),
         outcomes=outcomes.bits(title),
+        outlet=sys.intern(story.source or story.feed_id),
     )
 
 

@@ -35,7 +35,7 @@ class Event:
     last: float
     members: list[str] = field(default_factory=list)
     copies: list[str] = field(default_factory=list)
-    owners: dict[str, None] = field(default_factory=dict)  # independent sources, in order
+    owners: dict[str, str] = field(default_factory=dict)  # independent sources, their outlets
     agencies: dict[str, str] = field(default_factory=dict)  # who first printed an agency's report
 
     def count(self, member: Member) -> None:
@@ -44,7 +44,7 @@ class Event:
             return
         if member.agency and self.agencies.setdefault(member.agency, member.owner) != member.owner:
             return
-        self.owners.setdefault(member.owner)
+        self.owners.setdefault(member.owner, member.outlet or member.owner)
 
     @property
     def size(self) -> int:
@@ -123,6 +123,10 @@ class Groups:
     def sources(self, event: str) -> tuple[str, ...]:
         """Return the independent owners that surely reported an event, in the order they did."""
         return tuple(self.events[event].owners)
+
+    def outlets(self, event: str) -> tuple[str, ...]:
+        """Return the outlet of each of `sources` that reported first, as readers know it."""
+        return tuple(self.events[event].owners.values())
 
     def is_open(self, event: str, time: float) -> bool:
         """Whether an event still takes a story of this time."""

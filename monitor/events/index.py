@@ -235,6 +235,7 @@ class EventIndex:
             novelty_kind=new.kind if new else "",
             corrects=self._corrects(story, member, event),
             sources=self._groups.sources(event.id),
+            outlets=self._groups.outlets(event.id),
             size=event.size,
         )
 
@@ -336,6 +337,7 @@ class EventIndex:
             novelty_kind=said.kind if said else "",
             corrects=corrects,
             sources=self._groups.sources(event.id),
+            outlets=self._groups.outlets(event.id),
             size=event.size,
             copy_of_old=original.quiet and original.owner == member.owner,
         )
@@ -357,6 +359,7 @@ class EventIndex:
             copy_kind=member.copy_kind,
             why="assigned before",
             sources=self._groups.sources(member.event),
+            outlets=self._groups.outlets(member.event),
             size=self._groups.events[member.event].size,
             repeated=True,
             copy_of_old=bool(original and original.quiet and original.owner == member.owner),

@@ -17,8 +17,9 @@ from monitor.events.features import Member
 from monitor.model import Vector
 
 _HEAD = struct.Struct("<BI")
-_VERSION = 2
-_READ = (1, 2)  # of version 1 the last six fields are missing
+_VERSION = 3
+_READ = (1, 2, 3)  # earlier versions lack the last fields
+_ABSENT = ((), 0, "", "", 1, 0, "")  # what those of version 3 are then
 
 
 def pack(member: Member, vector: Vector, links: dict[str, float]) -> bytes:
@@ -29,7 +30,7 @@ def pack(member: Member, vector: Vector, links: dict[str, float]) -> bytes:
             member.copy_of, member.copy_kind, int(member.quiet), list(member.sketch),
             member.since, member.order, member.model, links, len(vector), len(member.terms),
             list(member.places), member.main, member.lead, member.agency, int(member.sure),
-            member.outcomes,
+            member.outcomes, member.outlet,
         ],
         ensure_ascii=False,
         separators=(",", ":"),
@@ -61,7 +62,7 @@ def unpack(record: bytes) -> tuple[Member, dict[str, float]]:
         story, title, url, owner, time, event, copy_of, copy_kind, quiet, sketch, since, order,
         model, links, width, terms, *more,
     ) = json.loads(record[_HEAD.size : at])  # fmt: skip
-    places, main, lead, agency, sure, outcomes = more or ((), 0, "", "", 1, 0)
+    places, main, lead, agency, sure, outcomes, outlet = (*more, *_ABSENT[len(more) :])
     if len(record) != at + 2 * width + 5 * terms:
         raise ValueError("event record is cut short")
     member = Member(
@@ -87,5 +88,6 @@ def unpack(record: bytes) -> tuple[Member, dict[str, float]]:
         agency=sys.intern(agency),
         sure=bool(sure),
         outcomes=outcomes,
+        outlet=sys.intern(outlet),
     )
     return member, links

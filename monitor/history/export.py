@@ -12,8 +12,8 @@ from monitor.history.records import AlertRecord
 
 COLUMNS = (
     "id", "decided_at", "published", "seen_at", "topic", "topic_name", "urgency", "reason", "title",
-    "lead", "url", "source", "owner", "sources", "story_count", "score", "line", "nearest",
-    "novelty", "event", "parent", "story", "feed", "language",
+    "lead", "url", "source", "owner", "sources", "outlets", "story_count", "score", "line",
+    "nearest", "novelty", "event", "parent", "story", "feed", "language",
 )  # fmt: skip
 _TIMES = ("decided_at", "published", "seen_at")
 # A spreadsheet runs what begins like a formula (OWASP, "CSV Injection").
@@ -21,7 +21,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 async def as_csv(alerts: AsyncIterator[AlertRecord]) -> AsyncIterator[str]:
-    """Yield a header and a row for each alert; times in UTC (ISO 8601), outlets joined by "; "."""
+    """Yield a header and a row for each alert; times in UTC (ISO 8601), lists joined by "; "."""
     yield _row(COLUMNS)
     async for alert in alerts:
         yield _row([_cell(name, getattr(alert, name)) for name in COLUMNS])

@@ -72,6 +72,7 @@ class AlertRecord(_Record):
     novelty: str = ""
     sources: tuple[str, ...] = ()
     story_count: int = 1
+    outlets: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, alert: Alert) -> AlertRecord:
@@ -104,6 +105,7 @@ class AlertRecord(_Record):
             novelty=one_line(alert.novelty, EVIDENCE),
             sources=alert.sources,
             story_count=alert.story_count,
+            outlets=alert.outlets,
         )
 
     @property

@@ -66,7 +66,7 @@ def matches(query: Query, alert: AlertRecord) -> bool:
         return False
     if query.urgency and alert.urgency != query.urgency:
         return False
-    outlets = (alert.source, alert.owner, *alert.sources)
+    outlets = (alert.source, alert.owner, *alert.sources, *alert.outlets)
     if query.outlet and not any(query.outlet.casefold() in name.casefold() for name in outlets):
         return False
     if not query.words:

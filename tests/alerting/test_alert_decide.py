@@ -202,11 +202,12 @@ def test_min_sources_waits_says_so_and_tells_the_story_that_waited() -> None:
     same = decide(watch, item("b"), fired(), assigned("b"), held.told, NOW + HOUR)
     assert same.suppression is not None
     assert "waits 60 min more" in same.suppression.detail
-    second = assigned("c", ("A", "B"), size=3)
+    second = assigned("c", ("A", "B"), size=3, outlets=("A News", "B Times"))
     found = decide(watch, item("c"), fired(0.1), second, same.told, NOW + HOUR)
     assert found.alert is not None and found.told is not None
     assert (found.alert.reason, found.alert.story.id) == (AlertReason.FIRST, "a")
     assert found.alert.sources == ("A", "B")
+    assert found.alert.outlets == ("A News", "B Times")
     assert found.told.state == "told"
 
 

@@ -66,3 +66,30 @@ def test_an_agencys_report_is_one_source_and_a_byline_adds_none() -> None:
     )
     assert reprint.sources == ("A",)
     assert third.sources == ("A", "C")
+
+
+def test_each_source_has_the_name_of_its_outlet() -> None:
+    """Readers know NBC News, not Comcast: assignments name the outlet of each source, in order."""
+    held = index()
+    *_, last = held.assign(
+        [
+            story("a", "Ferry aground off Northport", 0, axis(1), source="NBC News"),
+            story("b", "Ferry aground near Northport pier", 1, axis(1), source="NBC"),
+            story("c", "Northport ferry still stuck", 2, axis(1), source="The Guardian"),
+        ]
+    )
+    assert last.sources == ("Comcast NBCUniversal", "Guardian Media Group")
+    assert last.outlets == ("NBC News", "The Guardian")
+
+
+def test_outlets_survive_a_restart() -> None:
+    """An index that is read from the store names the same outlets for what follows."""
+    held, again = index(), index()
+    first = [
+        story("a", "Ferry aground off Northport", 0, axis(1), source="NBC News"),
+        story("b", "Northport ferry still stuck", 1, axis(1), source="The Guardian"),
+    ]
+    held.assign(first)
+    again.restore([held.pack(name) for name in held.stories()])
+    (last,) = again.assign([story("c", "Ferry off Northport aground", 2, axis(1), source="Dawn")])
+    assert last.outlets == ("NBC News", "The Guardian", "Dawn")

@@ -110,6 +110,7 @@ def _alert(alert: Alert) -> dict[str, Any]:
         "terms": list(alert.terms),
         "novelty": alert.novelty,
         "sources": list(alert.sources),
+        "outlets": list(alert.outlets),
         "story_count": alert.story_count,
         "decided_at": alert.decided_at,
         "story": {
