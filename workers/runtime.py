@@ -16,7 +16,7 @@ from typing import Protocol
 from monitor.clock import Clock, SystemClock
 from monitor.config.schema import Config
 from monitor.net.routes import Mounts
-from monitor.store.client import Redis
+from monitor.store.commands import Redis
 from monitor.store.keys import Keys
 from monitor.tasks import Progress, first_of
 

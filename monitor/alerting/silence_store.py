@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from monitor.alerting.silences import Silence
-from monitor.store.client import Redis
+from monitor.store.commands import Redis
 from monitor.store.keys import Keys
 
 _LINGER = 7 * 86400  # after the last one has run out, so that `silence list --all` can tell

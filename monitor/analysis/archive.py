@@ -22,7 +22,7 @@ from monitor.codec import (
 from monitor.config.schema import Config
 from monitor.identity import canonical_url, url_key
 from monitor.model import EmbeddedStory, Story, Vector
-from monitor.store.client import Redis
+from monitor.store.commands import Redis
 from monitor.store.keys import Keys
 from monitor.store.transaction import Command
 

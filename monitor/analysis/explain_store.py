@@ -16,7 +16,7 @@ from monitor.delivery.outbox import OutboxStore
 from monitor.matching import Background, TopicMatcher, texts
 from monitor.model import EmbeddedStory
 from monitor.reasons import SuppressionReason
-from monitor.store.client import Redis
+from monitor.store.commands import Redis
 from monitor.store.keys import Keys
 
 Moment = Callable[[float], str]  # how an instant is written for the reader

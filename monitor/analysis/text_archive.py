@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from monitor.codec import pack_vectors, unpack_vectors
 from monitor.model import Vector
-from monitor.store.client import Redis
+from monitor.store.commands import Redis
 from monitor.store.keys import Keys
 
 KEEP_SECONDS = 30 * 86400

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from monitor.config.schema import Config
-    from monitor.store.client import Redis
+    from monitor.store.commands import Redis
     from monitor.store.keys import Keys
 
 T = TypeVar("T")

@@ -8,7 +8,7 @@ from typing import Any
 
 from monitor.delivery.outbox import OutboxStore
 from monitor.model import Notification
-from monitor.store.client import Redis
+from monitor.store.commands import Redis
 from monitor.store.keys import Keys
 from monitor.store.transaction import Command, apply
 

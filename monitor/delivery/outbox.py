@@ -17,7 +17,8 @@ from monitor.history import history_store
 from monitor.model import Alert, Notification, Receipt, Thread
 from monitor.queue.dead_letter import dead_letter_commands
 from monitor.reasons import DeadLetterReason, DeliveryReason
-from monitor.store.client import Redis, run_script
+from monitor.store.client import run_script
+from monitor.store.commands import Redis
 from monitor.store.keys import Keys
 from monitor.store.lease import Lease
 from monitor.store.transaction import Command

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 from redis.exceptions import RedisError
 
 from monitor.observability.logs import get_logger
-from monitor.store.client import BLOCK_SECONDS, Redis
+from monitor.store.client import BLOCK_SECONDS
+from monitor.store.commands import Redis
 from monitor.store.keys import Keys
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from monitor.desk.sign_in_store import SignInStore
 from monitor.health.canary_channel import CHANNEL as CANARY
 from monitor.history.history_store import HistoryStore
 from monitor.polling.feed_store import FeedStore
-from monitor.store.client import Redis
+from monitor.store.commands import Redis
 from monitor.store.keys import Keys
 
 Troubles = Callable[[], Awaitable[list[str]]]

@@ -12,7 +12,7 @@ import secrets
 from dataclasses import dataclass
 
 from monitor.desk.people import RIGHTS, Person, person_of_role
-from monitor.store.client import Redis
+from monitor.store.commands import Redis
 from monitor.store.keys import Keys
 from monitor.text import one_line
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from monitor.delivery.outbox import OutboxStore
 from monitor.health import canary_channel
 from monitor.queue.hand_overs import Streams
-from monitor.store.client import Redis
+from monitor.store.commands import Redis, Value
 from monitor.store.keys import Keys
 
 
@@ -49,5 +49,5 @@ class CanaryStore:
     async def lost(self, sent: float, where: str, patience: float) -> None:
         """Remember that one did not."""
         await self._client.hincrby(self._key, "lost", 1)
-        row = {"sent": repr(sent), "ok": 0, "where": where, "patience": patience}
+        row: dict[str, Value] = {"sent": repr(sent), "ok": 0, "where": where, "patience": patience}
         await self._client.hset(self._key, mapping=row)

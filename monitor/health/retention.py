@@ -8,7 +8,7 @@ from collections.abc import Collection
 from monitor.delivery.dead_letters import DeadLetters
 from monitor.delivery.outbox import OutboxStore
 from monitor.observability.logs import get_logger
-from monitor.store.client import Redis
+from monitor.store.commands import Redis
 from monitor.store.keys import Keys
 from monitor.store.transaction import Command, apply
 

@@ -9,7 +9,7 @@ from typing import Any
 from redis.exceptions import ResponseError
 
 from monitor.health.notices import Open
-from monitor.store.client import Redis
+from monitor.store.commands import Redis
 from monitor.store.keys import Keys
 
 

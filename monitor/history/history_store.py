@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from monitor.history.records import Action, AlertRecord, Delivery, StoryRecord
 from monitor.history.search import Query, matches, may_match
 from monitor.model import Alert, Receipt
-from monitor.store.client import Redis
+from monitor.store.commands import Redis
 from monitor.store.keys import Keys
 from monitor.store.transaction import Command, apply
 

@@ -20,7 +20,8 @@ from monitor.model import FeedState
 from monitor.polling.poll_decision import PollDecision, source_key
 from monitor.polling.seen_entries import SeenEntry
 from monitor.queue.feed_lanes import SHARE, FeedLanes
-from monitor.store.client import Redis, run_script
+from monitor.store.client import run_script
+from monitor.store.commands import Redis, Value
 from monitor.store.keys import Keys
 
 _BATCH = 500
@@ -217,7 +218,7 @@ class FeedStore:
         # One argument for all of them: a first poll brings hundreds.
         seen = "\n".join(f"{key} {record.encode()}" for key, record in decision.seen.items())
         hold = decision.hold if held.site else 0.0
-        args: list[str | bytes | int | float] = [
+        args: list[Value] = [
             state.feed_id,
             expected_version,
             state.version,
@@ -329,9 +330,9 @@ class FeedStore:
     def _hold_key(self, place: HostSlot) -> str:
         return self._keys("host", place.site or place.host, "hold")
 
-    async def _run(self, script: str, names: list[str], args: Sequence[object]) -> Any:
+    async def _run(self, script: str, names: list[str], args: Sequence[Value]) -> Any:
         keys = [self._keys(*name.split(":")) for name in names]
-        return await run_script(self._client, script, keys, list(args))
+        return await run_script(self._client, script, keys, args)
 
 
 def _encode(state: FeedState, before: FeedState | None) -> list[str]:

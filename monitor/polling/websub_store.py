@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from monitor.polling.websub_protocol import LEASE, Subscription
-from monitor.store.client import Redis
+from monitor.store.commands import Redis
 from monitor.store.keys import Keys
 
 

@@ -7,7 +7,8 @@ embedder's stream. Every step is one Lua script: whoever dies leaves each story 
 
 from __future__ import annotations
 
-from monitor.store.client import Redis, run_script
+from monitor.store.client import run_script
+from monitor.store.commands import Redis, Value
 from monitor.store.keys import Keys
 
 GROUP = "workers"
@@ -32,7 +33,7 @@ class FeedLanes:
         An embedder refills before it reads; a poller only so far that no embedder is idle.
         """
         names = [self._keys("stream", "stories"), *self.names("")[1:]]
-        args = [self._keys(), GROUP, room, SHARE]
+        args: list[Value] = [self._keys(), GROUP, room, SHARE]
         return int(await run_script(self._client, "lane_refill", names, args))
 
     async def waiting(self) -> int:

@@ -10,7 +10,7 @@ from redis.exceptions import ResponseError
 from monitor.codec import pack_embedded, pack_story
 from monitor.model import EmbeddedStory, Story
 from monitor.queue.feed_lanes import FeedLanes
-from monitor.store.client import Redis
+from monitor.store.commands import Redis
 from monitor.store.keys import Keys
 from monitor.store.transaction import Command
 

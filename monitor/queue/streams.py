@@ -24,7 +24,8 @@ from monitor.observability.logs import get_logger
 from monitor.queue.dead_letter import dead_letter_commands
 from monitor.queue.feed_lanes import GROUP, FeedLanes
 from monitor.reasons import DeadLetterReason
-from monitor.store.client import BLOCK_SECONDS, Redis
+from monitor.store.client import BLOCK_SECONDS
+from monitor.store.commands import Redis
 from monitor.store.keys import Keys
 from monitor.store.lease import renewed
 from monitor.store.transaction import Command, apply

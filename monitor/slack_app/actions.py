@@ -26,7 +26,7 @@ from monitor.delivery.outbox import OutboxStore
 from monitor.net.routes import Request, Response
 from monitor.observability.logs import get_logger, redact
 from monitor.slack_app.payloads import Asked, Challenge, Inbound, Pressed, is_signed, read_http
-from monitor.store.client import Redis
+from monitor.store.commands import Redis
 from monitor.store.keys import Keys
 
 log = get_logger(__name__)

@@ -7,9 +7,10 @@ would hide a lost connection for a minute).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, cast
 
 import redis.asyncio as aioredis
 from redis import DriverInfo
@@ -21,11 +22,8 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from monitor.config.store_address import read_address
 from monitor.errors import StoreError
+from monitor.store.commands import Redis, Value
 from monitor.store.failover import open_moving
-
-# redis-py types every reply as "bytes or str", since it cannot know how a client was made. Ours
-# reply in bytes; what is read is checked where it is decoded, so replies are `Any` here.
-Redis: TypeAlias = Any
 
 _SCRIPTS = Path(__file__).with_name("scripts")
 BLOCK_SECONDS = 2.0
@@ -43,7 +41,7 @@ def _open(url: str, **options: Any) -> Redis:
         client.connection_pool.make_connection()  # opens nothing; an unknown option shows now
     except (ValueError, TypeError, RedisError) as error:
         raise StoreError(f"the store's address cannot be used: {error}; check REDIS_URL") from None
-    return client
+    return cast(Redis, client)
 
 
 def connect(url: str) -> Redis:
@@ -84,6 +82,6 @@ def script_text(name: str) -> str:
     return (_SCRIPTS / f"{name}.lua").read_text(encoding="utf-8")
 
 
-async def run_script(client: Redis, name: str, keys: list[str], args: list[Any]) -> Any:
+async def run_script(client: Redis, name: str, keys: list[str], args: Sequence[Value]) -> Any:
     """Run `scripts/NAME.lua` atomically (EVALSHA, loaded on first use); return its raw reply."""
     return await client.register_script(script_text(name))(keys=keys, args=args)

@@ -15,7 +15,8 @@ from redis.exceptions import RedisError
 
 from monitor.errors import LeaseLost
 from monitor.observability.logs import get_logger
-from monitor.store.client import Redis, run_script
+from monitor.store.client import run_script
+from monitor.store.commands import Redis
 from monitor.store.keys import Keys
 from monitor.store.transaction import Command, flatten
 from monitor.tasks import Progress, StallMeter, beside

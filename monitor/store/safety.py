@@ -12,7 +12,7 @@ from typing import Any
 from redis.exceptions import NoPermissionError, ResponseError
 
 from monitor.errors import StoreUnsafe
-from monitor.store.client import Redis
+from monitor.store.commands import Redis
 
 _OLDEST = {"redis": (7, 0), "valkey": (8, 0)}
 _OVERRIDE = "Or start anyway with store.allow_unsafe: true (not for newsrooms)."

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from monitor.store.client import Redis, run_script
+from monitor.store.client import run_script
+from monitor.store.commands import Redis
 
-Command = list[Any]
+Command = list[Any]  # its words: text, bytes or numbers
 
 
 def flatten(commands: list[Command]) -> list[Any]:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from monitor.alerting.silence_store import SilenceStore
 from monitor.alerting.silences import FIELDS, LONGEST, Matcher, Silence, nothing_fits, silenced_by
 from monitor.reasons import SuppressionReason
-from monitor.store.client import Redis
+from monitor.store.commands import Redis
 from monitor.store.keys import Keys
 from tests.support.alerts import FIRST, NOW, config
 

@@ -30,7 +30,8 @@ from redis.exceptions import RedisError
 
 from monitor.analysis.archive import AnalysisStore
 from monitor.identity import canonical_url
-from monitor.store.client import Redis, connect
+from monitor.store.client import connect
+from monitor.store.commands import Redis
 from monitor.store.embedded.server import find_running
 from monitor.store.keys import Keys
 from tests.support.outlets import Outlets

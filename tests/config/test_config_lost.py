@@ -11,7 +11,7 @@ from monitor.config.load import examine, load_config
 from monitor.config.reload import read_beside
 from monitor.config.schema import Config
 from monitor.errors import ConfigError
-from monitor.store.client import Redis
+from monitor.store.commands import Redis
 from monitor.store.keys import Keys
 from workers.reload import ConfigWatch, refuse_lost_files
 from workers.runtime import Runtime

@@ -14,7 +14,7 @@ from monitor.clock import ManualClock
 from monitor.config.load import load_config
 from monitor.config.schema import Config
 from monitor.observability import metrics
-from monitor.store.client import Redis
+from monitor.store.commands import Redis
 from monitor.store.keys import Keys
 from tests.support.loglines import logged
 from workers import reload

@@ -16,7 +16,7 @@ from monitor.delivery.channel_registry import build
 from monitor.delivery.channel_sender import ChannelSender
 from monitor.delivery.outbox import OutboxStore
 from monitor.model import Notification
-from monitor.store.client import Redis
+from monitor.store.commands import Redis
 from monitor.store.keys import Keys
 from monitor.store.lease import Lease
 from tests.support.slack_standin import SlackStandin

@@ -14,7 +14,7 @@ from monitor.cli import main
 from monitor.delivery.dead_letters import DeadLetters
 from monitor.delivery.outbox import OutboxStore
 from monitor.model import Notification
-from monitor.store.client import Redis
+from monitor.store.commands import Redis
 from monitor.store.keys import Keys
 from tests.support.alerts import FIRST, NOW, note
 from tests.support.slack_standin import SlackStandin

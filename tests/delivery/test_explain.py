@@ -18,7 +18,7 @@ from monitor.alerting.silences import Matcher, Silence
 from monitor.analysis.archive import AnalysisStore
 from monitor.cli import main
 from monitor.model import EmbeddedStory, Passage
-from monitor.store.client import Redis
+from monitor.store.commands import Redis
 from monitor.store.keys import Keys
 from monitor.store.transaction import apply
 from tests.support.alerts import FIRST, NOW, STORY, config, note

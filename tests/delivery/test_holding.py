@@ -10,7 +10,7 @@ from monitor.alerting.silences import Matcher, Silence
 from monitor.clock import ManualClock
 from monitor.delivery.outbox import OutboxStore
 from monitor.reasons import DeliveryReason, SuppressionReason
-from monitor.store.client import Redis
+from monitor.store.commands import Redis
 from monitor.store.keys import Keys
 from tests.delivery.test_notifier import runtime_for
 from tests.delivery.test_slack_bot import slack_config

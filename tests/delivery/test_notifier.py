@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 from monitor.config.schema import Config
 from monitor.delivery.outbox import OutboxStore
-from monitor.store.client import Redis
+from monitor.store.commands import Redis
 from monitor.store.keys import Keys
 from tests.delivery.test_slack_bot import slack_config
 from tests.support.alerts import FIRST, alert, note

@@ -21,7 +21,7 @@ from monitor.net.routes import Request
 from monitor.reasons import SuppressionReason
 from monitor.slack_app.actions import SlackInbound
 from monitor.slack_app.payloads import is_signed, read_http
-from monitor.store.client import Redis
+from monitor.store.commands import Redis
 from monitor.store.keys import Keys
 from tests.delivery.test_notifier import running, runtime_for
 from tests.delivery.test_slack_bot import slack_config

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from monitor.store.client import Redis
+from monitor.store.commands import Redis
 from monitor.store.keys import Keys
 from tests.desk.world import World, settings
 

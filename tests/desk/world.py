@@ -21,7 +21,8 @@ from monitor.desk.services import Services
 from monitor.history.records import Action, StoryRecord
 from monitor.model import Alert, Assignment, Receipt, Story
 from monitor.reasons import AlertReason
-from monitor.store.client import Redis, connect_blocking
+from monitor.store.client import connect_blocking
+from monitor.store.commands import Redis
 from monitor.store.keys import Keys
 from monitor.store.transaction import apply
 from workers.desk import listen

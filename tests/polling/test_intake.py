@@ -14,7 +14,7 @@ from monitor.model import FeedState
 from monitor.polling.feed_reader import FeedReader
 from monitor.polling.poll import Intake
 from monitor.reasons import FetchReason
-from monitor.store.client import Redis
+from monitor.store.commands import Redis
 from monitor.store.keys import Keys
 
 DATE = "Thu, 01 Jan 2026 00:00:00 GMT"

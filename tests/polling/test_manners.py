@@ -20,7 +20,7 @@ from monitor.polling.polite_fetcher import PoliteFetcher
 from monitor.polling.poll import Intake
 from monitor.polling.poll_decision import PollDecision
 from monitor.reasons import FetchReason
-from monitor.store.client import Redis
+from monitor.store.commands import Redis
 from monitor.store.keys import Keys
 
 NOW = ManualClock().now()

@@ -18,7 +18,7 @@ from pollerlab import Start, config, handed_over, until
 from monitor.clock import ManualClock
 from monitor.config.schema import FeedSource, PollingSettings
 from monitor.polling.feed_store import FeedStore
-from monitor.store.client import Redis
+from monitor.store.commands import Redis
 from monitor.store.keys import Keys
 from tests.support.loglines import logged
 

@@ -18,7 +18,7 @@ from monitor.clock import ManualClock
 from monitor.config.schema import FeedSource, PollingSettings
 from monitor.net.routes import Request
 from monitor.polling.poll import longest
-from monitor.store.client import Redis
+from monitor.store.commands import Redis
 from monitor.store.keys import Keys
 from workers.poller import LEASE_MARGIN
 

@@ -32,7 +32,7 @@ from monitor.polling.websub_protocol import (
 )
 from monitor.polling.websub_store import WebSubStore
 from monitor.reasons import FetchReason
-from monitor.store.client import Redis
+from monitor.store.commands import Redis
 from monitor.store.keys import Keys
 
 NOW = 1_767_225_600.0

@@ -17,7 +17,7 @@ from monitor.polling.polite_fetcher import host_slot_of
 from monitor.polling.poll import Intake
 from monitor.polling.poll_decision import ADOPT_AFTER, PollDecision
 from monitor.reasons import FetchReason
-from monitor.store.client import Redis
+from monitor.store.commands import Redis
 from monitor.store.keys import Keys
 
 NOW = ManualClock().now()  # midnight of a Thursday, UTC

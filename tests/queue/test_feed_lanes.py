@@ -18,7 +18,8 @@ from monitor.polling.poll_decision import PollDecision
 from monitor.queue.feed_lanes import IN_STREAM, SHARE, FeedLanes
 from monitor.queue.streams import StreamMessage, StreamQueue
 from monitor.reasons import FetchReason
-from monitor.store.client import Redis, connect, connect_blocking
+from monitor.store.client import connect, connect_blocking
+from monitor.store.commands import Redis
 from monitor.store.keys import Keys
 from monitor.store.transaction import apply
 

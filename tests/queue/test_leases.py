@@ -14,7 +14,8 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from monitor.queue.streams import StreamMessage, StreamQueue
-from monitor.store.client import Redis, _open
+from monitor.store.client import _open
+from monitor.store.commands import Redis
 from monitor.store.keys import Keys
 from monitor.store.lease import Lease, renewed
 

@@ -13,7 +13,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from monitor.observability import metrics
 from monitor.queue.streams import StreamMessage, StreamQueue
 from monitor.reasons import DeadLetterReason
-from monitor.store.client import Redis, connect, connect_blocking
+from monitor.store.client import connect, connect_blocking
+from monitor.store.commands import Redis
 from monitor.store.keys import Keys
 from monitor.store.transaction import apply
 

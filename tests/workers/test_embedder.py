@@ -9,7 +9,7 @@ from monitor.codec import pack_story, unpack_embedded
 from monitor.config.schema import Config, StoreSettings, Topic
 from monitor.matching.judge_text import fingerprint
 from monitor.model import Story
-from monitor.store.client import Redis
+from monitor.store.commands import Redis
 from monitor.store.keys import Keys
 from workers.embedder import Embedder
 from workers.runtime import Runtime

@@ -15,7 +15,8 @@ from monitor.config.schema import Config
 from monitor.model import Story
 from monitor.observability import metrics
 from monitor.queue.streams import StreamMessage, StreamQueue
-from monitor.store.client import Redis, connect_blocking
+from monitor.store.client import connect_blocking
+from monitor.store.commands import Redis
 from monitor.store.faults import is_store_fault
 from monitor.store.keys import Keys
 from monitor.store.transaction import apply

@@ -14,7 +14,7 @@ from monitor.config.load import examine, load_config
 from monitor.config.reload import read_beside
 from monitor.config.schema import Config
 from monitor.model import FeedState
-from monitor.store.client import Redis
+from monitor.store.commands import Redis
 from monitor.store.keys import Keys
 from workers.runtime import Runtime
 from workers.terminal_report import (

@@ -22,7 +22,7 @@ from monitor.history.search import Query
 from monitor.matching import texts
 from monitor.matching.background_sentences import SENTENCES
 from monitor.model import Story
-from monitor.store.client import Redis
+from monitor.store.commands import Redis
 from monitor.store.keys import Keys
 from workers.runtime import Runtime
 from workers.triage import Triage
