@@ -7,21 +7,23 @@ import getpass
 import socket
 from pathlib import Path
 
-import uvicorn
-
 from monitor.config.schema import DeskSettings
 from monitor.desk.app import create_app
-from monitor.desk.live import LiveHub
+from monitor.desk.live import MOST_PAGES, LiveHub
 from monitor.desk.people import is_loopback
 from monitor.desk.services import Services
 from monitor.errors import WirewatchError
 from monitor.observability.logs import get_logger
 from monitor.store.client import connect_blocking
 from monitor.tasks import end
+from workers.http import Health
+from workers.http_server import serve
 from workers.overview import overview
 from workers.runtime import Runtime
 
 log = get_logger(__name__)
+
+CONNECTIONS = MOST_PAGES + 200  # open pages, and what they ask for
 
 
 class Desk:
@@ -30,12 +32,16 @@ class Desk:
     Args:
         runtime: what the process stands on.
         announce: says the one-time address where people see it; None where nobody looks.
+        health: what the process answers about itself; the desk answers it too.
     """
 
     name = "desk"
 
-    def __init__(self, runtime: Runtime, announce: object = None) -> None:
+    def __init__(
+        self, runtime: Runtime, announce: object = None, health: Health | None = None
+    ) -> None:
         self._runtime = runtime
+        self._health = health
         self._announce = announce
         self._blocking = connect_blocking(runtime.store_url)
         self.live = LiveHub(runtime.store, self._blocking, runtime.keys)
@@ -62,36 +68,24 @@ class Desk:
         await self._refuse_to_be_open(settings)
         listener = listen(settings)
         self.port = listener.getsockname()[1]
-        server = uvicorn.Server(
-            uvicorn.Config(
-                create_app(self.services),
-                log_config=None,
-                log_level="warning",
-                access_log=False,
-                proxy_headers=False,  # who a proxy is trusted to name is decided in the guard
-                server_header=False,
-                lifespan="off",
-                timeout_graceful_shutdown=2,
-                h11_max_incomplete_event_size=65_536,
-            )
-        )
-        server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
-        tasks = [
-            asyncio.create_task(self.live.run(), name="desk-live"),
-            asyncio.create_task(_serve(server, listener), name="desk-http"),
-        ]
+        app = create_app(self.services, self._health.routes() if self._health else ())
+        following = asyncio.create_task(self.live.run(), name="desk-live")
+        closing = asyncio.create_task(self._end_open_pages(), name="desk-closing")
         self.started.set()
         log.info("desk_listening", host=settings.host, port=self.port)
         try:
             await self._say_where(settings)
-            await self._runtime.stopping.wait()
+            await serve(app, listener, self._runtime.stopping, CONNECTIONS)
         finally:
             self.started.clear()
             self.live.close()
-            server.should_exit = True
-            await asyncio.wait(tasks[1:], timeout=3.0)
-            await end(tasks)
+            await end([following, closing])
             listener.close()
+
+    async def _end_open_pages(self) -> None:
+        """Open pages wait for news without end: let them go before the server waits for them."""
+        await self._runtime.stopping.wait()
+        self.live.close()
 
     async def _refuse_to_be_open(self, settings: DeskSettings) -> None:
         if is_loopback(settings.host) or settings.published_on_loopback:
@@ -147,7 +141,3 @@ def listen(settings: DeskSettings) -> socket.socket:
         f"the desk cannot listen on {settings.host}:{settings.port} ({reason}); set desk.port to a "
         "free port, or desk.enabled: false"
     )
-
-
-async def _serve(server: uvicorn.Server, listener: socket.socket) -> None:
-    await server.serve(sockets=[listener])

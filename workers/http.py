@@ -6,98 +6,61 @@
 - everything else: what workers mounted (WebSub callbacks, signed Slack calls).
 
 Nothing here needs or shows a secret. The server listens on this machine only unless
-`ops.http_host` says otherwise.
+`ops.http_host` says otherwise. The desk has the same routes; its `/metrics` asks who wants it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from collections.abc import Awaitable, Callable, Sequence
 
-from aiohttp import web
 from redis.exceptions import RedisError
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request as Asked
+from starlette.responses import PlainTextResponse
+from starlette.responses import Response as Answer
+from starlette.routing import BaseRoute, Route
 
 from monitor.errors import WirewatchError
 from monitor.health.watch_store import WatchStore
 from monitor.net.routes import Request, Response
 from monitor.observability import metrics
 from monitor.observability.logs import get_logger, redact
+from workers.http_server import serve
 from workers.runtime import Runtime
 
 log = get_logger(__name__)
 
 Check = Callable[[], Awaitable[str]]  # returns "" when well, else what is wrong
 
-_LARGEST_BODY = 2_000_000
-_BODIES_AT_ONCE = 32  # in memory, of strangers: their signature is read once the body is there
-_BODY_SECONDS = 10.0
-_HEADER_SECONDS = 10.0
 _CONNECTIONS = 200
 _CHECK_SECONDS = 2.0
 
 
-class HttpServer:
-    """Serves health, metrics and mounted callbacks until the runtime is stopping.
+class Health:
+    """What a process answers about itself, and for the workers that mounted something.
 
     Args:
-        runtime: gives the address (`ops.http_host`, `ops.http_port`), the store and the mounts.
+        runtime: gives the store and the mounts.
         stages: the stages of this process; an embedder adds the check that its model is loaded.
     """
 
-    name = "http"
-
     def __init__(self, runtime: Runtime, stages: Sequence[str] = ()) -> None:
         self._runtime = runtime
-        self.port = 0
-        self.started = asyncio.Event()
         self.checks: dict[str, Check] = {"store": self._store}
         if "embedder" in stages:
             self.checks["model"] = _model
 
-    async def run(self) -> None:
-        """Listen until stopping.
-
-        Raises:
-            WirewatchError: the port cannot be had.
-        """
-        ops = self._runtime.config.ops
-        app = web.Application(client_max_size=_LARGEST_BODY)
-        self._bodies = asyncio.Semaphore(_BODIES_AT_ONCE)
-        app.router.add_get("/healthz", self._healthz)
-        app.router.add_get("/readyz", self._readyz)
-        app.router.add_get("/metrics", self._metrics)
-        app.router.add_route("*", "/{path:.*}", self._mounted)
-        runner = web.AppRunner(
-            app, access_log=None, shutdown_timeout=2.0, keepalive_timeout=_HEADER_SECONDS
-        )
-        await runner.setup()
-        server = runner.server
-        assert server is not None
-
-        def accept() -> asyncio.BaseProtocol:
-            return server() if len(server.connections) < _CONNECTIONS else _Refused()
-
-        listening: asyncio.Server | None = None
-        try:
-            try:
-                listening = await asyncio.get_running_loop().create_server(
-                    accept, ops.http_host, ops.http_port
-                )
-            except OSError as error:
-                raise WirewatchError(
-                    f"cannot listen on {ops.http_host}:{ops.http_port} ({error.strerror}); "
-                    "set ops.http_port to a free port, or to 0 for none"
-                ) from None
-            self.port = listening.sockets[0].getsockname()[1]
-            self.started.set()
-            log.info("http_listening", host=ops.http_host, port=self.port)
-            await self._runtime.stopping.wait()
-        finally:
-            self.started.clear()
-            if listening is not None:
-                listening.close()
-            await runner.cleanup()
+    def routes(self) -> list[BaseRoute]:
+        """Return `/healthz`, `/readyz`, and one route for everything that was mounted."""
+        return [
+            Route("/healthz", self._healthz),
+            Route("/readyz", self._readyz),
+            Route("/{path:path}", self._mounted, methods=["GET", "POST"]),
+        ]
 
     async def ready(self) -> dict[str, str]:
         """Return each check's name with "ok" or what is wrong."""
@@ -123,64 +86,80 @@ class HttpServer:
         metrics.STORE_UP.set(1)
         return ""
 
-    async def _healthz(self, request: web.Request) -> web.Response:
-        return web.Response(text="alive\n")
+    async def _healthz(self, request: Asked) -> Answer:
+        return PlainTextResponse("alive\n")
 
-    async def _readyz(self, request: web.Request) -> web.Response:
+    async def _readyz(self, request: Asked) -> Answer:
         checks = await self.ready()
         fine = all(state == "ok" for state in checks.values())
         if self._runtime.stopping.is_set():
             fine, checks = False, {**checks, "process": "stopping"}
         body = json.dumps({"ready": fine, "checks": checks}, indent=1)
-        return web.Response(
-            status=200 if fine else 503, text=body + "\n", content_type="application/json"
-        )
+        return Answer(body + "\n", 200 if fine else 503, media_type="application/json")
 
-    async def _metrics(self, request: web.Request) -> web.Response:
-        page, content_type = metrics.exposition()
-        return web.Response(body=page, headers={"Content-Type": content_type})
-
-    async def _mounted(self, request: web.Request) -> web.Response:
-        handler = self._runtime.mounts.find(request.path)
+    async def _mounted(self, request: Asked) -> Answer:
+        path = request.scope["path"]
+        handler = self._runtime.mounts.find(path)
         if handler is None:
-            return web.Response(status=404, text="nothing here\n")
-        if (request.content_length or 0) > _LARGEST_BODY:
-            return _close(413, "too large\n")
-        try:
-            async with asyncio.timeout(_BODY_SECONDS), self._bodies:
-                body = await request.read()
-        except TimeoutError:
-            return _close(408, "the request took too long\n")
+            raise HTTPException(404, "nothing here")
         asked = Request(
             request.method,
-            request.path,
-            dict(request.query),
-            {name.lower(): value for name, value in request.headers.items()},
-            body,
-            request.remote or "",
+            path,
+            dict(request.query_params),
+            dict(request.headers),
+            await request.body(),
+            request.client.host if request.client else "",
         )
         try:
             answer = await handler(asked)
         except Exception as error:
-            log.error("callback_failed", path=request.path, error=repr(error), exc_info=True)
+            log.error("callback_failed", path=path, error=repr(error), exc_info=True)
             answer = Response(500, "could not be handled; the log has the reason\n")
-        body = answer.body.encode() if isinstance(answer.body, str) else answer.body
-        return web.Response(status=answer.status, body=body, content_type=answer.content_type)
+        plain = {"X-Content-Type-Options": "nosniff"}
+        return Answer(answer.body, answer.status, plain, answer.content_type)
 
 
-class _Refused(asyncio.Protocol):
-    """A connection too many."""
+class HttpServer:
+    """Serves health, metrics and callbacks at `ops.http_host` and `ops.http_port`."""
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        transport.abort()
+    name = "http"
+
+    def __init__(self, runtime: Runtime, health: Health) -> None:
+        self._runtime = runtime
+        self._health = health
+        self.port = 0
+        self.started = asyncio.Event()
+
+    async def run(self) -> None:
+        """Listen until stopping.
+
+        Raises:
+            WirewatchError: the port cannot be had.
+        """
+        ops = self._runtime.config.ops
+        try:
+            family = socket.AF_INET6 if ":" in ops.http_host else socket.AF_INET
+            listener = socket.create_server(
+                (ops.http_host.strip("[]"), ops.http_port), family=family
+            )
+        except OSError as error:
+            raise WirewatchError(
+                f"cannot listen on {ops.http_host}:{ops.http_port} ({error.strerror or error}); "
+                "set ops.http_port to a free port, or to 0 for none"
+            ) from None
+        self.port = listener.getsockname()[1]
+        app = Starlette(routes=[Route("/metrics", _metrics), *self._health.routes()])
+        self.started.set()
+        log.info("http_listening", host=ops.http_host, port=self.port)
+        try:
+            await serve(app, listener, self._runtime.stopping, _CONNECTIONS)
+        finally:
+            self.started.clear()
 
 
-def _close(status: int, text: str) -> web.Response:
-    """Answer and end the connection: what is left of the request is not read."""
-    answer = web.Response(status=status, text=text)
-    answer.force_close()
-    return answer
+async def _metrics(request: Asked) -> Answer:
+    page, content_type = metrics.exposition()
+    return Answer(page, headers={"Content-Type": content_type})
 
 
 async def _model() -> str:

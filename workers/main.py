@@ -32,6 +32,7 @@ from monitor.store.embedded.server import EmbeddedStore
 from monitor.store.safety import check_store
 from monitor.tasks import end
 from workers.first_run_summary import FirstRunSummary
+from workers.http import Health, HttpServer
 from workers.installation import Installation
 from workers.process_watch import ProcessWatch, exit_now, start_again
 from workers.reload import ConfigWatch, refuse_lost_files
@@ -120,9 +121,10 @@ async def serve(options: RunOptions) -> None:
         _listen_for_signals(runtime, watch, say)
         end_process = start_again if options.all_in_one else exit_now
         await stack.enter_async_context(ProcessWatch(runtime, end_process).watching())
-        workers = [_build(name, runtime, options) for name in _opened(options, config)]
+        health = Health(runtime, options.stages)
+        workers = [_build(name, runtime, options, health) for name in _opened(options, config)]
         sides = [
-            *_side_tasks(runtime, options, installation),
+            *_side_tasks(runtime, options, installation, health),
             *(make(runtime) for make in options.extra),
         ]
         if say is not None:
@@ -167,7 +169,7 @@ async def _check(client: Redis, config: Config) -> None:
         log.warning("store_note", note=note)
 
 
-def _build(name: str, runtime: Runtime, options: RunOptions) -> Worker:
+def _build(name: str, runtime: Runtime, options: RunOptions, health: Health) -> Worker:
     """Import and make one stage; the imports are here so that each process loads only its own."""
     sole = options.all_in_one and runtime.config.store.url is None
     if name == "poller":
@@ -185,7 +187,7 @@ def _build(name: str, runtime: Runtime, options: RunOptions) -> Worker:
     if name == "desk":
         from workers.desk import Desk
 
-        return Desk(runtime, lambda line: print(line, flush=True))
+        return Desk(runtime, lambda line: print(line, flush=True), health)
     from workers.notifier import Notifier
 
     return Notifier(runtime)
@@ -197,7 +199,9 @@ def _installation(runtime: Runtime) -> Installation:
     return Installation(WatchStore(runtime.store, runtime.keys), runtime.clock.now, folder)
 
 
-def _side_tasks(runtime: Runtime, options: RunOptions, installation: Installation) -> list[Worker]:
+def _side_tasks(
+    runtime: Runtime, options: RunOptions, installation: Installation, health: Health
+) -> list[Worker]:
     """Heartbeat, watchdog, canary and HTTP."""
     from workers.canary import Canary
     from workers.heartbeat import Heartbeat
@@ -209,9 +213,7 @@ def _side_tasks(runtime: Runtime, options: RunOptions, installation: Installatio
         Canary(runtime),
     ]
     if runtime.config.ops.http_port:
-        from workers.http import HttpServer
-
-        sides.append(HttpServer(runtime, options.stages))
+        sides.append(HttpServer(runtime, health))
     return sides
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from monitor.desk import feeds_out
+from monitor.desk import feeds_out, metrics_out
 from monitor.desk.api.openapi import describe_api
 from monitor.desk.api.routes import RESOURCES, V1
 from monitor.desk.ask import Answer
@@ -50,6 +50,7 @@ ADDRESSES: tuple[Address, ...] = (
     Address("GET", "/history.jsonl", "read", history.export_json),
     Address("GET", "/alerts.atom", "read", feeds_out.atom),
     Address("GET", "/alerts.json", "read", feeds_out.json_feed),
+    Address("GET", "/metrics", "read", metrics_out.show),
     Address("GET", f"{V1}/openapi.json", "read", describe_api),
     *(Address(one.method, one.path, one.right, one.answer) for one in RESOURCES),
     Address("GET", "/sign-in", OPEN, sign_in.show),

@@ -16,8 +16,10 @@ from monitor.observability import metrics
 from monitor.store.client import connect
 from monitor.store.commands import Redis
 from monitor.store.keys import Keys
+from workers.desk import Desk
 from workers.heartbeat import Heartbeat
-from workers.http import HttpServer
+from workers.http import Health, HttpServer
+from workers.http_server import _LimitedProtocol
 from workers.probe import probe
 from workers.runtime import Runtime
 
@@ -34,7 +36,7 @@ def _runtime(store: Redis, keys: Keys) -> Runtime:
 async def server(store: Redis, keys: Keys) -> AsyncIterator[HttpServer]:
     """A server on a free port, stopped the way the service stops it."""
     runtime = _runtime(store, keys)
-    made = HttpServer(runtime, ["embedder"])
+    made = HttpServer(runtime, Health(runtime, ["embedder"]))
     task = asyncio.create_task(made.run())
     await made.started.wait()
     yield made
@@ -71,7 +73,7 @@ async def test_a_store_that_is_away_is_not_ready_but_alive(keys: Keys) -> None:
     """The orchestrator stops sending work; it does not kill a process that waits for its store."""
     away = connect("unix:///nowhere/at/all")
     runtime = _runtime(away, keys)
-    server = HttpServer(runtime)
+    server = HttpServer(runtime, Health(runtime))
     task = asyncio.create_task(server.run())
     await server.started.wait()
     async with httpx.AsyncClient(trust_env=False) as client:
@@ -129,7 +131,7 @@ async def test_half_sent_requests_are_ended_and_cost_little(
     server: HttpServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of 300 strangers who send half a request and wait, none is kept, and others are answered."""
-    monkeypatch.setattr("workers.http._BODY_SECONDS", 0.3)
+    monkeypatch.setattr("workers.http_server.BODY_SECONDS", 0.3)
 
     async def echo(request: Request) -> Response:
         return Response(200, f"{len(request.body)}")
@@ -151,3 +153,96 @@ async def test_half_sent_requests_are_ended_and_cost_little(
         assert (answer.status_code, answer.text) == (200, "5")
         large = await client.post(_address(server, "/echo"), content=b"x" * 2_100_000)
         assert large.status_code == 413
+
+
+async def _whole(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
+    """Read until the server ends the connection."""
+    found = b""
+    with contextlib.suppress(ConnectionError):
+        found = await asyncio.wait_for(reader.read(), 30)
+    writer.close()
+    return found
+
+
+@pytest.mark.parametrize("before", [b"", b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"])
+async def test_a_head_that_trickles_in_is_not_waited_for(
+    server: HttpServer, monkeypatch: pytest.MonkeyPatch, before: bytes
+) -> None:
+    """Half a head, as the first request or a later one of a connection, is ended in time."""
+    monkeypatch.setattr("workers.http_server._HEAD_SECONDS", 0.3)
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    writer.write(before + b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Slow: ")
+    ending = asyncio.create_task(_whole(reader, writer))
+    while not ending.done():
+        with contextlib.suppress(ConnectionError):
+            writer.write(b"a")
+        await asyncio.wait([ending], timeout=0.05)
+    assert (await ending).startswith(b"HTTP/1.1 200" if before else b"")
+
+
+async def test_connections_have_a_number(server: HttpServer) -> None:
+    """Two hundred silent connections are kept, the next is closed at once, and later ones go on."""
+    held = [await asyncio.open_connection("127.0.0.1", server.port) for _ in range(200)]
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    assert await _whole(reader, writer) == b""
+    for _, one in held:
+        one.close()
+        await one.wait_closed()
+    async with httpx.AsyncClient(trust_env=False) as client:
+        assert (await client.get(_address(server, "/healthz"))).status_code == 200
+
+
+async def test_an_answer_nobody_takes_in_is_dropped(
+    server: HttpServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever asks for much and reads nothing loses the connection; a head too large is refused."""
+    monkeypatch.setattr("workers.http_server._TAKING_SECONDS", 0.3)
+    lost, ended = asyncio.Event(), _LimitedProtocol.connection_lost
+
+    def end(one: _LimitedProtocol, why: Exception | None) -> None:
+        ended(one, why)
+        lost.set()
+
+    monkeypatch.setattr(_LimitedProtocol, "connection_lost", end)
+
+    async def much(request: Request) -> Response:
+        return Response(200, b"x" * 50_000_000)
+
+    server._runtime.mounts.mount("/much", much)
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port, limit=1000)
+    writer.write(b"GET /much HTTP/1.1\r\nHost: x\r\n\r\n")
+    await reader.readexactly(100)
+
+    await asyncio.wait_for(lost.wait(), 30)
+    assert len(await _whole(reader, writer)) < 50_000_000
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Long: " + b"x" * 100_000)
+    assert (await _whole(reader, writer))[:12] in (b"", b"HTTP/1.1 400")  # or cut off as we write
+
+
+async def test_the_desk_answers_for_its_process(store: Redis, keys: Keys, valkey_url: str) -> None:
+    """Health and callbacks are there on the desk's port too; metrics only for who may read."""
+    config = Config(desk={"port": 0}, store=StoreSettings(prefix=keys.prefix))
+    runtime = Runtime(config, store, valkey_url)
+
+    async def taken(request: Request) -> Response:
+        return Response(202, request.body)
+
+    runtime.mounts.mount("/slack", taken)
+    desk = Desk(runtime, health=Health(runtime, ["desk"]))
+    task = asyncio.create_task(desk.run())
+    await desk.started.wait()
+    token = await desk.services.sign_in.add_token("prometheus", ("read",), "Anna", 0.0)
+    async with httpx.AsyncClient(
+        trust_env=False, base_url=f"http://127.0.0.1:{desk.port}"
+    ) as client:
+        assert (await client.get("/healthz")).text == "alive\n"
+        assert (await client.get("/readyz")).json()["checks"] == {"store": "ok"}
+        assert (await client.post("/slack", content=b"as sent")).content == b"as sent"
+        assert (await client.get("/metrics")).status_code == 401
+        asked = await client.get("/metrics", headers={"Authorization": f"Bearer {token}"})
+        assert "wirewatch_store_up" in asked.text
+        gone = await client.get("/nothing")
+        assert gone.status_code == 404 and "default-src" in gone.headers["content-security-policy"]
+    runtime.stopping.set()
+    await task
