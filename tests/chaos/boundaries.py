@@ -90,14 +90,17 @@ def shorten_leases(seconds: float) -> None:
 
 
 def send_one_by_one() -> None:
-    """Let channels take many messages a second, so that alerts are sent, and fail, singly."""
+    """Let channels take many messages a second, so that alerts are sent, and fail, singly.
+
+    A mail of unknown outcome is sent again after seconds, not after ten minutes and an hour.
+    """
     from dataclasses import replace
 
     from monitor.delivery.channels.email import Mail
     from monitor.delivery.channels.slack import SlackBot
 
     SlackBot.traits = replace(SlackBot.traits, spacing=0.02, overflow=100_000)
-    Mail.traits = replace(Mail.traits, overflow=100_000)
+    Mail.traits = replace(Mail.traits, overflow=100_000, resend_after=(2.0, 6.0))
 
 
 if __name__ == "__main__":
