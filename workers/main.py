@@ -66,6 +66,7 @@ class RunOptions:
     stages: Sequence[str] = STAGES
     extra: Sequence[Started] = ()
     verbose: bool = False  # in a terminal, alerts are not mixed with the log unless asked for
+    kept: bool = True  # a demonstration keeps nothing
 
     @property
     def all_in_one(self) -> bool:
@@ -130,7 +131,7 @@ async def serve(options: RunOptions) -> None:
         if say is not None:
             sides += [FirstRunSummary(runtime, Console().print), TerminalReport(runtime, say)]
         await _run_until_stopped(runtime, workers, [watch, *sides])
-        if say is not None:
+        if say is not None and options.kept:
             say(goodbye(config))
 
 

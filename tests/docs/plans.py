@@ -17,6 +17,7 @@ from pathlib import Path
 import yaml
 
 from monitor.config.opml import read_opml
+from tests.docs.pages import ROOT, blocks
 from tests.docs.terminal import Terminal
 from tests.docs.world import CABLE, NEXT, World, until
 from tests.support.docker.engine import Engine
@@ -71,10 +72,24 @@ async def _slack_has_a_test(world: World, terminal: Terminal) -> None:
     assert any("test" in str(post).lower() for post in world.slack.posts())
 
 
+async def _the_sample_is_from_the_demo(world: World, terminal: Terminal) -> None:
+    """The alert that the README shows is one that `make demo` prints, but for its times."""
+
+    def timeless(text: str) -> str:
+        text = re.sub(r"\d\d:\d\d:\d\d UTC", "HH:MM:SS UTC", text)
+        return " ".join(re.sub(r"\d+ s ago", "S s ago", text).split())
+
+    (sample,) = [one for one in blocks(ROOT / "README.md") if one.language == "text"]
+    assert timeless(sample.text) in timeless(terminal.said), terminal.said
+
+
 README = Plan(
     _checkout,
     {
-        "make demo": Step(says=r"(?s)first report.*held back.*That was the demonstration"),
+        "make demo": Step(
+            says=r"(?s)first report.*held back: .* copy of .*That was the demonstration",
+            after=_the_sample_is_from_the_demo,
+        ),
         "make run": Step(works=LOOKED),
         "wirewatch check": Step(says="Usable, with 1 warning: 1 feed, 1 topic"),
         'wirewatch topics try "a headline"': Step(says=r"(?s)a headline.*undersea-cables"),
@@ -374,7 +389,7 @@ DEPLOY = Plan(
         "git pull": Step(before=_news_upstream, after=_the_news_is_here),
         "docker compose build": Step(says="poller  Built"),
         "kubectl apply -k deploy/kubernetes": Step(
-            says=r"(?s)statefulset.apps/store created.*secret/wirewatch-secrets created"
+            says=r"(?s)statefulset.apps/store created.*secret/wirewatch-store created"
         ),
     },
     folder="wirewatch",

@@ -47,6 +47,7 @@ class Terminal:
         self.folder = folder
         self.env = dict(env)
         self.running: list[Running] = []
+        self.said = ""  # by the last command that `run` ran
         self._scratch = folder.parent / f"{folder.name}.terminal"
         self._scratch.mkdir()
 
@@ -73,7 +74,8 @@ class Terminal:
             raise
         rows = left.read_text().split("\0") if left.exists() else []
         self.env = dict(row.split("=", 1) for row in rows if "=" in row) or self.env
-        return Result(process.returncode or 0, said.decode())
+        self.said = said.decode()
+        return Result(process.returncode or 0, self.said)
 
     async def start(self, line: str, works: str, **more: str) -> Running:
         """Start a line that runs for ever; return when its output matches `works`."""

@@ -285,3 +285,14 @@ def test_dockerfile_builds_with_the_classic_builder_too() -> None:
     final = text[text.rindex("FROM ") :]
     assert "USER 10001:10001" in final
     assert not re.search(r"gcc|build-essential|apt-get", final)
+
+
+def test_all_that_the_image_is_made_of_reaches_the_builder() -> None:
+    """What the Dockerfile copies from the checkout is let through by .dockerignore."""
+    recipe = (ROOT / "deploy/Dockerfile").read_text()
+    let = {line[1:] for line in (ROOT / ".dockerignore").read_text().split() if line[0] == "!"}
+    lines = [row.split()[1:-1] for row in recipe.splitlines() if row.startswith("COPY ")]
+    wanted = {path for row in lines if not row[0].startswith("--") for path in row}
+    assert len(wanted) > 5
+    assert wanted <= let
+    assert all((ROOT / path).exists() for path in wanted)

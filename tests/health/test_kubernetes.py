@@ -15,18 +15,25 @@ from monitor.config.load import examine
 from monitor.store.keys import Keys
 
 FOLDER = Path(__file__).parents[2] / "deploy" / "kubernetes"
-OBJECTS: list[dict[str, Any]] = [
-    item
-    for path in sorted(FOLDER.glob("*.yaml"))
-    for item in yaml.safe_load_all(path.read_text(encoding="utf-8"))
-]
-# Kinds the API server does not know by itself: kustomize's own file, and KEDA's resources.
-OTHERS = ("Kustomization", "ScaledObject", "TriggerAuthentication")
+KEDA = FOLDER.with_name("kubernetes-keda")
+
+
+def _read(folder: Path) -> list[dict[str, Any]]:
+    return [
+        item
+        for path in sorted(folder.glob("*.yaml"))
+        for item in yaml.safe_load_all(path.read_text(encoding="utf-8"))
+    ]
+
+
+OBJECTS = _read(FOLDER)
+OTHERS = ("Kustomization",)  # kinds the API server does not know by itself
 STAGES = ("poller", "embedder", "triage", "notifier")
 
 
-def _of(kind: str) -> dict[str, dict[str, Any]]:
-    return {item["metadata"]["name"]: item for item in OBJECTS if item["kind"] == kind}
+def _of(kind: str, folder: Path = FOLDER) -> dict[str, dict[str, Any]]:
+    objects = OBJECTS if folder == FOLDER else _read(folder)
+    return {item["metadata"]["name"]: item for item in objects if item["kind"] == kind}
 
 
 def test_everything_is_listed_for_kustomize() -> None:
@@ -80,9 +87,11 @@ def test_budgets_select_the_pods_they_are_meant_for(stage: str) -> None:
 def test_what_grows_with_the_work_is_there_and_never_below_two() -> None:
     """Both scalers aim at deployments that exist, and keep the two a budget needs."""
     poller = _of("HorizontalPodAutoscaler")["poller"]["spec"]
-    embedder = _of("ScaledObject")["embedder"]["spec"]
+    plain = _of("HorizontalPodAutoscaler")["embedder"]["spec"]
+    embedder = _of("ScaledObject", KEDA)["embedder"]["spec"]
     for target, least, most in (
         (poller["scaleTargetRef"]["name"], poller["minReplicas"], poller["maxReplicas"]),
+        (plain["scaleTargetRef"]["name"], plain["minReplicas"], plain["maxReplicas"]),
         (
             embedder["scaleTargetRef"]["name"],
             embedder["minReplicaCount"],
@@ -97,7 +106,7 @@ def test_what_grows_with_the_work_is_there_and_never_below_two() -> None:
 
 def test_the_embedder_scales_on_the_stream_the_service_uses() -> None:
     """The key in the scaler is the key in the code."""
-    trigger = _of("ScaledObject")["embedder"]["spec"]["triggers"][0]
+    trigger = _of("ScaledObject", KEDA)["embedder"]["spec"]["triggers"][0]
     assert trigger["metadata"]["stream"] == Keys()("stream", "stories")
 
 
@@ -142,7 +151,8 @@ def test_the_resources_of_keda_hold_together() -> None:
 
     https://keda.sh/docs/latest/scalers/redis-streams/ and its page on authentication say which.
     """
-    scaled, access = _of("ScaledObject")["embedder"], _of("TriggerAuthentication")["store"]
+    scaled = _of("ScaledObject", KEDA)["embedder"]
+    access = _of("TriggerAuthentication", KEDA)["store"]
     assert scaled["apiVersion"] == access["apiVersion"] == "keda.sh/v1alpha1"
     spec, target = scaled["spec"], _of("Deployment")[scaled["spec"]["scaleTargetRef"]["name"]]
     assert set(spec) == {
@@ -158,6 +168,37 @@ def test_the_resources_of_keda_hold_together() -> None:
     assert service in _of("Service") and space == f"{_kustomization()['namespace']}.svc"
     assert trigger["authenticationRef"] == {"name": "store"}
     (secret,) = access["spec"]["secretTargetRef"]
-    (made,) = _kustomization()["secretGenerator"]
+    secrets = {one["name"]: one for one in _kustomization()["secretGenerator"]}
+    made = secrets["wirewatch-store"]
     assert secret["parameter"] == "password" and secret["name"] == made["name"]
     assert secret["key"] in {literal.partition("=")[0] for literal in made["literals"]}
+
+
+def test_keda_takes_the_place_of_one_autoscaler() -> None:
+    """Without KEDA nothing of it is applied; with it, the embedder's own autoscaler goes."""
+    assert not _of("ScaledObject") and not _of("TriggerAuthentication")
+    plan = yaml.safe_load((KEDA / "kustomization.yaml").read_text(encoding="utf-8"))
+    assert plan["resources"] == ["../kubernetes", "embedder.yaml"]
+    gone = yaml.safe_load(plan["patches"][0]["patch"])
+    assert gone["$patch"] == "delete"
+    assert gone["metadata"]["name"] in _of(gone["kind"])
+
+
+def test_no_password_has_a_default_and_each_stage_has_only_its_own_secrets() -> None:
+    """Secrets are made empty, an empty password starts no store, and triage knows no token."""
+    made = {one["name"]: one["literals"] for one in _kustomization()["secretGenerator"]}
+    assert made == {
+        "wirewatch-store": ["STORE_PASSWORD="], "wirewatch-feeds": [], "wirewatch-channels": [],
+    }  # fmt: skip
+    store = _of("StatefulSet")["store"]["spec"]["template"]["spec"]["containers"][0]
+    assert 'test -n "$STORE_PASSWORD"' in store["args"][0]
+    own = {}
+    for stage in STAGES:
+        container = _of("Deployment")[stage]["spec"]["template"]["spec"]["containers"][0]
+        own[stage] = [one["secretRef"]["name"] for one in container.get("envFrom", ())]
+        env = {one["name"]: one.get("value") for one in container["env"]}
+        assert env["WIREWATCH_SECRETS"] == ("all" if own[stage] else "none")
+    assert own == {
+        "poller": ["wirewatch-feeds"], "embedder": [], "triage": [],
+        "notifier": ["wirewatch-channels"],
+    }  # fmt: skip

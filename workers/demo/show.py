@@ -32,7 +32,7 @@ async def show(folder: Path) -> None:
         def director(runtime: Runtime) -> Director:
             return Director(runtime, server, console.print)
 
-        await serve(RunOptions(folder, extra=(director,)))
+        await serve(RunOptions(folder, extra=(director,), kept=False))
 
 
 def write_configuration(folder: Path, server: FeedServer) -> None:
@@ -89,8 +89,8 @@ class Director:
                 return
         self._show(
             Text(
-                "\nThat was the demonstration. `make run` watches real feeds; "
-                "config/topics is where topics go.",
+                "\nThat was the demonstration. `make run` watches real feeds; your own topics go "
+                "into config/topics.yaml.",
                 style="bold",
             )
         )
@@ -109,12 +109,13 @@ class Director:
                     self._seen.add(story_id)
                     found = await self._archive.story(story_id)
                     if found is not None:
-                        self._comment(found[0].story.source, found[1])
+                        await self._comment(found[0].story.source, found[1])
         return await self._runtime.wait_or_stop(seconds)
 
-    def _comment(self, source: str, record: dict[str, Any]) -> None:
+    async def _comment(self, source: str, record: dict[str, Any]) -> None:
+        original = await self._archive.story(record.get("copy_of") or "")
         for held in record.get("suppressions", ()):
             if held["reason"] not in _TOLD_BY_THEMSELVES:
-                detail = f" ({held['detail']})" if held.get("detail") else ""
-                line = f"  held back: {source} on {held['topic']}, {held['reason']}{detail}"
+                detail = f" of {original[0].story.source}'s report" if original else ""
+                line = f"  held back: {source} on {held['topic']}: {held['reason']}{detail}"
                 self._show(Text(line + "\n", style="yellow"))

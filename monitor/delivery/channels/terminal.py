@@ -17,7 +17,8 @@ class Terminal:
     traits = Traits(timeout=5.0)
 
     def __init__(self, settings: TerminalChannel, console: Console | None = None) -> None:
-        self._console = console or Console(no_color=not settings.colour, highlight=False)
+        plain = None if settings.colour else True  # None: as NO_COLOR says
+        self._console = console or Console(no_color=plain, highlight=False)
 
     def render(self, notification: Notification, context: Context) -> str:
         """Return the lines to print, as wide as the terminal."""
