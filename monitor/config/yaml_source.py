@@ -187,6 +187,11 @@ def pairs(node: yaml.Node | None) -> Iterator[tuple[str, yaml.Node, yaml.Node]]:
                 yield str(key_node.value), key_node, value_node
 
 
+# To the parser these end a line, to editors they do not: line numbers would differ, and a comment
+# would end early. They come with text that is pasted from web pages.
+_NO_BREAK = dict.fromkeys(map(ord, "\u0085\u2028\u2029"), " ")
+
+
 def read_yaml(raw: bytes, name: str, env: Mapping[str, str]) -> YamlFile:
     """Parse the bytes of a YAML file. Whatever they are, the result is a `YamlFile`."""
     file = YamlFile(name, None, env)
@@ -201,7 +206,7 @@ def read_yaml(raw: bytes, name: str, env: Mapping[str, str]) -> YamlFile:
         what = "the file is UTF-16" if wide else "the file holds bytes that are not UTF-8"
         file.say(line, f"{what}; save it as UTF-8")
         return file
-    file.text = text
+    text = file.text = text.translate(_NO_BREAK)
     try:
         if _may_be_deep(text) and (deep := _too_deep(text)):
             file.say(deep, "this is nested too deeply to be a setting; check the brackets")

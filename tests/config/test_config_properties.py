@@ -170,3 +170,12 @@ def test_an_unreadable_folder_is_explained(tmp_path: Path) -> None:
     shutil.rmtree(folder)
     config, problems = read_config(folder, {})
     assert config is None and "does not exist" in str(ConfigError(problems))
+
+
+@pytest.mark.parametrize("mark", ["\u0085", "\u2028", "\u2029"])
+def test_lines_are_counted_as_editors_count_them(mark: str) -> None:
+    """A line separator pasted from a web page moves no line number and ends no comment."""
+    raw = f"topics:\n  # pasted{mark}remark\n  - name: Strikes\n    colour: red\n".encode()
+    with folder_with(**{"topics.yaml": raw}) as folder:
+        _, problems = read_config(folder, {})
+    assert [problem.line for problem in problems if "colour" in problem.message] == [4]

@@ -32,9 +32,12 @@ Series = dict[str, float]
 def _exported() -> Mapping[str, float]:
     """Return what a process exports before it has done anything, by series."""
     script = (
-        "import sys; from monitor import metrics; sys.stdout.buffer.write(metrics.exposition()[0])"
+        "import sys; from monitor.observability import metrics; "
+        "sys.stdout.buffer.write(metrics.exposition()[0])"
     )
-    page = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True)
+    page = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     return {
         _series(sample.name, sample.labels): sample.value
         for family in text_string_to_metric_families(page.stdout)

@@ -74,7 +74,10 @@ async def test_one_host_is_asked_by_the_settings(
 async def test_a_feed_with_a_hub_is_subscribed_and_pushed(
     publisher: Publisher, keys: Keys, settings: PollingSettings, start: Start, said_in: str
 ) -> None:
-    """The hub is asked after the poll, verified over HTTP, and its push brings the next poll."""
+    """The hub is asked after the poll, verified over HTTP, and its push brings the next poll.
+
+    That poll keeps the least interval of the feed.
+    """
     hub, topic = publisher.url("/hub"), publisher.url("/topic")
     atom = "xmlns:a='http://www.w3.org/2005/Atom'"
     links = f"<a:link {atom} rel='hub' href='{hub}'/><a:link {atom} rel='self' href='{topic}'/>"
@@ -83,7 +86,7 @@ async def test_a_feed_with_a_hub_is_subscribed_and_pushed(
     else:
         publisher.serve("/feed", rss(ITEM), Link=f'<{hub}>; rel="hub", <{topic}>; rel="self"')
     publisher.serve("/hub", "", status="202 Accepted")
-    reachable = settings.model_copy(update={"public_url": CALLED})
+    reachable = settings.model_copy(update={"public_url": CALLED, "min_interval": 0.5})
     running = start(config(keys, reachable, FeedSource(id="paper", url=publisher.url())))
 
     async def subscription() -> dict[str, str]:
