@@ -185,6 +185,9 @@ class Assignment:
     outlets: tuple[str, ...] = ()
 
 
+MACHINE = "machine translation"
+
+
 @dataclass(frozen=True, slots=True)
 class Alert:
     """Topic x event: the decision to tell someone, with its reason and its grounds.
@@ -192,7 +195,9 @@ class Alert:
     `id` is deterministic (topic, event, story, reason), so deciding twice tells once.
     `parent` is the id of the topic's first alert on this event; equal to `id` for a first alert.
     `sources` are owners, who count; `outlets` are their names as readers know them, in the same
-    order. `was` is the headline that a correction took back.
+    order. `was` is the headline that a correction took back. `foreign` is the name of the story's
+    language where the newsroom does not read it; `gist` is then a headline that it reads, and
+    `gist_from` the outlet that wrote it, or MACHINE. All three are filled in before sending.
     """
 
     id: str
@@ -217,6 +222,9 @@ class Alert:
     severity: str = ""  # a word of `Severity`; "" where it is not known
     outlets: tuple[str, ...] = ()
     was: str = ""
+    foreign: str = ""
+    gist: str = ""
+    gist_from: str = ""
 
     @property
     def is_update(self) -> bool:

@@ -26,6 +26,7 @@ LAYERS: list[tuple[str, set[str]]] = [
     ("infrastructure", {"monitor.net", "monitor.store"}),
     ("queue", {"monitor.queue"}),
     ("models", {"monitor.models"}),
+    ("languages", {"monitor.languages"}),
     ("stages", {"monitor.parsing", "monitor.embedding", "monitor.matching", "monitor.events",
                 "monitor.editors", "monitor.alerting", "monitor.history"}),
     ("hand-overs", {"monitor.polling", "monitor.delivery"}),

@@ -30,6 +30,7 @@ from monitor.reasons import DeliveryReason
 from monitor.slack_app.actions import PATH, SlackInbound
 from monitor.store.lease import Lease
 from monitor.tasks import Progress, end, first_of
+from workers.headlines import Headlines
 from workers.overview import lines, overview
 from workers.runtime import Runtime
 
@@ -69,6 +70,7 @@ class Notifier:
             runtime.store, runtime.keys, kept.keep_receipts, kept.keep_history
         )
         self._silences = SilenceStore(runtime.store, runtime.keys)
+        self._headlines = Headlines(runtime)
         self._channels: dict[str, _ChannelTask] = {}
         self._inbound = SlackInbound(
             lambda: runtime.config, runtime.store, runtime.keys, runtime.clock, self._status
@@ -217,6 +219,7 @@ class Notifier:
             self._runtime.clock,
             lambda: self._runtime.config,
             stopping,
+            self._headlines.fill_in,
         )
         await sender.start()
         while not self._done(task):
@@ -275,6 +278,7 @@ class Notifier:
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=STOP_WITHIN)
         await end(list(self._tasks))
+        await self._headlines.aclose()
         self._channels.clear()
         self._sockets.clear()
 

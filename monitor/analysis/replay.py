@@ -15,11 +15,13 @@ import numpy as np
 from monitor.alerting.alert_state import AlertState
 from monitor.analysis.decision_record import decision_record, match_record
 from monitor.analysis.story_analysis import AlertKey, Analysis, StoryDecision
+from monitor.config.languages import language
 from monitor.embedding import Embedder, embed_stories, pair_judge
 from monitor.errors import Problem
 from monitor.events.index import Prepared
 from monitor.events.pair_judge import Answers
 from monitor.identity import canonical_url
+from monitor.languages.detect import story_language
 from monitor.model import EmbeddedStory, Match, Story, Vector
 
 BATCH = 64
@@ -102,7 +104,11 @@ def _story(row: Any, number: int, last: float) -> Story:
         source=str(row.get("source") or ""),
         feed_id=str(row.get("feed_id") or row.get("feed") or ""),
         tags=tuple(str(tag) for tag in row.get("tags") or ()),
-        language=str(row.get("language") or ""),
+        language=story_language(
+            language(str(row.get("language") or "")),
+            str(row["title"]),
+            str(row.get("summary") or ""),
+        ),
         published=published,
         seen_at=_instant(row.get("seen_at")) or published,
     )

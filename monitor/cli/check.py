@@ -101,13 +101,17 @@ def _as_json(reading: Reading, problems: list[Problem]) -> str:
 
 
 def _by_gates(reading: Reading) -> list[Problem]:
-    """Hold each topic's own examples against its word gates, as the service does with stories."""
+    """Hold word gates against the topic's own examples, and against its feeds' languages."""
+    from monitor.matching.gate_languages import never_met
     from monitor.matching.gates import own_examples_shut_out
 
     return [
-        reading.problem("topic", topic.id, ("examples", number), message)
+        reading.problem("topic", topic.id, place, message)
         for topic in reading.config.topics
-        for number, message in own_examples_shut_out(topic)
+        for place, message in (
+            *((("examples", at), said) for at, said in own_examples_shut_out(topic)),
+            *never_met(topic, reading.config.feeds),
+        )
     ]
 
 

@@ -177,17 +177,20 @@ def _row(topic: Topic) -> dict[str, Any]:
 
 
 def _story(text: str, config: Config) -> Story:
+    from monitor.languages.detect import story_language
     from monitor.model import Story
 
     if text == "-":
         text = sys.stdin.read()
     if text.startswith(("http://", "https://")) and len(text.split()) == 1:
         title, body = run_async(_page(text.strip(), config))
-        return Story(id="try", title=title, url=text.strip(), body=body)
+        spoken = story_language("", title, body)
+        return Story(id="try", title=title, url=text.strip(), body=body, language=spoken)
     lines = [line.strip() for line in text.strip().splitlines()]
     if not any(lines):
         fail("there is no text to try")
-    return Story(id="try", title=lines[0], body="\n".join(lines[1:]).strip())
+    body = "\n".join(lines[1:]).strip()
+    return Story(id="try", title=lines[0], body=body, language=story_language("", lines[0], body))
 
 
 async def _page(url: str, config: Config) -> tuple[str, str]:

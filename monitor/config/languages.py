@@ -46,6 +46,9 @@ _NAMES = {
     for code, *names in [row.split()]
     for name in names
 }
+_ENGLISH_NAMES: dict[str, str] = {}
+for _name, _its_code in _NAMES.items():
+    _ENGLISH_NAMES.setdefault(_its_code, _name.capitalize())
 _PARTS = re.compile(r"[,;/|+]|\s+and\s+|\s+&\s+")
 _NORWEGIAN = {"nb": "no", "nn": "no"}
 
@@ -72,9 +75,27 @@ def speaks(spoken: str, wanted: Iterable[str]) -> bool:
     return not asked.isdisjoint(_primaries(spoken))
 
 
+def primary(code: str) -> str:
+    """Return a language's code without script and region: "pt" for "pt-BR", "no" for "nb"."""
+    first = code.partition("-")[0]
+    return _NORWEGIAN.get(first, first)
+
+
+def language_name(code: str) -> str:
+    """Return the English name of a language; its code where there is none here."""
+    return _ENGLISH_NAMES.get(primary(code), code)
+
+
+def script_of(code: str) -> str:
+    """Return the script a language is usually written in (ISO 15924: "Latn"), or ""."""
+    try:
+        return langcodes.Language.get(code).maximize().script or ""
+    except (LanguageTagError, ValueError):
+        return ""
+
+
 def _primaries(text: str) -> set[str]:
-    primaries = {code.partition("-")[0] for code in language_codes(text)}
-    return {_NORWEGIAN.get(primary, primary) for primary in primaries}
+    return {primary(code) for code in language_codes(text)}
 
 
 def _code(part: str) -> str:

@@ -8,16 +8,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import BeforeValidator, Field, SecretStr
 
+from monitor.config.services import Settings, TranslationSettings
 from monitor.config.value_types import Addresses, Duration, Mentions, Slug, Words, as_list
 from monitor.observability.redact import redact_tree
-
-
-class Settings(BaseModel):
-    """Base of every settings class: frozen, and unknown keys are mistakes."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
 
 class FeedSource(Settings):
@@ -288,9 +283,7 @@ class EmbeddingSettings(Settings):
     max_passages: int = Field(24, ge=1, le=200, description="Passages of one story, at most.")
     threads: int = Field(0, ge=0, description="0: as many as the machine has.")
     second_look: str = Field(
-        "",
-        description="No longer used: the judge that comes with Wirewatch reads every story near "
-        "a topic. Accepted so that older files stay valid.",
+        "", description="No longer used; the judge reads every story near a topic."
     )
 
 
@@ -355,6 +348,11 @@ class OpsSettings(Settings):
     timezone: str = Field(
         "UTC", description="Zone of the times in messages (IANA); a channel may have its own."
     )
+    languages: Words = Field(
+        ("en",),
+        description="Languages the newsroom reads. Alerts in others name theirs, and show a "
+        "headline in the first of these where there is one.",
+    )
     notices_to: Words = Field(
         (), description="Channels for the watchdog's notices. Default: the log only."
     )
@@ -408,6 +406,10 @@ class WirewatchFile(Settings):
         default_factory=EventSettings, description="How stories gather into events."
     )
     ops: OpsSettings = Field(default_factory=OpsSettings, description="Health, logs, notices.")
+    translation: TranslationSettings = Field(
+        default_factory=TranslationSettings,
+        description="A translation service for headlines in other languages (optional).",
+    )
     desk: DeskSettings = Field(
         default_factory=DeskSettings, description="Pages, feeds and an API, and who may use them."
     )
@@ -433,6 +435,11 @@ class Config(WirewatchFile):
     def topic(self, topic_id: str) -> Topic | None:
         """Return the topic of that id, or None."""
         return next((topic for topic in self.topics if topic.id == topic_id), None)
+
+    def zone(self, channel: str) -> str:
+        """Return the time zone of a channel's readers."""
+        settings = self.channels.get(channel)
+        return (settings.timezone if settings else "") or self.ops.timezone
 
     def to_public(self) -> dict[str, Any]:
         """Return the settings as JSON-ready data; secrets read "**********"."""

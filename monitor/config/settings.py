@@ -39,6 +39,7 @@ from monitor.config.schema import (
     StoreSettings,
     TerminalChannel,
     TimeInterval,
+    TranslationSettings,
     WebhookChannel,
     WirewatchFile,
 )
@@ -51,6 +52,7 @@ _SECTIONS: dict[str, type[BaseModel]] = {
     "polling": PollingSettings,
     "events": EventSettings,
     "ops": OpsSettings,
+    "translation": TranslationSettings,
     "desk": DeskSettings,
 }
 _CHANNELS: dict[str, type[BaseModel]] = {

@@ -4,7 +4,7 @@
     gate      drop what is silenced; hold it for quiet hours, a digest or a ceiling
     fold      turn what was held, or a flood, into one ranked digest
     dedup     a send that left no record is looked up in the channel's history first
-    render    make the message as the service takes it
+    render    make the message as the service takes it, with headlines in the newsroom's language
     send      mark, then hand it over
     record    a receipt, a retry, a rest for the channel, or a dead letter
 
@@ -16,7 +16,7 @@ the channel's history cannot tell, it is sent again, marked and counted as such.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -67,6 +67,7 @@ class ChannelSender:
         clock: time.
         config: returns the configuration in force.
         stopping: returns whether to begin nothing more.
+        readable: adds headlines in the newsroom's language; never raises, never takes long.
     """
 
     def __init__(
@@ -79,6 +80,7 @@ class ChannelSender:
         clock: Clock,
         config: Callable[[], Config],
         stopping: Callable[[], bool] = lambda: False,
+        readable: Callable[[Notification], Awaitable[Notification]] | None = None,
     ) -> None:
         self.name = name
         self._channel = channel
@@ -88,6 +90,7 @@ class ChannelSender:
         self._clock = clock
         self._config = config
         self._stopping = stopping
+        self._readable = readable
         self._next_send = 0.0
         self._health = ChannelHealth()
         self._floods = FloodGuard(channel.traits.overflow)
@@ -125,6 +128,8 @@ class ChannelSender:
     async def _deliver(self, item: Due) -> None:
         """Take one notification through dedup, render, send and record."""
         context, known = await self._dedup(item)
+        if known is None and self._readable is not None:
+            item = replace(item, notification=await self._readable(item.notification))
         if known is None:
             await self._outbox.begin(self._lease, item.notification, context.began)
             known = self._render(item.notification, context)
@@ -228,7 +233,7 @@ class ChannelSender:
             thread=await self._thread(notification),
             attempt=notification.attempts + 1,
             began=now,
-            zone=self._zone(),
+            zone=self._config().zone(self.name),
         )
         if not item.began:
             return context, None
@@ -250,12 +255,6 @@ class ChannelSender:
             detail = f"sent {item.unknown} times without an answer; it may well have arrived"
             return context, SendResult("refused", DeliveryReason.TOO_MANY_ATTEMPTS, detail)
         return context, None
-
-    def _zone(self) -> str:
-        """Return the time zone of the channel's readers."""
-        config = self._config()
-        settings = config.channels.get(self.name)
-        return (settings.timezone if settings else "") or config.ops.timezone
 
     async def _look_up(self, notification: Notification, context: Context) -> Lookup:
         try:

@@ -207,6 +207,24 @@ def corrected_line(alert: Alert) -> str:
     return f"Corrected. Before: “{one_line(alert.was, HEADLINE)}”" if alert.was else ""
 
 
+def below_headline(alert: Alert) -> list[str]:
+    """Return the lines that belong under a headline: its language, and what it took back."""
+    return [line for line in (language_line(alert), corrected_line(alert)) if line]
+
+
+def language_line(alert: Alert) -> str:
+    """Return the story's language and what the headline says in ours; "" where we read it.
+
+    "Ukrainian: “Drones hit a port” (Port Gazette)".
+    """
+    if not alert.foreign:
+        return ""
+    if not alert.gist:
+        return f"In {one_line(alert.foreign, 40)}"
+    said = f"“{one_line(alert.gist, HEADLINE)}” ({one_line(alert.gist_from, 60) or 'a report'})"
+    return f"In {one_line(alert.foreign, 40)}: {said}"
+
+
 def lede(alert: Alert) -> str:
     """Return how the story begins: its first sentence, without the headline; "" without a text."""
     story = alert.story
@@ -304,7 +322,7 @@ def subject(notification: Notification) -> str:
         return digest_title(notification)
     if alert is None:
         return one_line(notification.notice, 150) or "Wirewatch"
-    return one_line(f"{topic(alert)}: {headline(alert)}", 180)
+    return one_line(f"{topic(alert)}: {one_line(alert.gist, HEADLINE) or headline(alert)}", 180)
 
 
 def by_topic(alerts: Sequence[Alert]) -> list[tuple[str, list[Listed]]]:

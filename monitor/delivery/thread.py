@@ -58,7 +58,15 @@ def merged(first: Alert, latest: Alert) -> Alert:
     )
     if latest.reason is not AlertReason.CORRECTION:
         return known
-    return replace(known, story=latest.story, evidence=latest.evidence, was=first.story.title)
+    return replace(
+        known,
+        story=latest.story,
+        evidence=latest.evidence,
+        was=first.story.title,
+        foreign=latest.foreign,
+        gist=latest.gist,
+        gist_from=latest.gist_from,
+    )
 
 
 def as_told(notification: Notification, thread: Thread | None) -> Notification:

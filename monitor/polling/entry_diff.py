@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from monitor.config.languages import language
 from monitor.config.schema import FeedSource, PollingSettings
 from monitor.identity import site, story_id, url_key
+from monitor.languages.detect import story_language
 from monitor.model import Entry, FeedState, Story
 from monitor.parsing.document import SPEAKING, Wanted
 from monitor.polling.entry_names import EntryNames, KeyedEntry
@@ -290,7 +291,11 @@ def _story(
         source=source.name or state.title or host,
         owner=source.owner or (site(host) if host else source.id),
         tags=source.tags,
-        language=language(source.language, entry.language, state.language),
+        language=story_language(
+            language(source.language, entry.language, state.language),
+            entry.title,
+            entry.summary or entry.content,
+        ),
         published=published,
         seen_at=now,
         author=entry.author,

@@ -54,6 +54,9 @@ TABLE: tuple[KeyRule, ...] = (
     KeyRule("told:*", "hash", "triage", "ttl"),
     KeyRule("pending", "hash", "triage", "trimmed", "a field an alert, for `wait_at_most`"),
     KeyRule("feedback:*", "hash", "triage", "ttl"),
+    # services that may be asked
+    KeyRule("asked:*", "string", "workers", "ttl"),
+    KeyRule("spent:*", "hash", "workers", "ttl"),
     # delivery
     KeyRule("outbox", "set", "notifier", "trimmed", "a member a channel"),
     KeyRule("outbox:*", "zset", "notifier", "trimmed", "what waits; see `notification:*`"),

@@ -18,6 +18,7 @@ from tests.support.slack_standin import Fault
 ALERT_KEYS = {
     "id", "parent", "topic", "event", "reason", "urgency", "severity", "score", "line", "evidence",
     "nearest", "terms", "novelty", "sources", "outlets", "story_count", "decided_at", "story",
+    "gist", "gist_from",
 }  # fmt: skip
 
 

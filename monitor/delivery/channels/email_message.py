@@ -134,6 +134,8 @@ def plain(notification: Notification, settings: EmailChannel, zone: str = "UTC")
                 alert = listed.alert
                 lines += _wrap(f"* {formatting.headline(alert)}", "  ")
                 lines += _wrap(f"  {_byline(alert, zone)} · {listed.status}", "  ")
+                if said := formatting.language_line(alert):
+                    lines += _wrap(f"  {said}", "  ")
                 url = formatting.link(alert.story.url)
                 lines += [f"  {url}", ""] if url else [""]
         lines += _wrap(one_line(notification.more, 500)) if notification.more else []
@@ -186,7 +188,8 @@ def _plain_alert(notification: Notification, alert: Alert, zone: str) -> list[st
     url = formatting.link(alert.story.url)
     lines += [url] if url else []
     lines += [_byline(alert, zone)]
-    lines += _wrap(formatting.corrected_line(alert)) if alert.was else []
+    for line in formatting.below_headline(alert):
+        lines += _wrap(line)
     lines.append("")
     runs = _runs(notification, alert)
     if runs:
@@ -221,6 +224,7 @@ def _html_item(alert: Alert, zone: str) -> dict[str, Any]:
         "url": formatting.link(alert.story.url),
         "outlet": formatting.outlet(alert),
         "status": formatting.status_line(alert),
+        "language": formatting.language_line(alert),
         "published": formatting.day_clock(at, zone) if at > 0 else "",
     }
 

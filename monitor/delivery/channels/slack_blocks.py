@@ -97,8 +97,7 @@ def _alert(
             _text(f" · {formatting.status_line(alert)}"),
         ]
     blocks = [_rich([_section(head)]), _rich([_section(_headline(alert))])]
-    if alert.was:
-        blocks.append(_context(formatting.corrected_line(alert)))
+    blocks += [_context(line) for line in formatting.below_headline(alert)]
     quoted = _quote(alert, update)
     if quoted:
         blocks.append(_rich([quoted]))
@@ -111,7 +110,8 @@ def _alert(
     if buttons and not reply:
         blocks.append(_buttons(alert))
     lead = formatting.status_line(alert).capitalize() if reply else formatting.topic(alert)
-    headline = f"{formatting.headline(alert)} ({formatting.outlet(alert)})"
+    title = one_line(alert.gist, 160) or formatting.headline(alert)
+    headline = f"{title} ({formatting.outlet(alert)})"
     word = f"{formatting.urgent_word(alert)} · " if formatting.urgent_word(alert) else ""
     text = f"{formatting.dot(alert.urgency)} {word}{lead}: {headline}"
     return escape(text), blocks
@@ -195,6 +195,8 @@ def _line(listed: formatting.Listed) -> list[Block]:
     parts: list[Block] = [_text(f"{formatting.dot(alert.urgency)} ")]
     parts.append({"type": "link", "url": url, "text": title} if url else _text(title))
     parts.append(_text(f" — {formatting.outlet(alert)} · {listed.status}"))
+    if said := formatting.language_line(alert):
+        parts.append(_text(f" · {one_line(said, 120)}"))
     return parts
 
 

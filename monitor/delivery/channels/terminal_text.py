@@ -80,8 +80,7 @@ def _alert(notification: Notification, alert: Alert, now: float, zone: str) -> R
     if url:
         byline.append(f" · {url if len(url) <= 120 else url[:119] + '…'}", style="dim")
     lines: list[RenderableType] = [title, byline]
-    if alert.was:
-        lines.append(Text(formatting.corrected_line(alert)))
+    lines += [Text(line) for line in formatting.below_headline(alert)]
     runs = formatting.quote(alert, update=update)
     if runs:
         quote = Text("", style="italic")
@@ -118,5 +117,7 @@ def _listed(alerts: Sequence[Alert], now: float) -> list[RenderableType]:
                 line.append(f" · {formatting.age(now - published)} ago", style="dim")
             if listed.also:
                 line.append(f" · also {', '.join(listed.also)}", style="dim")
+            if said := formatting.language_line(alert):
+                line.append(f" · {one_line(said, 200)}", style="dim")
             lines.append(Padding(line, (0, 0, 0, 4), expand=False))
     return lines

@@ -113,6 +113,8 @@ def _alert(alert: Alert) -> dict[str, Any]:
         "outlets": list(alert.outlets),
         "story_count": alert.story_count,
         "decided_at": alert.decided_at,
+        "gist": alert.gist,
+        "gist_from": alert.gist_from,
         "story": {
             "id": story.id,
             "title": story.title,

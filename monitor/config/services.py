@@ -1,0 +1,35 @@
+"""Services of one's own that Wirewatch may ask: translation, a language model. All are optional."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+from monitor.config.value_types import Duration
+
+
+class Settings(BaseModel):
+    """Base of every settings class: frozen, and unknown keys are mistakes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+class EndpointSettings(Settings):
+    """A service of one's own that Wirewatch may ask; alerts never wait for it beyond a deadline."""
+
+    url: SecretStr | None = Field(None, description="Its address. Default: none is asked.")
+    key: SecretStr | None = Field(None, description="Its API key. Write ${VARIABLE}.")
+    model: str = Field("", description="Name of the model, where the service has several.")
+    deadline: Duration = Field(3.0, description="What is not answered by then is left out.")
+    per_day: int = Field(1000, ge=1, description="Questions a day (UTC), at most.")
+
+
+class TranslationSettings(EndpointSettings):
+    """Headlines in the newsroom's language, by a translation service of one's own (optional)."""
+
+    api: Literal["libretranslate", "openai"] = Field(
+        "libretranslate",
+        description="How the service is spoken to: LibreTranslate's API, or one compatible with "
+        "OpenAI's chat completions (url up to /v1).",
+    )
