@@ -80,14 +80,19 @@ def unpack_embedded(fields: Mapping[bytes, bytes]) -> EmbeddedStory:
 
 def _judged_row(judged: Judged) -> list[object]:
     answers = [[name, round(logit, 3), at] for name, (logit, at) in judged.answers.items()]
-    return [judged.topics, answers]
+    second = [[name, belongs, why] for name, (belongs, why) in judged.second.items()]
+    return [judged.topics, answers, second] if second else [judged.topics, answers]
 
 
 def _judged(raw: bytes | None) -> Judged | None:
     if raw is None:
         return None
-    topics, answers = json.loads(raw)
-    return Judged(str(topics), {str(name): (float(logit), int(at)) for name, logit, at in answers})
+    topics, answers, *more = json.loads(raw)
+    return Judged(
+        str(topics),
+        {str(name): (float(logit), int(at)) for name, logit, at in answers},
+        {str(name): (bool(yes), str(why)) for name, yes, why in (more[0] if more else ())},
+    )
 
 
 def _dump(value: object) -> bytes:

@@ -109,10 +109,12 @@ class Judged:
     `topics` names all the topics that it was asked about; those that the encoder already kept out
     have no answer. An answer is a logit and the passage that was read. Topics go by
     `topic_judge.fingerprint`, so that an edited topic has no answer until it is judged anew.
+    `second` is what a desk's own language model said: whether it belongs, and why.
     """
 
     topics: str
     answers: Mapping[str, tuple[float, int]]
+    second: Mapping[str, tuple[bool, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +141,8 @@ class Match:
     `score` is calibrated, 0 to 1, and means the same for every topic and model; `line` is the
     score from which the topic fires. `raw` is the model's own similarity (a cosine), for the
     curious. `evidence` is the passage that decided, `nearest` the phrase of the topic closest to
-    it. When `fired` is false, `reason` says why.
+    it. When `fired` is false, `reason` says why. `moved` says, in a sentence, whose answer moved
+    the line for this story, "" if none did. `second` is what a desk's own language model said.
     """
 
     topic: str
@@ -152,7 +155,11 @@ class Match:
     nearest: str = ""
     terms: tuple[str, ...] = ()
     reason: SuppressionReason | None = None
-    judged: str = ""  # "judge", "encoder" (no answer was there) or "screened" (kept from the judge)
+    moved: str = ""
+    second: str = ""
+    # "judge", "encoder" (no answer was there), "screened" (kept from the judge), "agreed" (judge
+    # and language model), "language_model" (held back by it)
+    judged: str = ""
 
 
 @dataclass(frozen=True, slots=True)

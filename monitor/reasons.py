@@ -90,6 +90,8 @@ class SuppressionReason(StrEnum):
     NOT_REQUIRED = "not_required"  # a `require` gate was not met
     EXCLUDED = "excluded"  # an `exclude` gate was met
     COUNTER_EXAMPLE = "counter_example"
+    SECOND_JUDGE = "second_judge"  # the desk's own language model held it back
+    ANSWERED = "answered"  # editors said that alike stories do not belong
     LANGUAGE = "language"
     OUT_OF_SCOPE = "out_of_scope"  # the topic does not watch this feed or tag
     STALE = "stale"

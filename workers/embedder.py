@@ -26,6 +26,7 @@ from monitor.embedding import embed_stories, open_embedder, pair_judge
 from monitor.errors import ModelError
 from monitor.health.heartbeat_store import HeartbeatStore
 from monitor.matching import Background, TopicJudge, TopicMatcher, texts
+from monitor.matching.second_judge import SecondJudge
 from monitor.model import EmbeddedStory, Story, Vector
 from monitor.observability import metrics, traces
 from monitor.observability.logs import get_logger, redact
@@ -33,6 +34,7 @@ from monitor.queue.feed_lanes import FeedLanes
 from monitor.queue.hand_overs import vectors_command
 from monitor.queue.streams import StreamMessage, StreamQueue
 from monitor.reasons import RestReason
+from monitor.store.asked import AskedStore
 from monitor.store.client import connect_blocking
 from monitor.store.transaction import apply
 from monitor.tasks import beside
@@ -84,6 +86,7 @@ class Embedder:
         self._thread: ThreadPoolExecutor | None = None  # a fresh one for every run
         self._model: TextEmbedder | None = None
         self._judge: TopicJudge | None = None
+        self._second: SecondJudge | None = None
         self._screen: TopicMatcher | None = None
         self._topics: tuple[Topic, ...] | None = None  # that the screen was made for
         self._phrases: dict[str, Vector] = {}
@@ -104,6 +107,8 @@ class Embedder:
                 await self._stage.run()
         finally:
             self._thread.shutdown(wait=True)
+            if self._second is not None:
+                await self._second.aclose()
             await self._blocking.aclose()
 
     async def _open_model(self) -> TextEmbedder:
@@ -151,6 +156,7 @@ class Embedder:
     async def _embed(self, items: Sequence[StreamMessage], stories: Sequence[Story]) -> None:
         started = time.perf_counter()
         embedded = await self._in_thread(self._encode, stories)
+        embedded = await self._second_opinions(embedded)
         texts = sum(len(item.passages) + (len(item.happening) > 0) for item in embedded)
         metrics.EMBED_BATCH.observe(texts)
         metrics.EMBED_SECONDS.observe(seconds := time.perf_counter() - started)
@@ -173,6 +179,20 @@ class Embedder:
             return self._judge.over(self._screened(), embedded)
         except OSError as error:  # the model's files, not the store
             raise ModelError(f"the model cannot be read: {error}") from error
+
+    async def _second_opinions(self, embedded: list[EmbeddedStory]) -> list[EmbeddedStory]:
+        """Let a desk's own language model look at matches near a line, if there is one."""
+        settings, old = self._runtime.config.language_model, self._second
+        if old is None or old.settings != settings:
+            asked = AskedStore(self._runtime.store, self._runtime.keys, "language_model")
+            clock = self._runtime.clock
+            self._second = SecondJudge(settings, asked, clock) if settings.url else None
+            if old is not None:
+                await old.aclose()
+        if self._second is None:
+            return embedded
+        matcher = await self._in_thread(self._screened)
+        return await self._second.over(matcher, embedded)
 
     def _screened(self) -> TopicMatcher:
         """Return the topics in force made ready to screen stories for the judge."""

@@ -17,7 +17,9 @@ from redis.exceptions import RedisError
 
 from monitor.alerting.alert_decision import lapse
 from monitor.alerting.alert_state import AlertState
+from monitor.alerting.feedback_store import FeedbackStore
 from monitor.alerting.routing import TERMINAL
+from monitor.analysis.answers_archive import AnswersArchive
 from monitor.analysis.archive import AnalysisStore
 from monitor.analysis.batch_commit import BatchCommit, count
 from monitor.analysis.pair_store import PairStore
@@ -33,6 +35,7 @@ from monitor.health.canary_channel import CHANNEL as CANARY
 from monitor.health.canary_channel import is_canary, onward
 from monitor.health.retention import Retention
 from monitor.history.history_store import HistoryStore
+from monitor.matching import TopicMatcher
 from monitor.model import EmbeddedStory
 from monitor.observability import metrics
 from monitor.observability.logs import get_logger
@@ -82,6 +85,8 @@ class Triage:
             store, self._blocking, keys, "vectors", f"triage-{runtime.worker_id}"
         )
         self._pairs = PairStore(store, self._blocking, keys)
+        self._answered: TopicMatcher | None = None  # the matcher that has heard the answers
+        self._answers = AnswersArchive(FeedbackStore(store, keys), self._archive)
         self._judge = ""  # fingerprint of the embedders' pair judge
         self._analysis: Analysis | None = None
         self._turn = asyncio.Lock()  # a batch and the housekeeping never interleave
@@ -208,6 +213,7 @@ class Triage:
         started = time.perf_counter()
         async with self._turn:
             assert self._analysis is not None
+            await self._hear_answers()
             canaries = [item for item in batch if is_canary(item.story)]
             fresh = await self._drop_known([i for i in batch if not is_canary(i.story)])
             fresh, foreign = await self._split_by_model(fresh)
@@ -227,6 +233,15 @@ class Triage:
             await self._lease.write(commands + self._queue.done_commands(items))
         metrics.ANALYSE_SECONDS.observe(time.perf_counter() - started)
         count(decided.outcomes, now)
+
+    async def _hear_answers(self) -> None:
+        """Take editors' answers over as soon as one is given or taken back."""
+        assert self._analysis is not None
+        matcher = self._analysis.matcher
+        if matcher is not self._answered or await self._answers.changed():
+            found = await self._answers.read(matcher.topics, matcher.model)
+            self._answered = matcher.with_answers(found)
+            self._analysis.use(self._answered)
 
     async def _ask_judge(
         self, batch: Sequence[EmbeddedStory]

@@ -1,4 +1,4 @@
-"""What editors said of alerts: relevant or not, kept for tuning topics."""
+"""What editors said of alerts: relevant or not. It moves topics' lines, and serves to tune them."""
 
 from __future__ import annotations
 
@@ -17,8 +17,10 @@ class Verdict:
     good: bool
     by: str
     at: float
+    title: str = ""  # its headline, for when the story is no longer kept
 
 
+_VERSION = "answers"  # among the service's counters
 KEEP_VERDICTS = 5_000  # of one topic
 KEEP_SECONDS = 365 * 86400  # from a topic's last verdict on
 
@@ -32,13 +34,29 @@ class FeedbackStore:
 
     async def add(self, topic: str, verdict: Verdict) -> None:
         """Store a verdict in place of an earlier one on the same story."""
-        record = json.dumps({"good": verdict.good, "by": verdict.by, "at": verdict.at})
+        said = {"good": verdict.good, "by": verdict.by, "at": verdict.at, "title": verdict.title}
+        record = json.dumps(said, ensure_ascii=False)
         name = self._keys("feedback", topic)
         await self._client.hset(name, verdict.story, record)
         await self._client.expire(name, KEEP_SECONDS)
         if await self._client.hlen(name) > KEEP_VERDICTS:
             oldest = (await self.all(topic))[:-KEEP_VERDICTS]
             await self._client.hdel(name, *(old.story for old in oldest))
+        await self._changed()
+
+    async def undo(self, topic: str, story: str) -> bool:
+        """Take the verdict on a story back; False if there was none."""
+        gone = await self._client.hdel(self._keys("feedback", topic), story)
+        await self._changed()
+        return bool(gone)
+
+    async def version(self) -> int:
+        """Return a number that grows with every verdict given or taken back."""
+        found = await self._client.hget(self._keys("count"), _VERSION)
+        return int(found or 0)
+
+    async def _changed(self) -> None:
+        await self._client.hincrby(self._keys("count"), _VERSION)
 
     async def all(self, topic: str) -> list[Verdict]:
         """Return the verdicts on a topic, oldest first."""

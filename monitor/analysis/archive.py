@@ -183,6 +183,18 @@ class AnalysisStore:
                 if story is not None:
                     yield unpack_story({b"story": story}), json.loads(decision or b"{}")
 
+    async def answered(self, story_ids: Sequence[str], model: str) -> dict[str, tuple[str, Vector]]:
+        """Return headline and headline vector of stories still kept, made by `model`."""
+        pipe = self._client.pipeline(transaction=False)
+        for story_id in story_ids:
+            pipe.hmget(self._keys("story", story_id), "story", "model", "title_vector")
+        found: dict[str, tuple[str, Vector]] = {}
+        for story_id, (story, made_by, raw) in zip(story_ids, await pipe.execute(), strict=True):
+            if story is not None and raw and made_by == model.encode():
+                vector = unpack_vectors(raw, len(raw) // 2)[0]
+                found[story_id] = unpack_story({b"story": story}).title, vector
+        return found
+
     async def known(self, story_ids: Sequence[str]) -> set[str]:
         """Return those of `story_ids` that have been analysed already."""
         pipe = self._client.pipeline(transaction=False)

@@ -20,6 +20,8 @@ def match_record(match: Match) -> dict[str, Any]:
         "terms": list(match.terms),
         "reason": match.reason.value if match.reason else "fired",
         "by": match.judged,
+        **({"moved": match.moved} if match.moved else {}),
+        **({"second": match.second} if match.second else {}),
     }
     return record
 

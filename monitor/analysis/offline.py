@@ -44,15 +44,17 @@ def topic_judge(encoder: Embedder) -> TopicJudge | None:
     return TopicJudge(judge.score, judge.fingerprint, time.monotonic)
 
 
-def review_topics(topics: Sequence[Topic], settings: EmbeddingSettings) -> list[Doubt]:
-    """Return what is doubtful about the meaning of topics.
+def review_topics(
+    topics: Sequence[Topic], settings: EmbeddingSettings
+) -> tuple[list[Doubt], TopicMatcher]:
+    """Return what is doubtful about the meaning of topics, and the matcher that was made of them.
 
     Raises:
         ModelError: the model is missing or altered.
     """
     encoder = load_encoder(settings)
     matcher = build_matcher(topics, encoder)
-    return review(topics, matcher, matcher.vectors, topic_judge(encoder))
+    return review(topics, matcher, matcher.vectors, topic_judge(encoder)), matcher
 
 
 def offline_analysis(config: Config) -> tuple[Analysis, Embedder]:

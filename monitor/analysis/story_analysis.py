@@ -151,7 +151,8 @@ class Analysis:
 def _near(scores: Scores, at: int, event: str, known: Mapping[AlertKey, AlertState]) -> list[int]:
     """The topics worth a decision: near or above their line, or told of this event before."""
     topics = scores.matcher.topics
-    lines = np.array([LINES[topic.sensitivity] for topic in topics])
+    usual = np.array([LINES[topic.sensitivity] for topic in topics])
+    lines = np.minimum(scores.lines(at), usual)
     near = set(np.flatnonzero(scores.score[at] >= lines - NEAR).tolist())
     told = {topic for topic, of in known if of == event}
     near |= {place for place, topic in enumerate(topics) if topic.id in told} if told else set()

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from monitor.config.reading import Reading
     from monitor.config.schema import Config
     from monitor.errors import Problem
+    from monitor.matching.volume import Volume
 
 
 @click.command()
@@ -42,14 +43,18 @@ def check(config_dir: Path, as_json: bool, no_model: bool, schema: str | None) -
 
     reading = examine(config_dir)
     problems = [*reading.problems, *_by_gates(reading), *_by_address(reading)]
+    expected: dict[str, Volume] = {}
     if reading.config.topics and not no_model and not reading.errors:
-        problems = [*problems, *_by_meaning(reading)]
+        by_meaning, expected = _by_meaning(reading)
+        problems = [*problems, *by_meaning]
     errors = sum(problem.severity == "error" for problem in problems)
     if as_json:
-        click.echo(_as_json(reading, problems))
+        click.echo(_as_json(reading, problems, expected))
     else:
         for problem in problems:
             click.echo(str(problem))
+        for line in _expected(expected):
+            click.echo(line)
         click.echo(_summary(reading, errors, len(problems) - errors))
     sys.exit(2 if errors else 0)
 
@@ -77,7 +82,16 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def _as_json(reading: Reading, problems: list[Problem]) -> str:
+def _expected(volumes: dict[str, Volume]) -> list[str]:
+    """Return a line for each topic on how much it will tell, the busiest first."""
+    if not volumes:
+        return []
+    basis = next(iter(volumes.values())).basis
+    ranked = sorted(volumes.items(), key=lambda pair: -pair[1].a_day)
+    return [f"To be expected, by {basis}:", *(f"  {name}: {one.span}" for name, one in ranked)]
+
+
+def _as_json(reading: Reading, problems: list[Problem], expected: dict[str, Volume]) -> str:
     config = reading.config
     return json.dumps(
         {
@@ -85,6 +99,15 @@ def _as_json(reading: Reading, problems: list[Problem]) -> str:
             "feeds": len(config.feeds),
             "topics": len(config.topics),
             "channels": sorted(config.channels),
+            "alerts_a_day": {
+                name: {
+                    "expected": round(one.a_day, 2),
+                    "least": round(one.least, 2),
+                    "most": round(one.most, 2),
+                    "by": one.basis,
+                }
+                for name, one in expected.items()
+            },
             "problems": [
                 {
                     "file": problem.file,
@@ -153,19 +176,31 @@ def _by_address(reading: Reading) -> list[Problem]:
     return found
 
 
-def _by_meaning(reading: Reading) -> list[Problem]:
-    """Return what the model has to say about the topics, as warnings."""
+def _by_meaning(reading: Reading) -> tuple[list[Problem], dict[str, Volume]]:
+    """Return what the model has to say about the topics, as warnings, and how much they will tell.
+
+    A topic that would tell more than anyone reads is named.
+    """
     from monitor.analysis.offline import review_topics
     from monitor.cli.setup import console
+    from monitor.cli.volumes import volumes
     from monitor.errors import ModelError, Problem
+    from monitor.matching.volume import BUSY
     from monitor.observability import logs
 
     logs.configure(level="error")
     topics = reading.config.topics
     try:
         with console(stderr=True).status(f"judging {_count(len(topics), 'topic')} by meaning"):
-            doubts = review_topics(topics, reading.config.embedding)
+            doubts, matcher = review_topics(topics, reading.config.embedding)
+            expected = volumes(reading.config, matcher)
     except ModelError as error:
         text = f"the topics were not judged by meaning: {error}"
-        return [Problem(reading.files[-1].name, 1, text, "warning")]
-    return [reading.problem("topic", one.topic, one.loc, one.message) for one in doubts]
+        return [Problem(reading.files[-1].name, 1, text, "warning")], {}
+    found = [reading.problem("topic", one.topic, one.loc, one.message) for one in doubts]
+    vague = {one.topic for one in doubts if one.kind == "vague"}
+    for name, volume in expected.items():
+        if volume.least > BUSY and name not in vague:
+            text = f"this topic would tell a lot, {volume.span}; say less widely what belongs"
+            found.append(reading.problem("topic", name, ("name",), text))
+    return found, expected

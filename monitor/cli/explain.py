@@ -17,7 +17,13 @@ if TYPE_CHECKING:
 
 
 # Who decided a score (`Match.judged`); what earlier releases decided does not say.
-BY = {"judge": "", "encoder": ", by the encoder alone: no judge answered", "screened": ""}
+BY = {
+    "judge": "",
+    "encoder": ", by the encoder alone: no judge answered",
+    "screened": "",
+    "agreed": ", and your language model agrees",
+    "language_model": ", held back by your language model",
+}
 FAR = 5  # topics below their line that are listed unless --all asks for the rest
 
 
@@ -112,6 +118,10 @@ def _show_topics(told: dict[str, Any], every: bool, line: Callable[..., None]) -
     for row in shown:
         by = BY.get(row.get("by", ""), "")
         line(f"  {row['topic']}  {row['score']:.2f} of {row['line']:.2f}  {row['verdict']}{by}")
+        if row.get("moved"):
+            line(f"      {row['moved']}", "dim")
+        if row.get("second"):
+            line(f"      your language model: {row['second']}", "dim")
         if row["topic"] in details:
             line(f"      {details[row['topic']]}", "dim")
         if row in near and row.get("evidence"):

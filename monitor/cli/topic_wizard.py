@@ -101,6 +101,7 @@ def _try(config: Config, settings: dict[str, Any]) -> None:
     from pydantic import ValidationError
 
     from monitor.analysis.offline import review_topics
+    from monitor.cli.volumes import volumes
     from monitor.config.field_checks import check_topic
     from monitor.config.schema import Topic
     from monitor.errors import WirewatchError
@@ -115,16 +116,16 @@ def _try(config: Config, settings: dict[str, Any]) -> None:
     out = console(stderr=True)
     try:
         with out.status("trying it on its own stories and on ordinary news"):
-            doubts = [
-                doubt
-                for doubt in review_topics([*config.topics, topic], config.embedding)
-                if doubt.topic == topic.id
-            ]
+            all_doubts, matcher = review_topics([*config.topics, topic], config.embedding)
+        doubts = [doubt for doubt in all_doubts if doubt.topic == topic.id]
+        volume = volumes(config, matcher).get(topic.id)
     except WirewatchError as error:
         click.echo(f"It could not be tried: {error}", err=True)
         return
     belongs = counted(len(topic.examples), "story") if topic.examples else "its name"
     if not doubts:
         click.echo(f"Tried: it would fire on {belongs}, and seldom on ordinary news.")
+    if volume is not None:
+        click.echo(f"To be expected: {volume}.")
     for doubt in doubts:
         click.echo(f"Look at this: {doubt.message}")

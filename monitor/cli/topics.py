@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from monitor.cli.setup import config_option, console, fail, load_or_exit, open_store, run_async
+from monitor.cli.topic_answers import answers as list_answers
 from monitor.cli.topic_wizard import new
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ def topics() -> None:
 
 
 topics.add_command(new)
+topics.add_command(list_answers)
 
 
 @topics.command("list")
@@ -76,6 +78,7 @@ def try_text(text: str, config_dir: Path, as_json: bool) -> None:
         fail("there are no topics; add some to topics.yaml", code=1)
     story = _story(text, config)
     from monitor.analysis.offline import build_matcher, load_encoder, topic_judge
+    from monitor.cli.volumes import volumes
     from monitor.embedding.passages import passages
     from monitor.errors import WirewatchError
     from monitor.model import EmbeddedStory
@@ -89,6 +92,7 @@ def try_text(text: str, config_dir: Path, as_json: bool) -> None:
         judge = topic_judge(encoder)
         [item] = judge.over(matcher, [item]) if judge else [item]
         matches = matcher.score_batch([item])[0]
+        expected = volumes(config, matcher)
     except WirewatchError as error:
         fail(str(error))
     rows: list[dict[str, Any]] = []
@@ -107,6 +111,7 @@ def try_text(text: str, config_dir: Path, as_json: bool) -> None:
                 "nearest": match.nearest,
                 "terms": list(match.terms),
                 "gates": _gates(topic, story),
+                "expected": str(expected[topic.id]),
             }
         )
     rows.sort(key=lambda row: -row["score"])
@@ -279,6 +284,8 @@ def _show(story: Story, passages: int, rows: Sequence[dict[str, Any]]) -> None:
                 f"because of the {row['passage']}: {one_line(row['evidence'], 160)}{words}"
             )
             details.append(f"nearest to: {one_line(row['nearest'], 100)}")
+        if row["fired"]:
+            details.append(f"to be expected of this topic: {row['expected']}")
         details += _gate_words(row["gates"])
         for detail in details:
             out.print(Padding(Text(detail, style="dim"), (0, 0, 0, 7)))
@@ -291,6 +298,7 @@ def _show(story: Story, passages: int, rows: Sequence[dict[str, Any]]) -> None:
 _WHY_NOT = {
     "below_threshold": "",
     "counter_example": "too near a counter-example",
+    "answered": "editors answered not relevant on alike stories",
     "not_required": "held by its require gate",
     "excluded": "held by its exclude gate",
     "language": "another language",
@@ -335,8 +343,8 @@ async def _stored_answers(config: Config, topic: str) -> list[Answer]:
         archive = AnalysisStore.of(client, config)
         for verdict in await FeedbackStore(client, keys).all(topic):
             stored = await archive.story(verdict.story)
-            if stored is not None:
-                found.append(Answer(stored[0].story.title, verdict.good))
+            if title := stored[0].story.title if stored else verdict.title:
+                found.append(Answer(title, verdict.good))
     return found
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, SecretStr
 
-from monitor.config.services import Settings, TranslationSettings
+from monitor.config.services import LanguageModelSettings, Settings, TranslationSettings
 from monitor.config.value_types import Addresses, Duration, Mentions, Slug, Words, as_list
 from monitor.observability.redact import redact_tree
 
@@ -409,6 +409,9 @@ class WirewatchFile(Settings):
     translation: TranslationSettings = Field(
         default_factory=TranslationSettings,
         description="A translation service for headlines in other languages (optional).",
+    )
+    language_model: LanguageModelSettings = Field(
+        default_factory=LanguageModelSettings, description="A second judge near a line (optional)."
     )
     desk: DeskSettings = Field(
         default_factory=DeskSettings, description="Pages, feeds and an API, and who may use them."

@@ -33,3 +33,15 @@ class TranslationSettings(EndpointSettings):
         description="How the service is spoken to: LibreTranslate's API, or one compatible with "
         "OpenAI's chat completions (url up to /v1).",
     )
+
+
+class LanguageModelSettings(EndpointSettings):
+    """A language model of one's own as second judge of matches near a line (optional).
+
+    Any address compatible with OpenAI's chat completions will do, up to /v1. It can hold a match
+    back, never raise a score.
+    """
+
+    near: float = Field(
+        0.15, ge=0.01, le=0.5, description="How far above a line a match is shown to it."
+    )

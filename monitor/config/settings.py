@@ -30,6 +30,7 @@ from monitor.config.schema import (
     EmailChannel,
     EmbeddingSettings,
     EventSettings,
+    LanguageModelSettings,
     OpsSettings,
     PollingSettings,
     Route,
@@ -53,6 +54,7 @@ _SECTIONS: dict[str, type[BaseModel]] = {
     "events": EventSettings,
     "ops": OpsSettings,
     "translation": TranslationSettings,
+    "language_model": LanguageModelSettings,
     "desk": DeskSettings,
 }
 _CHANNELS: dict[str, type[BaseModel]] = {

@@ -42,7 +42,8 @@ async def answer(
     kept, now = await event_of(desk, event_id), desk.clock.now()
     if (story, topic) not in {(alert.story, alert.topic) for alert in kept.alerts}:
         raise BadRequest("an answer needs a verdict, and a story and topic of this event")
-    await desk.feedback.add(topic, Verdict(story, good, person.name, now))
+    title = next(alert.title for alert in kept.alerts if alert.story == story)
+    await desk.feedback.add(topic, Verdict(story, good, person.name, now, title))
     words = f"{'relevant' if good else 'not relevant'} to {topic}"
     await desk.history.note(kept.id, Action("answer", person.name, now, words))
     return kept

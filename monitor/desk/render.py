@@ -23,8 +23,8 @@ HERE = Path(__file__).parent
 STATIC = HERE / "static"
 # What was done, said on the page that follows: a code in the address, never text from it.
 DONE = {
-    "relevant": "Noted: it belongs to this topic.",
-    "not_relevant": "Noted: it does not belong to this topic.",
+    "relevant": "Noted: it belongs. Stories like it match more easily from now on.",
+    "not_relevant": "Noted: it does not belong. Stories like it match only where they are surer.",
     "muted": "This event is muted.",
     "claimed": "You are on it. Everyone can see that.",
     "released": "You are no longer on it.",

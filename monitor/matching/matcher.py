@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -14,6 +14,7 @@ from monitor.config.languages import speaks
 from monitor.config.schema import Topic
 from monitor.errors import ModelError
 from monitor.folding import fold
+from monitor.matching.answers import AnsweredStory, Answers, Moved, moved_line
 from monitor.matching.background import Background
 from monitor.matching.gates import check, excludes
 from monitor.matching.judge_text import all_of, fingerprint
@@ -54,6 +55,7 @@ class TopicMatcher:
     vectors: Mapping[str, Vector] = field(repr=False)
     profiles: tuple[TopicProfile, ...] = field(repr=False)
     _table: _Table = field(repr=False)
+    answers: Mapping[str, Answers] = field(default_factory=dict, repr=False)  # by topic
 
     @classmethod
     def build(
@@ -88,6 +90,11 @@ class TopicMatcher:
     def beside(self, recent: Matrix) -> TopicMatcher:
         """Return the same topics, stories being read beside others as well, shape (n, d)."""
         return TopicMatcher.build(self.topics, self.vectors, self.background.beside(recent))
+
+    def with_answers(self, answers: Mapping[str, Sequence[AnsweredStory]]) -> TopicMatcher:
+        """Return the same topics with editors' answers, by topic, in place of those before."""
+        made = {name: Answers.of(stories, self.background) for name, stories in answers.items()}
+        return replace(self, answers={name: one for name, one in made.items() if one is not None})
 
     def score(self, stories: Sequence[EmbeddedStory]) -> Scores:
         """Score every story against every topic.
@@ -159,6 +166,12 @@ class TopicMatcher:
                 best[at], said[at] = passage, "judge"
                 score[at] = self._weights.log_odds(read, logit)[:, at].max() + more
                 without[at] = plain[:, at].max() + more
+        for name, (belongs, _) in judged.second.items():
+            for at in self._places.get(name, ()):
+                said[at] = "agreed" if belongs else "language_model"
+                if not belongs:  # it holds back; nothing that it says raises a score
+                    score[at] = min(score[at], self._weights.kept_out)
+                    without[at] = min(without[at], self._weights.kept_out)
 
     @cached_property
     def _weights(self) -> Calibration:
@@ -265,10 +278,24 @@ class Scores:
 
     def fired(self, story: int) -> list[Match]:
         """Return one story's matches that fired, best first."""
-        lines = np.array([LINES[topic.sensitivity] for topic in self.matcher.topics])
-        near = np.flatnonzero(np.round(self.score[story], 4) >= lines)
+        near = np.flatnonzero(np.round(self.score[story], 4) >= self.lines(story))
         found = [match for topic in near if (match := self.match(story, int(topic))).fired]
         return sorted(found, key=lambda match: -match.score)
+
+    def lines(self, story: int) -> Array:
+        """Return every topic's line for one story, as editors' answers moved it."""
+        lines = np.array([LINES[topic.sensitivity] for topic in self.matcher.topics])
+        for at, topic in enumerate(self.matcher.topics):
+            if moved := self._moved(story, topic.id):
+                lines[at] = moved_line(lines[at], moved.by)
+        return lines
+
+    def _moved(self, story: int, topic: str) -> Moved | None:
+        answers, embedded = self.matcher.answers.get(topic), self.stories[story]
+        if answers is None:
+            return None
+        heads = [at for at, one in enumerate(embedded.passages) if one.kind != "body"]
+        return answers.moved(embedded.vectors[heads])
 
     def evidence(self, story: int, topic: int) -> str:
         """Return the passage that decided between one story and one topic."""
@@ -278,13 +305,22 @@ class Scores:
         """Return the match of one story and one topic, by their positions."""
         embedded, profile = self.stories[story], self.matcher.profiles[topic]
         score = round(float(self.score[story, topic]), 4)
-        line = LINES[profile.topic.sensitivity]
+        usual = LINES[profile.topic.sensitivity]
+        moved = self._moved(story, profile.topic.id)
+        line = moved_line(usual, moved.by) if moved else usual
         passage = int(self._best[story, topic])
         vector = embedded.vectors[passage]
         nearest = int((profile.phrase_vectors @ vector).argmax())
         evidence = embedded.passages[passage].text
         without = round(float(self._without[story, topic]), 4)
         reason = _refusal(profile.topic, embedded, score, without, line)
+        judged = embedded.judged
+        _, second = judged.second.get(fingerprint(profile.topic), (True, "")) if judged else (0, "")
+        if reason is SuppressionReason.BELOW_THRESHOLD:
+            if self._said[story, topic] == "language_model":
+                reason = SuppressionReason.SECOND_JUDGE
+            elif score >= usual:
+                reason = SuppressionReason.ANSWERED
         return Match(
             topic=profile.topic.id,
             score=score,
@@ -296,6 +332,8 @@ class Scores:
             nearest=profile.phrases[nearest].text,
             terms=shared_terms((one.text for one in profile.phrases), evidence),
             reason=reason,
+            moved=_moved_words(moved, usual) if moved else "",
+            second=second,
             judged=self._said[story, topic],
         )
 
@@ -331,6 +369,15 @@ def _refusal(
     if excludes(topic.exclude, folded).passed:
         return SuppressionReason.EXCLUDED
     return None
+
+
+def _moved_words(moved: Moved, usual: float) -> str:
+    said = "relevant" if moved.because.good else "not relevant"
+    way = "lowered" if moved.by < 0 else "raised"
+    return (
+        f"line {way} from {usual:.2f}: {moved.because.by} answered {said} on an alike story, "
+        f"“{moved.because.title}”"
+    )
 
 
 def _starts(sizes: Sequence[int]) -> Indices:

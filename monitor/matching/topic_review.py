@@ -74,7 +74,7 @@ def _vague(topic: Topic, ordinary: Array) -> Iterator[Doubt]:
             topic.id,
             DoubtKind.VAGUE,
             ("name",),
-            f"{topic.name!r} is vague: it would fire on {share:.0%} of ordinary news; "
+            f"{topic.name!r} is vague: it cannot be told apart from {share:.0%} of ordinary news; "
             f"add {advice}{stricter}",
         )
 

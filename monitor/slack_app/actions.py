@@ -124,11 +124,14 @@ class SlackInbound:
         log.info("slack_button", action=pressed.action, topic=pressed.topic, by=pressed.by)
         if pressed.action in ("relevant", "not_relevant"):
             good = pressed.action == "relevant"
-            verdict = Verdict(pressed.story, good, pressed.by, now)
+            verdict = Verdict(pressed.story, good, pressed.by, now, pressed.about)
             await self._feedback.add(pressed.topic, verdict)
+            days = f"{self._config().store.keep_stories / 86400:.0f} days"
+            effect = "more easily" if good else "only where they are surer"
             return (
-                f"Noted: this story {'belongs' if good else 'does not belong'} to the topic. "
-                f"It takes effect with the next `wirewatch topics tune {pressed.topic}`."
+                f"Noted: this story {'belongs' if good else 'does not belong'} to the topic. For "
+                f"{days} stories like it match {effect}. To make it last: "
+                f"`wirewatch topics tune {pressed.topic}`."
             )
         if pressed.action == "end_silence":
             return await self._end(pressed.silence, pressed.by)

@@ -11,6 +11,7 @@ from monitor.matching.judge_text import fingerprint
 from monitor.model import Story
 from monitor.store.commands import Redis
 from monitor.store.keys import Keys
+from tests.support.json_standin import JsonStandin, chat
 from workers.embedder import Embedder
 from workers.runtime import Runtime
 
@@ -57,3 +58,20 @@ async def test_stories_carry_the_judges_answers_for_the_topics_in_force(
     first, second = (unpack_embedded(fields) for _, fields in rows)
     assert first.judged and list(first.judged.answers) == [fingerprint(topic)]
     assert second.judged and list(second.judged.answers) == [fingerprint(edited)]
+
+
+async def test_a_desks_own_language_model_is_asked_where_the_judge_runs(
+    store: Redis, keys: Keys, valkey_url: str, clock: ManualClock
+) -> None:
+    """A match that the model says no to is handed over with that, and the topic no longer fires."""
+    topic = Topic(id="ferries", name="Ferry accidents", description="Ferries that sink or burn.")
+    answer = chat('{"belongs": false, "why": "An exercise."}')
+    async with JsonStandin(lambda *_: answer) as service:
+        settings = {"url": service.url, "near": 0.5}
+        data = {"store": {"prefix": keys.prefix}, "topics": [topic], "language_model": settings}
+        runtime = Runtime(Config.model_validate(data), store, valkey_url, clock)
+        await _embeds(Embedder(runtime), runtime, 1)
+        assert len(service.asked) == 1
+    [(_, fields)] = await store.xrange(keys("stream", "vectors"))
+    judged = unpack_embedded(fields).judged
+    assert judged and judged.second == {fingerprint(topic): (False, "An exercise.")}

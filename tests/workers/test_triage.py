@@ -10,6 +10,7 @@ from typing import cast
 
 import pytest
 
+from monitor.alerting.feedback_store import FeedbackStore, Verdict
 from monitor.analysis.text_archive import ModelInfo, TextVectors
 from monitor.clock import ManualClock
 from monitor.codec import pack_embedded
@@ -296,3 +297,32 @@ async def test_the_leader_lets_go_of_what_is_too_old(desk: Desk) -> None:
     async with desk.triage() as worker:
         await worker._reloaded(desk.config)  # an edit rouses the housekeeping
         await until(gone)
+
+
+async def test_an_answer_counts_from_the_next_story_on(
+    store: Redis, valkey_url: str, keys: Keys, model: TransformerEmbedder
+) -> None:
+    """After "not relevant" on a pay strike the next one is held, with the reason in its record;
+    once it is taken back, such a story fires again. Triage is not restarted in between."""
+    desk = Desk(store, valkey_url, keys, model)
+    await desk.prepare()
+    feedback = FeedbackStore(store, keys)
+    pay = [
+        "Strike over pay shuts a power plant in the north",
+        "Pay strike shuts another power plant in the south",
+        "Pay strike shuts a third power plant, in Wales",
+    ]
+
+    async def decided(number: int) -> dict[str, object]:
+        await desk.publish(story(number, pay[number], source=f"Wire {number}"))
+        await desk.settled(number + 1)
+        row = json.loads(await store.hget(keys("story", f"s{number}"), "decision") or b"{}")
+        return cast(dict[str, object], next(iter(row["matches"]), {}))
+
+    async with desk.triage():
+        assert (await decided(0))["fired"]
+        await feedback.add("energy", Verdict("s0", False, "anna", desk.clock.now(), pay[0]))
+        held = await decided(1)
+        assert held["reason"] == "answered" and "anna answered not relevant" in str(held["moved"])
+        assert await feedback.undo("energy", "s0")
+        assert (await decided(2))["fired"]

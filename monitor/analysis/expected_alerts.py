@@ -1,0 +1,76 @@
+"""How many alerts a day each topic will send: by the archive where there is one, else a guess."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from monitor.analysis.archive import AnalysisStore
+from monitor.config.schema import Config
+from monitor.matching import TopicMatcher
+from monitor.matching.volume import STORIES_A_FEED, Volume, from_ordinary_news, from_stories
+from monitor.model import EmbeddedStory
+from monitor.reasons import SuppressionReason
+
+SINCE = 7 * 86400.0
+MOST = 3_000  # newest stories that are looked at
+LEAST = 100  # and the fewest that say something
+_BATCH = 256
+_UNJUDGED = 0.02  # scores below this are taken for nothing
+
+_CLOSED = (
+    SuppressionReason.LANGUAGE,
+    SuppressionReason.OUT_OF_SCOPE,
+    SuppressionReason.NOT_REQUIRED,
+    SuppressionReason.EXCLUDED,
+)
+
+
+def guessed(matcher: TopicMatcher, config: Config) -> dict[str, Volume]:
+    """Return each topic's volume by the ordinary news that ships, for the feeds there are."""
+    feeds = sum(feed.enabled for feed in config.feeds)
+    stories = float(STORIES_A_FEED * max(feeds, 5))
+    ordinary = matcher.ordinary_news()
+    return {
+        topic.id: from_ordinary_news(ordinary[:, at], stories)
+        for at, topic in enumerate(matcher.topics)
+    }
+
+
+async def counted(archive: AnalysisStore, matcher: TopicMatcher, now: float) -> dict[str, Volume]:
+    """Return each topic's volume by the newest stories kept; {} where there are too few.
+
+    A match counts where a judge has read topic and story; where none has (the topic is new), its
+    probability counts. Reports of one event are one alert.
+    """
+    items = await archive.newest(now - SINCE, now, matcher.model, MOST)
+    items = [item for item in items if not item.story.baseline]
+    days = (now - items[0].story.seen_at) / 86400.0 if items else 0.0
+    if len(items) < LEAST or days < 0.25:
+        return {}
+    events = await _events(archive, items)
+    found: dict[str, dict[str, float]] = {topic.id: {} for topic in matcher.topics}
+    for start in range(0, len(items), _BATCH):
+        scores = matcher.score(items[start : start + _BATCH])
+        for at, place in np.argwhere(scores.score >= _UNJUDGED):
+            match = scores.match(int(at), int(place))
+            story = scores.stories[at].story.id
+            if match.judged == "encoder":
+                weight = 0.0 if match.reason in _CLOSED else match.score
+            else:
+                weight = float(match.fired)
+            known, event = found[match.topic], events.get(story, story)
+            known[event] = max(known.get(event, 0.0), weight)
+    return {
+        topic: from_stories(sum(weights.values()), len(items), days)
+        for topic, weights in found.items()
+    }
+
+
+async def _events(archive: AnalysisStore, items: Sequence[EmbeddedStory]) -> dict[str, str]:
+    ids = [item.story.id for item in items]
+    return {
+        story.id: str(record.get("event") or story.id)
+        async for story, record in archive.headlines(ids)
+    }
