@@ -60,6 +60,7 @@ class Story:
     feed_id: str = ""
     source: str = ""
     owner: str = ""
+    trust: str = ""  # of its source, a word of `Trust`; "" in stories of earlier versions
     tags: tuple[str, ...] = ()
     language: str = ""
     published: float = 0.0
@@ -183,6 +184,7 @@ class Assignment:
     novelty: str = ""
     corrects: tuple[str, ...] = ()  # earlier stories of its own owner that it corrects
     sources: tuple[str, ...] = ()
+    trusts: tuple[str, ...] = ()  # of each of `sources`, the best word of `Trust` it has
     size: int = 1
     merged: tuple[str, ...] = ()  # ids of events that this one absorbed just now
     moved: tuple[tuple[str, str, str], ...] = ()  # (story, from event, to event): parted just now
@@ -202,9 +204,10 @@ class Alert:
     `id` is deterministic (topic, event, story, reason), so deciding twice tells once.
     `parent` is the id of the topic's first alert on this event; equal to `id` for a first alert.
     `sources` are owners, who count; `outlets` are their names as readers know them, in the same
-    order. `was` is the headline that a correction took back. `foreign` is the name of the story's
-    language where the newsroom does not read it; `gist` is then a headline that it reads, and
-    `gist_from` the outlet that wrote it, or MACHINE. All three are filled in before sending.
+    order, and `trusts` a word of `Trust` for each. `was` is the headline that a correction took
+    back. `foreign` is the name of the story's language where the newsroom does not read it; `gist`
+    is then a headline that it reads, and `gist_from` the outlet that wrote it, or MACHINE. All
+    three are filled in before sending.
     """
 
     id: str
@@ -228,6 +231,7 @@ class Alert:
     topic_tags: tuple[str, ...] = ()
     severity: str = ""  # a word of `Severity`; "" where it is not known
     outlets: tuple[str, ...] = ()
+    trusts: tuple[str, ...] = ()
     was: str = ""
     foreign: str = ""
     gist: str = ""
@@ -250,7 +254,7 @@ class Alert:
         known = {name: data[name] for name in cls.__slots__ if name in data}
         known["story"] = Story.from_dict(data["story"])
         known["reason"] = AlertReason(data["reason"])
-        for name in ("terms", "sources", "topic_tags", "outlets"):
+        for name in ("terms", "sources", "topic_tags", "outlets", "trusts"):
             known[name] = tuple(known.get(name, ()))
         return cls(**known)
 

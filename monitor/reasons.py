@@ -82,6 +82,28 @@ class Severity(StrEnum):
         return words.index(word) if word in words else -1
 
 
+class Trust(StrEnum):
+    """How far a source may be relied on: who stands behind it (docs/how-to/trust.md)."""
+
+    WIRE = "wire"
+    OFFICIAL = "official"
+    ESTABLISHED = "established"
+    LOCAL = "local"
+    STATE = "state"
+    UNKNOWN = "unknown"
+
+    @property
+    def trusted(self) -> bool:
+        """Whether it counts for `min_sources: {trusted: 1}`."""
+        return self in (Trust.WIRE, Trust.OFFICIAL, Trust.ESTABLISHED)
+
+    @classmethod
+    def best(cls, *words: str) -> str:
+        """Return the word that comes first in the order above; "" if none is a word of it."""
+        order = [trust.value for trust in cls]
+        return min((word for word in words if word in order), key=order.index, default="")
+
+
 class SuppressionReason(StrEnum):
     """Why a newsroom is not told, or not yet."""
 

@@ -25,7 +25,7 @@ from typing import Any
 from monitor.alerting.alert_state import AlertState
 from monitor.config.schema import Topic
 from monitor.model import Alert, Assignment, EmbeddedStory, Match, Suppression
-from monitor.reasons import AlertReason, Severity, SuppressionReason
+from monitor.reasons import AlertReason, Severity, SuppressionReason, Trust
 
 _NEAR = 0.75  # of the line: where an event already told vouches for a story
 
@@ -105,7 +105,7 @@ def decide(
             )
     fresh = AlertState(topic.id, assignment.event, "waiting", now)
     if told is None:
-        if topic.alert.min_sources <= max(1, len(assignment.sources)):
+        if not _too_few(topic, assignment):
             return tell(AlertReason.FIRST, fresh)
         alert = _alert(topic, item, match, assignment, AlertReason.FIRST, now, "", severity)
         waiting = replace(fresh, held=_as_stored(alert), sources=assignment.sources)
@@ -119,7 +119,7 @@ def decide(
             return hold(SuppressionReason.AWAITING_SOURCES, detail)
         told = ended.told or told
     if told.state == "lapsed":
-        if topic.alert.min_sources <= len(assignment.sources):
+        if not _too_few(topic, assignment):
             return tell(AlertReason.FIRST, told)
         return hold(SuppressionReason.SOURCES_EXPIRED, _too_few(topic, assignment), told)
     if assignment.novelty_kind == "outcome":
@@ -151,14 +151,18 @@ def lapse(told: AlertState, topic: Topic, now: float) -> Decision | None:
 
 def _release(topic: Topic, assignment: Assignment, told: AlertState, now: float) -> Decision | None:
     """Return the waiting alert, told, if the event now has its sources and the wait is not over."""
-    enough = len(assignment.sources) >= topic.alert.min_sources
-    if not enough or told.held is None or now - told.since > topic.alert.wait_at_most:
+    if (
+        _too_few(topic, assignment)
+        or told.held is None
+        or now - told.since > topic.alert.wait_at_most
+    ):
         return None
     alert = replace(
         Alert.from_dict(told.held),
         event=assignment.event,
         sources=assignment.sources,
         outlets=assignment.outlets,
+        trusts=assignment.trusts,
         story_count=assignment.size,
         decided_at=now,
     )
@@ -208,6 +212,7 @@ def _alert(
         novelty="" if reason is AlertReason.FIRST else assignment.novelty,
         sources=assignment.sources,
         outlets=assignment.outlets,
+        trusts=assignment.trusts,
         story_count=assignment.size,
         urgency=topic.alert.urgency,
         decided_at=now,
@@ -236,7 +241,15 @@ def _waits(topic: Topic, assignment: Assignment, told: AlertState, now: float) -
 
 
 def _too_few(topic: Topic, assignment: Assignment) -> str:
-    return f"{len(assignment.sources)} of {topic.alert.min_sources} independent sources"
+    """Return which sources are missing ("1 of 2 independent sources"), or "" where none is."""
+    wanted = topic.alert.min_sources
+    known = [Trust(word) for word in assignment.trusts if word]
+    counts = (
+        (max(1, len(assignment.sources)), wanted.any, "independent sources"),
+        (sum(trust.trusted for trust in known), wanted.trusted, "trusted sources"),
+        (known.count(Trust.WIRE), wanted.wire, "wires"),
+    )
+    return ", ".join(f"{have} of {want} {what}" for have, want, what in counts if have < want)
 
 
 def _span(seconds: float) -> str:

@@ -86,6 +86,7 @@ def matches(match: RouteMatch, alert: Alert) -> bool:
             (match.labels, alert.topic_tags),
             (match.urgency, (alert.urgency,)),
             (match.severity, (alert.severity,)),
+            (match.trust, (story.trust,)),
             (match.feeds, (story.feed_id,)),
             (match.tags, story.tags),
         )

@@ -38,8 +38,10 @@ def decision_record(outcome: StoryDecision, at: float) -> dict[str, Any]:
         "similarity": round(assignment.similarity, 4),
         "novelty": assignment.novelty,
         "severity": outcome.severity,
+        "trust": outcome.item.story.trust,
         "sources": list(assignment.sources),
         "outlets": list(assignment.outlets),
+        "trusts": list(assignment.trusts),
         "matches": [match_record(match) for match in outcome.matches],
         "alerts": [
             {

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import numpy as np
 
@@ -16,6 +17,8 @@ from monitor.alerting.alert_state import AlertState
 from monitor.analysis.decision_record import decision_record, match_record
 from monitor.analysis.story_analysis import AlertKey, Analysis, StoryDecision
 from monitor.config.languages import language
+from monitor.config.schema import FeedSource
+from monitor.editors.source_trust import trust_of
 from monitor.embedding import Embedder, embed_stories, pair_judge
 from monitor.errors import Problem
 from monitor.events.index import Prepared
@@ -112,6 +115,19 @@ def _story(row: Any, number: int, last: float) -> Story:
         published=published,
         seen_at=_instant(row.get("seen_at")) or published,
     )
+
+
+def with_trust(lines: Sequence[Line], feeds: Sequence[FeedSource]) -> list[Line]:
+    """Give stories that name a configured feed the trust of that feed, and others none."""
+    hosts = {feed.id: (feed, urlsplit(feed.url).hostname or "") for feed in feeds}
+    return [
+        replace(
+            line, story=replace(line.story, trust=trust_of(*hosts[line.story.feed_id])[0].value)
+        )
+        if line.story.feed_id in hosts
+        else line
+        for line in lines
+    ]
 
 
 def _instant(value: Any) -> float:

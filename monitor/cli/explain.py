@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -73,7 +74,8 @@ def _show(told: dict[str, Any], every: bool) -> None:
         out.print(Text(strip_invisible(text).replace("\n", " "), style=style))
 
     line(story["title"], "bold")
-    line(f"{story.get('source', '')}  {story.get('url', '')}", "dim")
+    trust = f" ({story['trust']})" if story.get("trust") else ""
+    line(f"{story.get('source', '')}{trust}  {story.get('url', '')}", "dim")
     line(told["verdict"], "bold green" if told["verdict"].startswith("Told") else "bold yellow")
     for row in told["notifications"]:
         line(f"  {row['channel']}: {row['text']}")
@@ -93,7 +95,12 @@ def _show(told: dict[str, Any], every: bool) -> None:
     line(f"event      {decision.get('event')}: {decision.get('why', '')}")
     if decision.get("novelty"):
         line(f"new in it  {decision['novelty']}")
-    line(f"sources    {', '.join(decision.get('outlets') or decision.get('sources', ())) or '-'}")
+    if decision.get("severity"):
+        line(f"severity   {decision['severity']}")
+    trusts = [f" ({word})" if word else "" for word in decision.get("trusts", ())]
+    names = decision.get("outlets") or decision.get("sources", ())
+    named = zip(names, trusts or repeat(""), strict=False)
+    line(f"sources    {', '.join(map(''.join, named)) or '-'}")
     _show_topics(told, every, line)
     if len(told["event_stories"]) > 1:
         line("")

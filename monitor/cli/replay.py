@@ -43,6 +43,7 @@ def replay(stories: Path, config_dir: Path, out: Path | None, as_json: bool, qui
         click.echo(str(problem), err=True)
     if not lines:
         fail(f"{stories}: there is no story in it", code=1)
+    lines = pipeline.with_trust(lines, config.feeds)
     analysis, encoder = offline_analysis(config)
     tally = pipeline.Tally()
     decisions: dict[int, dict[str, Any]] = {}

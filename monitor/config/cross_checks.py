@@ -69,14 +69,14 @@ def _too_few_sources(reading: Reading) -> None:
         ]
         owners = {feed.owner or site(urlsplit(feed.url).hostname or feed.id) for feed in scope}
         place = reading.places["topic", topic.id]
-        if scope and len(owners) < topic.alert.min_sources and place.node is not None:
+        if scope and len(owners) < topic.alert.min_sources.any and place.node is not None:
             have = "1 owner" if len(owners) == 1 else f"{len(owners)} owners"
             note(
                 place.file,
                 place.node,
                 ConfigProblem(
                     ("alert", "min_sources"),
-                    f"the feeds of this topic have {have}, so {topic.alert.min_sources} "
+                    f"the feeds of this topic have {have}, so {topic.alert.min_sources.any} "
                     "independent sources never come together; add feeds or lower min_sources",
                     "warning",
                 ),

@@ -28,6 +28,11 @@ class FeedSource(Settings):
     owner: str = Field(
         "", description="Who owns the outlet; outlets of one owner count as one source."
     )
+    trust: Literal["", "wire", "official", "established", "local", "state", "unknown"] = Field(
+        "",
+        description="How far it may be relied on; see docs/how-to/trust.md. Default: by a table "
+        "of hosts, else unknown.",
+    )
     tags: Words = Field((), description="Words to select feeds by, in topics and routes.")
     language: str = Field("", description="Language of the feed (en, uk, …) if it does not say.")
     kind: Literal["auto", "feed", "sitemap"] = Field(
@@ -56,6 +61,21 @@ class Gate(Settings):
     all: Words = Field((), description="Every one of these words or phrases.")
 
 
+class MinSources(Settings):
+    """How many independent sources must report an event, in all and of some trust."""
+
+    any: int = Field(1, ge=1, le=10, description="So many in all, whatever their trust.")
+    trusted: int = Field(
+        0, ge=0, le=10, description="So many of trust wire, official or established."
+    )
+    wire: int = Field(0, ge=0, le=10, description="So many of trust wire.")
+
+
+def _as_min_sources(value: object) -> object:
+    """Read a bare number as so many sources of any trust."""
+    return value if isinstance(value, dict | MinSources) else {"any": value}
+
+
 class TopicAlerting(Settings):
     """How a topic alerts."""
 
@@ -69,8 +89,12 @@ class TopicAlerting(Settings):
     flash_passes_quiet_hours: bool = Field(
         False, description="true lets happenings of severity flash pass quiet hours and digests."
     )
-    min_sources: int = Field(
-        1, ge=1, le=10, description="Hold the alert until so many independent sources report it."
+    min_sources: Annotated[
+        MinSources, BeforeValidator(_as_min_sources, json_schema_input_type=int | MinSources)
+    ] = Field(
+        MinSources(),
+        description="Hold the alert until so many independent sources report it: a number, or "
+        "{any: 2, trusted: 1, wire: 0}.",
     )
     wait_at_most: Duration = Field(
         6 * 3600.0, description="How long an alert may wait for further sources before it lapses."
@@ -221,6 +245,9 @@ class RouteMatch(Settings):
     labels: Words = Field((), description="Labels of topics.")
     urgency: Words = Field((), description="low, normal, high, critical.")
     severity: Words = Field((), description="routine, notable, major, flash.")
+    trust: Words = Field(
+        (), description="Trust of the story's source: wire, official, established, local, …"
+    )
     feeds: Words = Field((), description="Ids of the feeds a story came from.")
     tags: Words = Field((), description="Tags of the feeds a story came from.")
     languages: Words = Field((), description="Languages of stories.")

@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 import idna
 
 from monitor.model import Alert, Notification
-from monitor.reasons import AlertReason, Severity
+from monitor.reasons import AlertReason, Severity, Trust
 from monitor.text import one_line, shorten
 
 HEADLINE = 300
@@ -37,6 +37,9 @@ _COMMON = frozenset(
 )
 
 
+_CLAIM = re.compile(rf"[(\[（]\s*({'|'.join(Trust)})\s*[)\]）]", re.IGNORECASE)
+
+
 def headline(alert: Alert) -> str:
     """Return the headline, never empty."""
     return one_line(alert.story.title, HEADLINE) or "(no headline)"
@@ -46,6 +49,23 @@ def outlet(alert: Alert) -> str:
     """Return the outlet's name as readers know it, never empty."""
     story = alert.story
     return one_line(story.source or story.feed_id or urlsplit(story.url).netloc, 60) or "unknown"
+
+
+def byline(alert: Alert) -> str:
+    """Return the outlet with its trust: "Reuters (wire)"; the name alone where that is not known.
+
+    The word is ours: an outlet cannot call itself "X (wire)".
+    """
+    return with_trust(outlet(alert), alert.story.trust)
+
+
+def with_trust(name: str, trust: str) -> str:
+    """Return "Reuters (wire)", or the name alone where there is no word of trust.
+
+    A name that brings such a word in brackets loses it.
+    """
+    name = _CLAIM.sub("", name).strip() or "unknown"
+    return f"{name} ({trust})" if trust else name
 
 
 def topic(alert: Alert) -> str:
@@ -145,7 +165,9 @@ def outlets(alert: Alert) -> list[str]:
         outlet(alert) if owner == alert.story.owner or len(alert.sources) == 1 else owner
         for owner in alert.sources
     )
-    return [name for name in (one_line(name, 40) for name in names) if name]
+    trusts = (*alert.trusts, *("" for _ in names))
+    named = zip((one_line(name, 40) for name in names), trusts, strict=False)
+    return [with_trust(name, trust) for name, trust in named if name]
 
 
 def sources_line(alert: Alert) -> str:

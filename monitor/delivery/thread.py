@@ -52,6 +52,7 @@ def merged(first: Alert, latest: Alert) -> Alert:
         first,
         sources=latest.sources or first.sources,
         outlets=latest.outlets or first.outlets,
+        trusts=latest.trusts or first.trusts,
         story_count=max(first.story_count, latest.story_count),
         reason=reason,
         urgency=max(first.urgency, latest.urgency, key=_rank),

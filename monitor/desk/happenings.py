@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from monitor.desk.services import Services
 from monitor.history.records import Action, AlertRecord, Delivery
 from monitor.history.search import Query
+from monitor.reasons import Severity
 
 READ = 200  # alerts that a page is made of
 _RANK = {"critical": 0, "high": 1, "normal": 2, "low": 3}
@@ -27,6 +28,7 @@ class Happening:
     topics: tuple[str, ...]
     outlets: tuple[str, ...]
     urgency: str
+    severity: str
     told: float
     deliveries: tuple[Delivery, ...]
     claim: Action | None = None
@@ -76,6 +78,7 @@ def _row(
         topics=tuple(dict.fromkeys(alert.topic_name or alert.topic for alert in reversed(group))),
         outlets=tuple(outlets),
         urgency=min((alert.urgency for alert in group), key=lambda name: _RANK.get(name, 2)),
+        severity=max((alert.severity for alert in group), key=Severity.rank),
         told=min((one.at for one in deliveries if not one.note), default=0.0),
         deliveries=deliveries,
         claim=claims.get(event),
@@ -83,4 +86,11 @@ def _row(
 
 
 def _outlets(alert: AlertRecord) -> tuple[str, ...]:
-    return alert.outlets or alert.sources or ((alert.source,) if alert.source else ())
+    """The sources of an alert, each with its trust where that is known."""
+    names = alert.outlets or alert.sources
+    trusts = (*alert.trusts, *("" for _ in names))
+    named = tuple(
+        f"{name} ({trust})" if trust else name
+        for name, trust in zip(names, trusts, strict=False)
+    )
+    return named or ((alert.source,) if alert.source else ())

@@ -65,6 +65,7 @@ class Member:
     main: int = 0
     lead: str = ""
     agency: str = ""  # news agency that the text is credited to
+    trust: str = ""  # of its source, a word of `Trust`
     outcomes: int = 0  # what its headline says has ended, and how (`outcomes.bits`)
     sure: bool = True  # certain enough of its event to count as a source
     outlet: str = ""  # its outlet's name as readers know it
@@ -99,6 +100,7 @@ def reduce(item: EmbeddedStory, owners: Owners) -> Member:
         main=main,
         lead=" ".join(lead[: 2 * LEAD].split())[:LEAD],
         agency=agency_of(story),
+        trust=story.trust,
         outcomes=outcomes.bits(title),
         outlet=sys.intern(story.source or story.feed_id),
     )

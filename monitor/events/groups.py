@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from monitor.events.cluster import average_link
 from monitor.events.features import Member
+from monitor.reasons import Trust
 
 JOIN = 0.38  # mean link from which stories are one event
 LIFE = 4.0  # an event takes stories for at most so many windows
@@ -36,15 +37,37 @@ class Event:
     members: list[str] = field(default_factory=list)
     copies: list[str] = field(default_factory=list)
     owners: dict[str, str] = field(default_factory=dict)  # independent sources, their outlets
+    trust: dict[str, str] = field(default_factory=dict)  # the best trust of each of them
     agencies: dict[str, str] = field(default_factory=dict)  # who first printed an agency's report
 
     def count(self, member: Member) -> None:
         """Count a story as a source: if it surely belongs here and is no agency reprint."""
         if self.owners and not member.sure:
             return
-        if member.agency and self.agencies.setdefault(member.agency, member.owner) != member.owner:
-            return
+        if member.agency:
+            first = self.agencies.setdefault(member.agency, member.owner)
+            if first != member.owner:
+                if self.repeat(member, first):
+                    self.agencies[member.agency] = member.owner
+                return
+        self._add(member)
+
+    def repeat(self, member: Member, source: str) -> bool:
+        """Let the more trusted of two that carry one text stand for it; return whether it changed.
+
+        A credit "(Reuters)" in a feed that nobody knows, or an agency's text posted there first,
+        must not keep the agency itself from counting. The number of sources never rises by it.
+        """
+        held = self.trust.get(source)
+        if held is None or source == member.owner or Trust.best(held, member.trust) == held:
+            return False
+        del self.owners[source], self.trust[source]
+        self._add(member)
+        return True
+
+    def _add(self, member: Member) -> None:
         self.owners.setdefault(member.owner, member.outlet or member.owner)
+        self.trust[member.owner] = Trust.best(self.trust.get(member.owner, ""), member.trust)
 
     @property
     def size(self) -> int:
@@ -128,6 +151,11 @@ class Groups:
         """Return the outlet of each of `sources` that reported first, as readers know it."""
         return tuple(self.events[event].owners.values())
 
+    def trusts(self, event: str) -> tuple[str, ...]:
+        """Return the best trust of each of an event's sources, in the same order."""
+        held = self.events[event]
+        return tuple(held.trust[owner] for owner in held.owners)
+
     def is_open(self, event: str, time: float) -> bool:
         """Whether an event still takes a story of this time."""
         held = self.events[event]
@@ -141,6 +169,7 @@ class Groups:
         event = self.events[self.members[copy.copy_of].event]
         copy.event, copy.since = event.id, event.since
         event.copies.append(copy.id)
+        event.repeat(copy, self.members[copy.copy_of].owner)
 
     def place(self, member: Member, bound_to: str = "") -> None:
         """Find the event of a story that was just added, regrouping what is near it.
@@ -228,6 +257,8 @@ class Groups:
             (event.copies if member.copy_of else event.members).append(member.id)
             if not member.copy_of:
                 event.count(member)
+            elif member.copy_of in self.members:
+                event.repeat(member, self.members[member.copy_of].owner)
             if member.event not in ("", name):
                 self._was.setdefault(member.id, member.event)
                 self.changed.add(member.id)

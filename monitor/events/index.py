@@ -236,6 +236,7 @@ class EventIndex:
             corrects=self._corrects(story, member, event),
             sources=self._groups.sources(event.id),
             outlets=self._groups.outlets(event.id),
+            trusts=self._groups.trusts(event.id),
             size=event.size,
         )
 
@@ -338,6 +339,7 @@ class EventIndex:
             corrects=corrects,
             sources=self._groups.sources(event.id),
             outlets=self._groups.outlets(event.id),
+            trusts=self._groups.trusts(event.id),
             size=event.size,
             copy_of_old=original.quiet and original.owner == member.owner,
         )
@@ -360,6 +362,7 @@ class EventIndex:
             why="assigned before",
             sources=self._groups.sources(member.event),
             outlets=self._groups.outlets(member.event),
+            trusts=self._groups.trusts(member.event),
             size=self._groups.events[member.event].size,
             repeated=True,
             copy_of_old=bool(original and original.quiet and original.owner == member.owner),

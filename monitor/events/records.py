@@ -17,9 +17,9 @@ from monitor.events.features import Member
 from monitor.model import Vector
 
 _HEAD = struct.Struct("<BI")
-_VERSION = 3
-_READ = (1, 2, 3)  # earlier versions lack the last fields
-_ABSENT = ((), 0, "", "", 1, 0, "")  # what those of version 3 are then
+_VERSION = 4
+_READ = (1, 2, 3, 4)  # earlier versions lack the last fields
+_ABSENT = ((), 0, "", "", 1, 0, "", "")  # what those of version 4 are then
 
 
 def pack(member: Member, vector: Vector, links: dict[str, float]) -> bytes:
@@ -30,7 +30,7 @@ def pack(member: Member, vector: Vector, links: dict[str, float]) -> bytes:
             member.copy_of, member.copy_kind, int(member.quiet), list(member.sketch),
             member.since, member.order, member.model, links, len(vector), len(member.terms),
             list(member.places), member.main, member.lead, member.agency, int(member.sure),
-            member.outcomes, member.outlet,
+            member.outcomes, member.outlet, member.trust,
         ],
         ensure_ascii=False,
         separators=(",", ":"),
@@ -62,7 +62,7 @@ def unpack(record: bytes) -> tuple[Member, dict[str, float]]:
         story, title, url, owner, time, event, copy_of, copy_kind, quiet, sketch, since, order,
         model, links, width, terms, *more,
     ) = json.loads(record[_HEAD.size : at])  # fmt: skip
-    places, main, lead, agency, sure, outcomes, outlet = (*more, *_ABSENT[len(more) :])
+    places, main, lead, agency, sure, outcomes, outlet, trust = (*more, *_ABSENT[len(more) :])
     if len(record) != at + 2 * width + 5 * terms:
         raise ValueError("event record is cut short")
     member = Member(
@@ -89,5 +89,6 @@ def unpack(record: bytes) -> tuple[Member, dict[str, float]]:
         sure=bool(sure),
         outcomes=outcomes,
         outlet=sys.intern(outlet),
+        trust=sys.intern(trust),
     )
     return member, links

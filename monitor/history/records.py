@@ -73,6 +73,9 @@ class AlertRecord(_Record):
     sources: tuple[str, ...] = ()
     story_count: int = 1
     outlets: tuple[str, ...] = ()
+    severity: str = ""
+    trust: str = ""
+    trusts: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, alert: Alert) -> AlertRecord:
@@ -106,6 +109,9 @@ class AlertRecord(_Record):
             sources=alert.sources,
             story_count=alert.story_count,
             outlets=alert.outlets,
+            severity=alert.severity,
+            trust=story.trust,
+            trusts=alert.trusts,
         )
 
     @property
@@ -129,6 +135,7 @@ class StoryRecord(_Record):
     copy_of: str = ""
     copy_kind: str = ""
     novelty: str = ""
+    trust: str = ""
     decisions: tuple[tuple[str, str], ...] = ()
 
     @classmethod
@@ -148,6 +155,7 @@ class StoryRecord(_Record):
             copy_of=assignment.copy_of,
             copy_kind=assignment.copy_kind,
             novelty=one_line(assignment.novelty, EVIDENCE),
+            trust=story.trust,
             decisions=decisions,
         )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from monitor.config.languages import language
 from monitor.config.schema import FeedSource, PollingSettings
@@ -71,6 +71,7 @@ def diff_entries(
     *,
     keep_seen: float = 90 * DAY,
     trace: str = "",
+    trust: str = "",
 ) -> EntryDiff:
     """Tell the entries of a document apart.
 
@@ -83,6 +84,7 @@ def diff_entries(
         settings: for `baseline_stories` and `stale_after`.
         keep_seen: how long an entry that left the document is remembered, seconds.
         trace: goes into the stories.
+        trust: of the source, a word of `Trust`; goes into the stories.
     """
     result = EntryDiff()
     names = EntryNames(entries, seen, homes=(url_key(state.link), url_key(source.url)))
@@ -131,6 +133,7 @@ def diff_entries(
         result.newest = max(result.newest, item.instant)
     result.updates |= {mark: SeenEntry(today, mark, "", ()) for mark in names.repeating}
     _forget(seen, present | names.repeating, today, keep_seen, result)
+    result.stories = [replace(story, trust=trust) for story in result.stories]
     result.stories.sort(key=lambda story: story.published)
     return result
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
+from urllib.parse import urlsplit
 
 from monitor.clock import Clock
 from monitor.config.schema import FeedSource
@@ -154,6 +155,7 @@ def _to_result(fetched: Fetched, now: float) -> FetchResult:
         etag=headers.get("etag", ""),
         last_modified=headers.get("last-modified", ""),
         url_key=digest(fetched.url),
+        host=urlsplit(fetched.url).hostname or "",
         body_hash=_body_hash(fetched.body) if fetched.status in (200, 203) else "",
         moved=fetched.moved,
         partial=fetched.status == 226,

@@ -17,8 +17,9 @@ GOOD = frozenset({FetchReason.OK, FetchReason.NOT_MODIFIED, FetchReason.UNCHANGE
 class FetchResult:
     """How one poll ended. `parsed` is there exactly when `reason` is `ok`.
 
-    `url_key` is the digest of the address that answered (validators belong to it); `moved` is
-    where purely permanent redirects led. `trace` names this poll in logs and stories.
+    `url_key` is the digest of the address that answered (validators belong to it), `host` its
+    host; `moved` is where purely permanent redirects led. `trace` names this poll in logs and
+    stories.
     """
 
     reason: FetchReason
@@ -30,6 +31,7 @@ class FetchResult:
     etag: str = ""
     last_modified: str = ""
     url_key: str = ""
+    host: str = ""
     body_hash: str = ""
     moved: str = ""
     partial: bool = False

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from monitor.config.schema import FeedSource, PollingSettings
+from monitor.editors.source_trust import trust_of
 from monitor.identity import digest
 from monitor.model import FeedState, Story
 from monitor.net.response_headers import Hints
@@ -143,6 +144,7 @@ def decide(
                 settings,
                 keep_seen=keep_seen,
                 trace=outcome.trace,
+                trust=trust_of(source, outcome.host).trust.value,
             )
             after = _learned(described, found, now)
     due, interval = next_due(

@@ -17,8 +17,8 @@ from tests.support.slack_standin import Fault
 
 ALERT_KEYS = {
     "id", "parent", "topic", "event", "reason", "urgency", "severity", "score", "line", "evidence",
-    "nearest", "terms", "novelty", "sources", "outlets", "story_count", "decided_at", "story",
-    "gist", "gist_from",
+    "nearest", "terms", "novelty", "sources", "outlets", "trusts", "story_count", "decided_at",
+    "story", "gist", "gist_from",
 }  # fmt: skip
 
 

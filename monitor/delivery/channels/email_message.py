@@ -222,7 +222,7 @@ def _html_item(alert: Alert, zone: str) -> dict[str, Any]:
     return {
         "title": formatting.headline(alert),
         "url": formatting.link(alert.story.url),
-        "outlet": formatting.outlet(alert),
+        "outlet": formatting.byline(alert),
         "status": formatting.status_line(alert),
         "language": formatting.language_line(alert),
         "published": formatting.day_clock(at, zone) if at > 0 else "",
@@ -231,7 +231,7 @@ def _html_item(alert: Alert, zone: str) -> dict[str, Any]:
 
 def _byline(alert: Alert, zone: str) -> str:
     at = alert.story.published or alert.story.seen_at
-    return formatting.outlet(alert) + (f" · {formatting.day_clock(at, zone)}" if at > 0 else "")
+    return formatting.byline(alert) + (f" · {formatting.day_clock(at, zone)}" if at > 0 else "")
 
 
 def _times(alert: Alert, zone: str) -> str:

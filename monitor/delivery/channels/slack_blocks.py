@@ -111,7 +111,7 @@ def _alert(
         blocks.append(_buttons(alert))
     lead = formatting.status_line(alert).capitalize() if reply else formatting.topic(alert)
     title = one_line(alert.gist, 160) or formatting.headline(alert)
-    headline = f"{title} ({formatting.outlet(alert)})"
+    headline = f"{title} ({formatting.byline(alert)})"
     word = f"{formatting.urgent_word(alert)} · " if formatting.urgent_word(alert) else ""
     text = f"{formatting.dot(alert.urgency)} {word}{lead}: {headline}"
     return escape(text), blocks
@@ -137,7 +137,7 @@ def _headline(alert: Alert) -> list[Block]:
         {"type": "link", "url": url, "text": title, "style": {"bold": True}}
         if url
         else _text(title, bold=True),
-        _text(f"\n{formatting.outlet(alert)}"),
+        _text(f"\n{formatting.byline(alert)}"),
     ]
     published = alert.story.published or alert.story.seen_at
     if published > 0:
@@ -194,7 +194,7 @@ def _line(listed: formatting.Listed) -> list[Block]:
         url = ""
     parts: list[Block] = [_text(f"{formatting.dot(alert.urgency)} ")]
     parts.append({"type": "link", "url": url, "text": title} if url else _text(title))
-    parts.append(_text(f" — {formatting.outlet(alert)} · {listed.status}"))
+    parts.append(_text(f" — {formatting.byline(alert)} · {listed.status}"))
     if said := formatting.language_line(alert):
         parts.append(_text(f" · {one_line(said, 120)}"))
     return parts

@@ -73,7 +73,7 @@ def _alert(notification: Notification, alert: Alert, now: float, zone: str) -> R
         head.append(f"  {alert.urgency}", style=style)
     url = formatting.link(alert.story.url)
     title = Text(formatting.headline(alert), style=f"bold link {url}" if url else "bold")
-    byline = Text(f"{formatting.outlet(alert)}", style="green")
+    byline = Text(f"{formatting.byline(alert)}", style="green")
     published = alert.story.published or alert.story.seen_at
     if published > 0:
         byline.append(f" · {formatting.age(now - published)} ago", style="dim")
@@ -111,7 +111,7 @@ def _listed(alerts: Sequence[Alert], now: float) -> list[RenderableType]:
             alert = listed.alert
             line = Text("• ")
             line.append(one_line(formatting.headline(alert), 140), style="bold")
-            line.append(f"  {formatting.outlet(alert)}", style="green")
+            line.append(f"  {formatting.byline(alert)}", style="green")
             published = alert.story.published or alert.story.seen_at
             if published > 0:
                 line.append(f" · {formatting.age(now - published)} ago", style="dim")

@@ -13,6 +13,7 @@ from monitor.desk.ask import Ask, BadRequest
 from monitor.desk.render import page
 from monitor.history.history_store import EventHistory
 from monitor.history.records import Action, AlertRecord, Delivery, StoryRecord
+from monitor.reasons import Severity
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,8 @@ class Context:
     `id` names the event, `head` is its first alert or None (a story that waits for sources),
     `lines` its stories in the order they were seen, `alerts` every alert with its `deliveries` by
     alert id, `actions` what people did, `merged` the ids of events it took in, `claim` who is on
-    it, `muted` whether its alerts are muted, `names` the topics' names by id.
+    it, `muted` whether its alerts are muted, `severity` the gravest level told, `names` the topics'
+    names by id.
     """
 
     id: str
@@ -43,6 +45,7 @@ class Context:
     merged: tuple[str, ...]
     claim: Action | None
     muted: bool
+    severity: str
     names: Mapping[str, str]
 
 
@@ -64,6 +67,7 @@ async def show(ask: Ask) -> Response:
         actions=tuple(kept.actions),
         merged=tuple(sorted(kept.merged)),
         claim=claims.get(kept.id),
+        severity=max((alert.severity for alert in kept.alerts), key=Severity.rank, default=""),
         muted=any(ours in silence.matchers for silence in silences),
         names={topic.id: topic.name for topic in desk.config().topics},
     )
@@ -116,6 +120,7 @@ def _all_stories(kept: EventHistory) -> list[StoryRecord]:
                 url=alert.url,
                 source=alert.source,
                 owner=alert.owner,
+                trust=alert.trust,
                 language=alert.language,
             )
     return sorted(found.values(), key=lambda story: (story.seen_at, story.id))
