@@ -75,7 +75,7 @@ SECTIONS: list[tuple[str, str, list[type[BaseModel]]]] = [
     (
         "topics.yaml",
         "A bare name is a topic, too: `- Undersea cables`.",
-        [schema.Topic, schema.Gate, schema.TopicAlerting],
+        [schema.Topic, schema.Gate, schema.TopicAlerting, schema.MinSources],
     ),
     (
         "wirewatch.yaml",

@@ -104,6 +104,15 @@ class Trust(StrEnum):
         return min((word for word in words if word in order), key=order.index, default="")
 
 
+class MissedReason(StrEnum):
+    """What became of a happening that an outside list names (`wirewatch missed`)."""
+
+    TOLD = "told"
+    HELD = "held"  # a topic matched, and something kept it from being told
+    BELOW = "below"  # seen, but no topic matched
+    NEVER_SEEN = "never_seen"  # no feed brought a report of it
+
+
 class SuppressionReason(StrEnum):
     """Why a newsroom is not told, or not yet."""
 

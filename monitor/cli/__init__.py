@@ -14,6 +14,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "desk": ("monitor.cli.desk", "desk", "Open the desk; tokens for programs."),
     "status": ("monitor.cli.status", "status", "Feeds, queues, channels and alerts at a glance."),
     "alerts": ("monitor.cli.alerts", "alerts", "What was told; search it, export it."),
+    "missed": ("monitor.cli.missed", "missed", "What an outside list had that you did not tell."),
     "replay": ("monitor.cli.replay", "replay", "Run stored stories through the analysis, offline."),
     "backtest": ("monitor.cli.backtest", "backtest", "What a topic file would have told."),
     "topics": ("monitor.cli.topics", "topics", "List topics, try a text, tune by answers."),

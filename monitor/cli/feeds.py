@@ -75,6 +75,15 @@ def _settings(
     return settings, source
 
 
+def entries_of(where: str, config_dir: Path, document: bytes | None = None) -> tuple[Entry, ...]:
+    """Return the entries of a feed (an address, or a document at hand), or leave with a message."""
+    settings, source = _settings(config_dir, where, "auto", ())
+    outcome = run_async(_inspect(document, source, settings))
+    if outcome.parsed is None:
+        fail(f"{where}: {outcome.message or outcome.reason}", code=1)
+    return outcome.parsed.entries
+
+
 def _read(where: str) -> bytes | None:
     if where == "-":
         return sys.stdin.buffer.read()

@@ -90,7 +90,6 @@ def _outlets(alert: AlertRecord) -> tuple[str, ...]:
     names = alert.outlets or alert.sources
     trusts = (*alert.trusts, *("" for _ in names))
     named = tuple(
-        f"{name} ({trust})" if trust else name
-        for name, trust in zip(names, trusts, strict=False)
+        f"{name} ({trust})" if trust else name for name, trust in zip(names, trusts, strict=False)
     )
     return named or ((alert.source,) if alert.source else ())

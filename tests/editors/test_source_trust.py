@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -32,8 +33,8 @@ FEED = FeedSource(id="forger", url="https://news.forger.example/feed")
 words = st.sampled_from(["Reuters", "Reuters (wire)", "AP", "(Reuters) -", "apnews.com", ""])
 
 
-def test_every_source_of_the_starter_feeds_was_judged(tmp_path) -> None:  # type: ignore[no-untyped-def]
-    """No starter feed is unknown by oversight: each has a word and a ground that people can read."""
+def test_every_source_of_the_starter_feeds_was_judged(tmp_path: Path) -> None:
+    """No starter feed is unknown by oversight: each has a word and a readable ground."""
     for name, text in starter_files().items():
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)

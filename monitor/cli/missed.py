@@ -1,0 +1,262 @@
+"""`wirewatch missed`: an outside list of happenings against what the service saw and told."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from monitor.cli.setup import (
+    OutputFile,
+    config_option,
+    console,
+    fail,
+    load_or_exit,
+    open_store,
+    run_async,
+)
+
+if TYPE_CHECKING:
+    from monitor.config.schema import Config
+    from monitor.editors.missed import Checked, SeenStory
+    from monitor.editors.outside_list import Outside
+    from monitor.embedding import Embedder
+    from monitor.model import EmbeddedStory
+
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_WORDS = {"told": "told", "held": "held", "below": "below", "never_seen": "never seen"}
+
+
+@click.command()
+@click.argument("happenings")
+@config_option
+@click.option("--since", default="24h", show_default=True, help="How far back: 24h, 7d.")
+@click.option(
+    "--replay",
+    "replayed",
+    type=(_FILE, _FILE),
+    metavar="STORIES DECISIONS",
+    help="Compare with a replay: its stories and what --out wrote, over all days of the list.",
+)
+@click.option("--out", type=OutputFile(), help="Write a row for each happening here (TSV).")
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+@click.option("--notify", metavar="CHANNEL", help="Also send the outcome to this channel.")
+def missed(
+    happenings: str,
+    config_dir: Path,
+    since: str,
+    replayed: tuple[Path, Path] | None,
+    out: Path | None,
+    as_json: bool,
+    notify: str | None,
+) -> None:
+    """Say what became of each happening of an outside list: HAPPENINGS is a file or a feed.
+
+    The list may be the desk's own feed, a wire's, or what an encyclopaedia's editors noted: the
+    address of a feed, a feed in a file, or a table (day, text, subject, link; parted by tabs).
+    Each is told, held (by what), below (which topic came nearest) or never seen.
+    """
+    from monitor.analysis.offline import load_encoder
+    from monitor.config.value_types import parse_duration
+    from monitor.editors import missed as report
+    from monitor.embedding import pair_judge
+
+    config = load_or_exit(config_dir, secrets=bool(notify))
+    try:
+        back = parse_duration(since)
+    except ValueError as error:
+        fail(f"--since: {error}")
+    if notify and (replayed or notify not in config.channels):
+        fail(f"--notify: {notify} is no channel of wirewatch.yaml, or --replay was given")
+    outside = _read(happenings, config_dir)
+    encoder = load_encoder(config.embedding)
+    if replayed is None:
+        outside, found = run_async(_stored(config, encoder, outside, back))
+    else:
+        outside, found = _replayed(config, encoder, outside, *replayed)
+    if not outside:
+        fail(f"{happenings}: none of its happenings is of these days", code=1)
+    seen = [one for one, _ in found]
+    judge = pair_judge(encoder)
+    checked = report.check(
+        outside,
+        _vectors(_embedded(config, encoder, outside)),
+        seen,
+        _vectors([item for _, item in found]),
+        config.feeds,
+        (lambda one, two: judge.score(one, two).tolist()) if judge else None,
+    )
+    if out is not None:
+        out.write_text("".join(f"{line}\n" for line in _rows(checked)), encoding="utf-8")
+    if notify:
+        run_async(_send(config, notify, checked))
+    if as_json:
+        click.echo(json.dumps([_plain(one) for one in checked], indent=2, ensure_ascii=False))
+    else:
+        _show(checked)
+
+
+def _read(where: str, config_dir: Path) -> list[Outside]:
+    from monitor.cli.feeds import entries_of
+    from monitor.editors.outside_list import from_entries, from_table
+
+    path = Path(where)
+    if "://" in where:
+        return from_entries(entries_of(where, config_dir))
+    if not path.is_file():
+        fail(f"{where}: there is no such file; give a file, or an address with https://")
+    raw = path.read_bytes()
+    if raw.startswith(b"\x1f\x8b"):
+        raw = gzip.decompress(raw)
+    if raw.lstrip()[:1] in (b"<", b"{"):
+        return from_entries(entries_of(where, config_dir, raw))
+    try:
+        found, faults = from_table(raw.decode("utf-8", "replace"))
+    except ValueError as error:
+        fail(f"{where}: {error}")
+    for fault in faults:
+        click.echo(f"{where}: {fault}", err=True)
+    return found
+
+
+def _embedded(config: Config, encoder: Embedder, outside: list[Outside]) -> list[EmbeddedStory]:
+    from monitor.embedding import embed_stories
+    from monitor.model import Story
+
+    stories = [Story(id=str(n), title=one.text) for n, one in enumerate(outside)]
+    return embed_stories(encoder, stories, 1)
+
+
+def _vectors(items: list[EmbeddedStory]) -> Any:
+    import numpy as np
+
+    rows = [item.happening if len(item.happening) else item.vectors[0] for item in items]
+    return np.stack(rows) if rows else np.zeros((0, 1), np.float32)
+
+
+def _replayed(
+    config: Config, encoder: Embedder, outside: list[Outside], stories: Path, decisions: Path
+) -> tuple[list[Outside], list[tuple[SeenStory, EmbeddedStory]]]:
+    """Return the happenings of the replay's days, and its stories."""
+    from monitor.analysis.replay import embed, read_stories
+    from monitor.editors.missed import SeenStory
+
+    lines, problems = read_stories(stories)
+    for problem in problems:
+        click.echo(str(problem), err=True)
+    with decisions.open(encoding="utf-8") as file:
+        records = {row["id"]: row for row in map(json.loads, file)}
+    known = [line.story for line in lines if line.story.id in records]
+    items = embed(known, encoder, 1)
+    found = [(SeenStory(item.story, records[item.story.id]), item) for item in items]
+    times = [story.seen_at for story in known]
+    inside = [one for one in outside if times and min(times) <= one.at <= max(times)]
+    return inside, found
+
+
+async def _stored(
+    config: Config, encoder: Embedder, outside: list[Outside], back: float
+) -> tuple[list[Outside], list[tuple[SeenStory, EmbeddedStory]]]:
+    """Return the happenings of the time asked for, and the archived stories around it."""
+    import time
+
+    from monitor.analysis.archive import AnalysisStore
+    from monitor.editors.missed import AFTER, BEFORE, SeenStory
+
+    now = time.time()
+    async with open_store(config) as (client, _):
+        archive = AnalysisStore.of(client, config)
+        start, end = now - back - BEFORE, now + AFTER
+        items = await archive.newest(start, end, encoder.fingerprint, 50_000)
+        ids = [item.story.id for item in items]
+        records = {story.id: record async for story, record in archive.headlines(ids)}
+    found = [(SeenStory(item.story, records.get(item.story.id, {})), item) for item in items]
+    return [one for one in outside if now - back <= one.at <= now], found
+
+
+async def _send(config: Config, channel: str, checked: list[Checked]) -> None:
+    import time
+
+    from monitor.delivery.outbox import OutboxStore
+    from monitor.model import Notification
+
+    now = time.time()
+    note = Notification(
+        id=f"missed-{int(now)}@{channel}",
+        channel=channel,
+        kind="notice",
+        notice="\n".join(_lines(checked)),
+        created_at=now,
+        due=now,
+    )
+    async with open_store(config) as (client, keys):
+        await OutboxStore(client, keys).put([note])
+
+
+def _lines(checked: list[Checked], most: int = 10) -> list[str]:
+    from monitor.editors.missed import counts
+    from monitor.reasons import MissedReason
+    from monitor.text import one_line
+
+    total = counts(checked)[""]
+    parts = ", ".join(f"{total[name]} {word}" for name, word in _WORDS.items())
+    lines = [f"What we missed: {len(checked)} happenings, {parts}."]
+    misses = [one for one in checked if one.reason is not MissedReason.TOLD]
+    for one in misses[:most]:
+        word = _WORDS[one.reason]
+        lines.append(f"{word}: {one_line(one.outside.text, 200)} ({one.why or 'nothing known'})")
+    return lines + ([f"and {len(misses) - most} more"] if len(misses) > most else [])
+
+
+def _plain(one: Checked) -> dict[str, Any]:
+    return {
+        "at": one.outside.at,
+        "subject": one.outside.subject,
+        "text": one.outside.text,
+        "outcome": one.reason.value,
+        "why": one.why,
+        "topic": one.topic,
+        "story": one.story.id if one.story else None,
+        "title": one.story.title if one.story else None,
+    }
+
+
+def _rows(checked: list[Checked]) -> list[str]:
+    from monitor.text import one_line
+
+    head = ["at", "subject", "outcome", "why", "text", "story", "title"]
+    rows = [_plain(one) for one in checked]
+    cells = [[one_line(str(row[name] or ""), 1000) for name in head] for row in rows]
+    return ["\t".join(line) for line in (head, *cells)]
+
+
+def _show(checked: list[Checked]) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    from monitor.editors.missed import counts, suggestions
+    from monitor.text import one_line
+
+    out = console()
+    table = Table(title=f"{len(checked)} happenings of the list")
+    table.add_column("subject")
+    for word in _WORDS.values():
+        table.add_column(word, justify="right")
+    for subject, row in sorted(counts(checked).items(), key=lambda pair: (not pair[0], pair[0])):
+        table.add_row(Text(subject or "all"), *(f"{row[name]:,}" for name in _WORDS))
+    out.print(table)
+    for name, word in list(_WORDS.items())[1:]:
+        these = [one for one in checked if one.reason == name]
+        if not these:
+            continue
+        out.print(Text(f"{word} ({len(these)})", style="bold"))
+        for one in these[:20]:
+            out.print(Text(f"  {one_line(one.outside.text, 160)}"))
+            title = f"“{one_line(one.story.title, 100)}”, " if one.story else ""
+            if title or one.why:
+                out.print(Text(f"      {title}{one.why}", style="dim"))
+    for line in suggestions(checked):
+        out.print(Text(line, style="dim"))
