@@ -13,7 +13,9 @@ makes another word.
 
 from __future__ import annotations
 
+import re
 import unicodedata
+from functools import lru_cache
 
 from monitor.text import strip_invisible
 
@@ -34,20 +36,35 @@ _MARKS = {
 }
 _ONE = {**_LETTERS, **_MARKS}
 _SAME = str.maketrans(_ONE)
+_BEYOND_ASCII = re.compile(r"[^\x00-\x7f]+")
+_WORD = 24  # letters of the longest stretch that is worth remembering
 _WHOLE = frozenset("йї")  # letters of their own, though Unicode takes them apart
 
 
 def fold(text: str) -> str:
     """Return text as it is compared: one case, one spelling, one space between words.
 
-    Folding what is folded changes nothing. ASCII text is only lower-cased and its blanks joined.
+    Folding what is folded changes nothing. Of ASCII only the case and the blanks change, so the
+    rest is folded stretch by stretch, and the words met again and again only once.
     """
-    if text.isascii():
-        return " ".join(strip_invisible(text).lower().replace("`", "'").split())
-    text = unicodedata.normalize("NFKC", strip_invisible(text).translate(_SAME))
+    text = strip_invisible(text)
+    if not text.isascii():
+        text = _BEYOND_ASCII.sub(_folded, text)
+    return " ".join(text.lower().replace("`", "'").split())
+
+
+def _folded(found: re.Match[str]) -> str:
+    stretch = found[0]
+    return _fold_word(stretch) if len(stretch) <= _WORD else _fold_stretch(stretch)
+
+
+def _fold_stretch(text: str) -> str:
+    text = unicodedata.normalize("NFKC", text.translate(_SAME))
     text = unicodedata.normalize("NFKC", text.casefold())
-    text = unicodedata.normalize("NFC", text.translate(_PLAIN))
-    return " ".join(text.split())
+    return unicodedata.normalize("NFC", text.translate(_PLAIN))
+
+
+_fold_word = lru_cache(maxsize=65_536)(_fold_stretch)
 
 
 def _plain(letter: str) -> str:

@@ -169,3 +169,26 @@ def site(host: str) -> str:
     Addresses and names without a public suffix are their own site.
     """
     return str(_suffixes()(host).top_domain_under_public_suffix) or host
+
+
+# Hosts that make or serve the feeds of many who are no outlet of theirs.
+_FOR_OTHERS = frozenset(
+    {"feedburner.com", "feedblitz.com", "feed43.com", "fetchrss.com", "medium.com", "openrss.org",
+     "politepol.com", "reddit.com", "rss.app", "rsshub.app", "youtube.com"}
+)  # fmt: skip
+
+
+def owner_of_feed(feed_id: str, url: str, owner: str) -> str:
+    """Return who answers for all that a feed gives: its configured owner, else its site.
+
+    Never anybody whom an entry names or links to, or one feed could pose as three sources. A feed
+    that comes through a host of others' feeds, or from a bare address, answers for itself.
+    """
+    if owner:
+        return owner
+    try:
+        domain = site(urlsplit(url).hostname or "")
+    except ValueError:
+        domain = ""
+    named = "." in domain and not domain.rpartition(".")[2].isdigit()
+    return domain if named and domain not in _FOR_OTHERS else feed_id

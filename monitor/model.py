@@ -23,7 +23,8 @@ class Entry:
     """One parsed item of a feed, cleaned: plain text, http(s) link, no control characters.
 
     `guid` is the publisher's own identifier, byte for byte, or "". `published` is what the
-    publisher claims, or None; it is never trusted on its own. `fingerprint` is the hash of what
+    publisher claims, or None; it is never trusted on its own. `outlet` is whose report a feed that
+    gathers others' says it is (RSS `source`). `fingerprint` is the hash of what
     the entry says and `length` how much that is (`identity.content_hash`); they are there even
     where summary and content were left out, because the reader has them already.
     """
@@ -37,6 +38,7 @@ class Entry:
     updated: float | None = None
     author: str = ""
     language: str = ""
+    outlet: str = ""
     fingerprint: str = ""
     length: int = 0
 
@@ -49,7 +51,9 @@ class Story:
     separated by blank lines. `published` is the publisher's time made plausible (never in the
     future); `seen_at` is when a poll first met it. `revises` is the id of the story of which this
     is an edited version. `baseline` marks what was already out there when the feed was first read.
-    `trace` is the id of the fetch it came from and follows it to the receipt.
+    `outlet` is whose report the feed says it is, where it gathers those of others; `source` and
+    `owner` never follow from that. `trace` is the id of the fetch it came from and follows it to
+    the receipt.
     """
 
     id: str
@@ -66,6 +70,7 @@ class Story:
     published: float = 0.0
     seen_at: float = 0.0
     author: str = ""
+    outlet: str = ""
     revises: str = ""
     baseline: bool = False
     stale: bool = False

@@ -13,6 +13,7 @@ from monitor.analysis.text_archive import TextVectors
 from monitor.config.schema import Config
 from monitor.delivery.delivery_status import delivery_status, sentence
 from monitor.delivery.outbox import OutboxStore
+from monitor.folding import fold
 from monitor.matching import Background, TopicMatcher, texts
 from monitor.model import EmbeddedStory
 from monitor.reasons import SuppressionReason
@@ -64,12 +65,12 @@ async def find_stories(
 
     Each as id, title, source, seen_at and `verdict`: what was decided, in a word or two.
     """
-    wanted = [word.casefold() for word in words.split()[:20]]
+    wanted = fold(words).split()[:20]
     days = [ids async for ids in archive.between(since, until)]
     newest = [story_id for ids in reversed(days) for story_id in reversed(ids)][:_LOOKED_AT]
     rows: list[dict[str, Any]] = []
     async for story, record in archive.headlines(newest):
-        text = f"{story.title}\n{story.source}".casefold()
+        text = fold(f"{story.title}\n{story.source}")
         if all(word in text for word in wanted):
             rows.append(
                 {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from urllib.parse import urlsplit
 
 from monitor.config.field_checks import check_languages
 from monitor.config.names import did_you_mean, fits
@@ -11,7 +10,7 @@ from monitor.config.problems import ConfigProblem, note
 from monitor.config.reading import Reading
 from monitor.config.schema import Route
 from monitor.config.yaml_source import Loc
-from monitor.identity import site
+from monitor.identity import owner_of_feed
 
 _URGENCIES = ("low", "normal", "high", "critical")
 
@@ -67,7 +66,7 @@ def _too_few_sources(reading: Reading) -> None:
             or any(fits(pattern, feed.id) for pattern in topic.feeds)
             or not set(topic.tags).isdisjoint(feed.tags)
         ]
-        owners = {feed.owner or site(urlsplit(feed.url).hostname or feed.id) for feed in scope}
+        owners = {owner_of_feed(feed.id, feed.url, feed.owner) for feed in scope}
         place = reading.places["topic", topic.id]
         if scope and len(owners) < topic.alert.min_sources.any and place.node is not None:
             have = "1 owner" if len(owners) == 1 else f"{len(owners)} owners"

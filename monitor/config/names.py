@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from urllib.parse import urlsplit
 
+from monitor.folding import fold
+
 _NOT_SLUG = re.compile(r"[^a-z0-9]+")
 _HOST_NOISE = {"www", "feeds", "feed", "rss", "com", "org", "net", "co", "news"}
 _PATH_NOISE = {"rss", "feed", "feeds", "xml", "atom", "rdf", "html", "index", "default", "rss2"}
@@ -29,8 +31,8 @@ def slug(text: str) -> str:
 
 
 def fits(pattern: str, name: str) -> bool:
-    """Whether `name` fits `pattern`: `*` and `?` are wild, upper and lower case are one."""
-    return fnmatchcase(name.casefold(), pattern.casefold())
+    """Whether `name` fits `pattern`: `*` and `?` are wild, both are compared as `folding` does."""
+    return fnmatchcase(fold(name), fold(pattern))
 
 
 def digest(text: str) -> str:

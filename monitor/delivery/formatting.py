@@ -46,8 +46,13 @@ def headline(alert: Alert) -> str:
 
 
 def outlet(alert: Alert) -> str:
-    """Return the outlet's name as readers know it, never empty."""
+    """Return the outlet's name as readers know it, never empty.
+
+    Of a feed that gathers other outlets' reports both are named: "Reuters, by Google News".
+    """
     story = alert.story
+    if story.outlet and story.source and story.outlet != story.source:
+        return f"{one_line(story.outlet, 60)}, by {one_line(story.source, 60)}"
     return one_line(story.source or story.feed_id or urlsplit(story.url).netloc, 60) or "unknown"
 
 

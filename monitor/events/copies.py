@@ -26,7 +26,7 @@ _SAME_PAGE_TEXT = 0.3  # share of shingles, and of the shorter headline's terms,
 _SAME_PAGE_TITLE = 0.5  # stories at one address are one page edited rather than two alerts
 _LEAST_DENSE = 8  # letters that a headline in a script without spaces must have
 # " - Outlet" at the end and "Outlet: " at the beginning; a figure there is news, no outlet's name.
-_TAIL_OUTLET = re.compile(r"\s+[-–—|｜·]\s+[^\d\-–—|:]{2,40}$|[_｜|][^\d_｜|]{2,12}$")
+_TAIL_OUTLET = re.compile(r"\s+[-–—|｜·]\s+[^\d\-–—|:]{2,40}$|[_｜|][^\d_｜|]{2,40}$")
 _HEAD_OUTLET = re.compile(r"^[^\d:：]{2,24}[:：]\s*")
 _THOUSANDS = re.compile(r"(?<=\d)[.,' ](?=\d{3}(?!\d))")
 _DENSE = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff]+")

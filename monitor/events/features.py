@@ -14,7 +14,7 @@ import numpy as np
 
 from monitor.events import outcomes, vector_space
 from monitor.events.lexicon import STATUSES
-from monitor.events.owners import Owners, agency_of
+from monitor.events.owners import Owners
 from monitor.events.place_names import MOST, places_in
 from monitor.events.text import (
     NAME,
@@ -64,8 +64,8 @@ class Member:
     places: array[int] = field(default_factory=lambda: array("H"))
     main: int = 0
     lead: str = ""
-    agency: str = ""  # news agency that the text is credited to
     trust: str = ""  # of its source, a word of `Trust`
+    agency: str = ""  # news agency or outlet that the text is credited to
     outcomes: int = 0  # what its headline says has ended, and how (`outcomes.bits`)
     sure: bool = True  # certain enough of its event to count as a source
     outlet: str = ""  # its outlet's name as readers know it
@@ -79,7 +79,7 @@ class Member:
 def reduce(item: EmbeddedStory, owners: Owners) -> Member:
     """Reduce a story with its vectors to a `Member` that has no event yet."""
     story = item.story
-    title = strip_outlet(story.title, story.source)
+    title = strip_outlet(story.title, story.source, story.outlet)
     lead = lead_of(story)
     terms, flags = _terms(title, lead)
     places, main = _places(title, lead[:400])
@@ -99,8 +99,8 @@ def reduce(item: EmbeddedStory, owners: Owners) -> Member:
         places=places,
         main=main,
         lead=" ".join(lead[: 2 * LEAD].split())[:LEAD],
-        agency=agency_of(story),
         trust=story.trust,
+        agency=owners.credited(story),
         outcomes=outcomes.bits(title),
         outlet=sys.intern(story.source or story.feed_id),
     )

@@ -38,19 +38,28 @@ class Event:
     copies: list[str] = field(default_factory=list)
     owners: dict[str, str] = field(default_factory=dict)  # independent sources, their outlets
     trust: dict[str, str] = field(default_factory=dict)  # the best trust of each of them
-    agencies: dict[str, str] = field(default_factory=dict)  # who first printed an agency's report
+    origins: dict[str, str] = field(default_factory=dict)  # whose report, and who printed it
 
     def count(self, member: Member) -> None:
-        """Count a story as a source: if it surely belongs here and is no agency reprint."""
+        """Count a story as a source: if it surely belongs here and is nobody's report reprinted.
+
+        Whose report it is takes the place of who printed it before, whatever that one said: nobody
+        keeps an outlet from counting by naming it.
+        """
         if self.owners and not member.sure:
             return
-        if member.agency:
-            first = self.agencies.setdefault(member.agency, member.owner)
-            if first != member.owner:
-                if self.repeat(member, first):
-                    self.agencies[member.agency] = member.owner
-                return
-        self._add(member)
+        origin = member.agency or member.owner
+        first = self.origins.setdefault(origin, member.owner)
+        if first == member.owner:
+            self._add(member)
+        elif member.owner == origin:
+            self.origins[origin] = origin
+            if first not in self.origins.values():
+                self.owners.pop(first, None)
+                self.trust.pop(first, None)
+            self._add(member)
+        elif self.repeat(member, first):
+            self.origins[origin] = member.owner
 
     def repeat(self, member: Member, source: str) -> bool:
         """Let the more trusted of two that carry one text stand for it; return whether it changed.

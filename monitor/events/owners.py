@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import yaml
 
 from monitor.errors import ConfigError, Problem
+from monitor.folding import fold
 from monitor.model import Story
 
 _SHIPPED = Path(__file__).with_name("owners.yaml")
@@ -20,9 +21,6 @@ _CREDIT = re.compile(
     re.UNICODE,
 )
 _BYLINE = re.compile(r"\b(Associated Press|Reuters|AFP|Agence France-Presse)\b")
-
-
-_SHORT = {"Associated Press": "AP", "Agence France-Presse": "AFP"}
 
 
 class Owners:
@@ -68,6 +66,15 @@ class Owners:
         site = _registrable(host)
         return self._of_host(host) or self._owner.get(_key(site), site)
 
+    def credited(self, story: Story) -> str:
+        """Return whose report a story says it is: an agency's or another outlet's; or "".
+
+        Reports of several outlets that one agency supplied are one source, so a credit can make
+        sources fewer, never more.
+        """
+        name = _agency_of(story) or story.outlet
+        return self._owner.get(_key(name), name)
+
     def _of_host(self, host: str) -> str:
         labels = host.split(".")
         for start in range(max(0, len(labels) - 1)):
@@ -76,16 +83,12 @@ class Owners:
         return ""
 
 
-def agency_of(story: Story) -> str:
-    """Return the news agency a story is credited to, or "".
-
-    Reports of several outlets that one agency supplied are one source, so a credit can make sources
-    fewer, never more.
-    """
+def _agency_of(story: Story) -> str:
+    """Return the news agency a story is credited to, or ""."""
     credit = _CREDIT.search(story.summary[:80] or story.body[:80])
     byline = _BYLINE.search(story.author) if story.author else None
     found = credit or byline
-    return _SHORT.get(found.group(1), found.group(1)) if found else ""
+    return found.group(1) if found else ""
 
 
 def _host(url: str) -> str:
@@ -102,7 +105,7 @@ def _registrable(host: str) -> str:
 
 
 def _key(name: str) -> str:
-    return name.casefold().strip().removeprefix("the ").removeprefix("www.")
+    return fold(name).removeprefix("the ").removeprefix("www.")
 
 
 def _read(path: str) -> dict[str, list[str]]:

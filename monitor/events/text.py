@@ -16,6 +16,7 @@ from functools import lru_cache
 import snowballstemmer
 
 from monitor.events.stopwords import ALIASES, FUNCTION_WORDS, NUMBERS, SCALES
+from monitor.folding import fold
 from monitor.model import Story
 
 BUCKETS = 1 << 18  # hashed vocabulary; bucket 0 is padding
@@ -34,6 +35,7 @@ _LABEL = re.compile(
     re.IGNORECASE,
 )
 _TAIL = re.compile(r"\s+[-–—|•]\s+(?=[^-–—|•]{2,60}$)")
+_HEAD = re.compile(r"([^:：]{2,40})[:：]\s*(?=\S)")
 _OUTLET_WORD = re.compile(
     r"\b(?:news|times|post|herald|tribune|journal|guardian|reuters|cnn|bbc|npr|dw|axios|politico|"
     r"bloomberg|press|gazette|chronicle|observer|telegraph|independent|broadcasting|radio|tv|"
@@ -43,28 +45,35 @@ _OUTLET_WORD = re.compile(
 _SENTENCE = re.compile(r"(?<=[.!?…])[\"'”’)]*\s+(?=[\"'“‘(]?[A-ZÀ-ÞА-ЯЁІЇЄ0-9])|\n+")
 
 
-def strip_outlet(title: str, source: str = "") -> str:
-    """Return the headline without the outlet's name at its end or a label at its start.
+def strip_outlet(title: str, *names: str) -> str:
+    """Return the headline without the outlet's name at either end or a label at its start.
 
-    "Dam fails - The Example Times | Latest News" becomes "Dam fails". A tail is dropped only if it
-    is the source's own name or reads like an outlet's; "Dam fails - 12 dead" stays whole.
+    "Dam fails - The Example Times | Latest News" becomes "Dam fails". What is dropped is one of
+    the `names` its outlet goes by, or, at the end, reads like an outlet's; "Dam fails - 12 dead"
+    stays whole.
     """
     text = _LABEL.sub("", title.strip()) or title.strip()
-    own = _squash(source)
+    own = [squashed for name in names if (squashed := _squash(name))]
+    head = _HEAD.match(text)
+    if head is not None and _squash(head[1]) in own:
+        text = text[head.end() :]
     for _ in range(3):
         cut = _TAIL.search(text)
-        if cut is None or len(text[: cut.start()].split()) < 3:
+        if cut is None:
             break
         tail = _squash(text[cut.end() :])
-        is_own = bool(own) and bool(tail) and (tail in own or own in tail)
-        if not is_own and not _OUTLET_WORD.search(text[cut.end() :]):
-            break
+        if tail not in own:
+            akin = bool(tail) and any(tail in name or name in tail for name in own)
+            if len(text[: cut.start()].split()) < 3:
+                break
+            if not akin and not _OUTLET_WORD.search(text[cut.end() :]):
+                break
         text = text[: cut.start()].rstrip()
     return text
 
 
 def _squash(text: str) -> str:
-    return re.sub(r"[\W_]+", "", text.casefold()).removeprefix("the")
+    return re.sub(r"[\W_]+", "", fold(text)).removeprefix("the")
 
 
 @dataclass(frozen=True, slots=True)

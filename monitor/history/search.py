@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
+from monitor.folding import fold
 from monitor.history.records import AlertRecord
 
 
@@ -18,7 +19,7 @@ class Query:
     """What is looked for; what is "" does not matter.
 
     Every one of `words` must stand in the headline, the lead, the outlets or the topic's name,
-    whatever the case. `since` (inclusive) and `until` (inclusive) are Unix seconds.
+    as `folding` compares them. `since` (inclusive) and `until` (inclusive) are Unix seconds.
     """
 
     words: tuple[str, ...] = ()
@@ -37,7 +38,7 @@ class Query:
         Raises:
             ValueError: `day` is not a day.
         """
-        parts = tuple(word.casefold() for word in words.split()[:20])
+        parts = tuple(fold(words).split()[:20])
         query = cls(parts, topic.strip(), outlet.strip(), urgency.strip())
         if not day.strip():
             return query
@@ -53,10 +54,7 @@ def may_match(query: Query, stored: bytes) -> bool:
     """Whether an alert's stored form can hold the words: cheap, and never wrong with a "no"."""
     if not query.words:
         return True
-    if stored.isascii():  # then lower case is all that folding does, and it is quick
-        folded = stored.lower().decode("ascii")
-    else:
-        folded = stored.decode("utf-8", "replace").casefold()
+    folded = fold(stored.decode("utf-8", "replace"))
     return all(word in folded for word in query.words if '"' not in word and "\\" not in word)
 
 
@@ -67,10 +65,10 @@ def matches(query: Query, alert: AlertRecord) -> bool:
     if query.urgency and alert.urgency != query.urgency:
         return False
     outlets = (alert.source, alert.owner, *alert.sources, *alert.outlets)
-    if query.outlet and not any(query.outlet.casefold() in name.casefold() for name in outlets):
+    if query.outlet and not any(fold(query.outlet) in fold(name) for name in outlets):
         return False
     if not query.words:
         return True
     texts = (alert.title, alert.lead, alert.topic_name, alert.novelty, *outlets)
-    folded = "\n".join(texts).casefold()
+    folded = fold("\n".join(texts))
     return all(word in folded for word in query.words)

@@ -33,6 +33,7 @@ class FeedItem(TypedDict, total=False):
     updated: float | None
     author: str
     language: str
+    outlet: str
     fingerprint: str
     length: int
 

@@ -93,6 +93,7 @@ def item(entry: Any, document: Document, base: str, wanted: Wanted, dates: DateR
         published=dates.read(_raw(entry, "published")) or dates.read(_raw(entry, "created")),
         updated=dates.read(_raw(entry, "updated")),
         author=str(entry.get("author") or ""),
+        outlet="" if atom else str((entry.get("source") or {}).get("title") or ""),
         language=str((entry.get("title_detail") or {}).get("language") or document.language),
         base=base,
         atom=atom,
@@ -113,6 +114,7 @@ def make_item(
     base: str,
     atom: bool,
     wanted: Wanted,
+    outlet: str = "",
 ) -> FeedItem:
     """Clean the raw fields of an entry; `title` and `texts` are (value, media type) pairs."""
     title = without_cdata(title[0]), title[1]
@@ -133,6 +135,7 @@ def make_item(
         published=published,
         updated=updated,
         author=headline(author, markup=True, limit=200),
+        outlet=headline(outlet, markup=True, limit=100),
         language=one_line(language, 40),
         fingerprint=fingerprint,
         length=length,

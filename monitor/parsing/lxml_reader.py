@@ -247,6 +247,8 @@ def _item(
         elif name == "media_title":
             media_title = True
         else:
+            if name == "source" and not atom and not len(child):
+                fields["outlet"] = _text(child)
             reopened = reopened or name in ("image", "source")
             media_title = _harmless(child, name, texts, 1) or media_title
     if guid_is_link and is_no_address(fields.get("link", ""), fields["id"]):
@@ -263,6 +265,7 @@ def _item(
         published=dates.read(fields.get("published", "")),
         updated=dates.read(fields.get("updated", "")),
         author=fields.get("author", ""),
+        outlet=fields.get("outlet", ""),
         language=language,
         base=base,
         atom=atom,

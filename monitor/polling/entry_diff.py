@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from monitor.config.languages import language
 from monitor.config.schema import FeedSource, PollingSettings
-from monitor.identity import site, story_id, url_key
+from monitor.identity import owner_of_feed, story_id, url_key
 from monitor.languages.detect import story_language
 from monitor.model import Entry, FeedState, Story
 from monitor.parsing.document import SPEAKING, Wanted
@@ -292,7 +292,7 @@ def _story(
         body=entry.content,
         feed_id=source.id,
         source=source.name or state.title or host,
-        owner=source.owner or (site(host) if host else source.id),
+        owner=owner_of_feed(source.id, source.url, source.owner),
         tags=source.tags,
         language=story_language(
             language(source.language, entry.language, state.language),
@@ -302,6 +302,7 @@ def _story(
         published=published,
         seen_at=now,
         author=entry.author,
+        outlet=entry.outlet,
         revises=revises,
         baseline=baseline,
         stale=stale,

@@ -42,6 +42,22 @@ def test_every_matcher_must_hold(matchers: tuple[str, ...], held: bool) -> None:
     assert silence(*matchers).covers(FIRST, "world", NOW) is held
 
 
+@pytest.mark.parametrize(
+    ("pattern", "title"),
+    [
+        ("title=*diyarbakir*", "DİYARBAKIR'da patlama"),
+        ("title=*can't wait*", "Minister: “we can’t\u00a0wait”"),
+        ("title=*12 000*", "Floods leave 12\u202f000 homeless"),
+        ("title=*łódź*", "Fire in LODZ"),
+        ("title＝＊غزه＊".replace("＝", "="), "قصف على غزّة"),
+    ],
+)
+def test_a_silence_reads_as_a_word_gate_does(pattern: str, title: str) -> None:
+    """Accents, apostrophes, blanks, figures and full width are one, as for gates and copies."""
+    alert = replace(FIRST, story=replace(FIRST.story, title=title))
+    assert silence(pattern).covers(alert, "world", NOW)
+
+
 def test_it_begins_and_ends() -> None:
     """A silence holds from its start until just before its end."""
     short = silence("topic=*", ends=NOW + 10)

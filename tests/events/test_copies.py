@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import pytest
 from eventtools import axis, index, story
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from monitor.events.text import sketch, strip_outlet
 
@@ -241,3 +243,93 @@ def test_only_its_own_owner_corrects_a_story() -> None:
     )
     assert stranger.corrects == ()
     assert own.corrects == ("a",)
+
+
+_words = {
+    "latin": st.lists(st.text("abcdefghijklmnopqrstuvwxyzéøł", min_size=3, max_size=9), min_size=5,
+                      max_size=9).map(" ".join),
+    "cyrillic": st.lists(st.text("абвгдежзийклмнопрст", min_size=3, max_size=9), min_size=5,
+                         max_size=9).map(" ".join),
+    "han": st.text("四川发生地震未有伤亡报告联合早日前暴雨", min_size=9, max_size=20),
+    "arabic": st.lists(st.text("ابتثجحخدذرزسش", min_size=3, max_size=7), min_size=5,
+                       max_size=9).map(" ".join),
+}  # fmt: skip
+_outlets = st.sampled_from(
+    ["The Example Post", "联合早报", "Новая газета", "El País", "دارالخبر", "Ünal Gazetesi"]
+)
+_forms = st.sampled_from(
+    ["{} - {}", "{} | {}", "{} – {}", "{} — {}", "{1}: {0}", "{}\u00a0- {}", "{}｜{}", "{}"]
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.sampled_from(sorted(_words)).flatmap(_words.get), _outlets, _forms, st.booleans())
+def test_whatever_the_script_a_reprint_is_a_copy(
+    said: str, outlet: str, form: str, upper: bool
+) -> None:
+    """With an outlet's name before or behind it, in capitals or not: one report, one source."""
+    held = index()
+    again = form.format(said.upper() if upper else said, outlet)
+    a, b = held.assign(
+        [story("a", said, 0, axis(1), source="A"), story("b", again, 1, axis(1), source="B")]
+    )
+    assert (b.copy_of, b.sources) == ("a", a.sources)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.integers(1000, 9_999_999),
+    st.integers(1000, 9_999_999),
+    st.sampled_from([",", " ", "\u00a0", "\u202f", "\u2009", "’"]),
+)
+def test_a_figure_is_what_it_says_however_it_is_grouped(one: int, two: int, blank: str) -> None:
+    """Only another figure makes another report."""
+    held = index()
+    a, b = held.assign(
+        [
+            story("a", f"Floods near Eastwick leave {one:,} homeless", 0, axis(1)),
+            story("b", f"Floods near Eastwick leave {two:,} homeless".replace(",", blank), 1),
+        ]
+    )
+    assert (b.copy_of == a.story) is (one == two)
+    again = f"Floods near Eastwick leave {one:,} homeless".replace(",", blank)
+    (same,) = held.assign([story("c", again, 2, axis(1))])
+    assert same.copy_of
+
+
+def test_an_aggregators_report_counts_for_the_outlet_it_names() -> None:
+    """Google News carries a paper's report and names it: with the paper's own, one source."""
+    titles = (
+        "Dam above Eastwick gives way after rain",
+        "Eastwick flooded as the dam above it breaks",
+        "Town of Eastwick under water after dam failure",
+    )
+    gathered = {"source": "Google News", "owner": "google.com", "outlet": "BBC News"}
+    own = {"source": "BBC News", "owner": "BBC"}
+    other = {"source": "The Other Paper", "owner": "The Other Paper"}
+    for order in ((gathered, own, other), (own, gathered, other)):
+        held = index()
+        *_, last = held.assign(
+            [
+                story(name, title, n / 10, axis(1), **fields)
+                for n, (name, title, fields) in enumerate(zip("abc", titles, order, strict=True))
+            ]
+        )
+        assert set(last.sources) == {"BBC", "The Other Paper"}
+
+
+def test_naming_outlets_makes_no_further_sources_and_takes_none_away() -> None:
+    """One feed that names three outlets is one source, and the outlet named still counts."""
+    held = index()
+    title = "Dam above Eastwick gives way, {}"
+    items = [
+        story(f"x{n}", title.format(word), n / 10, axis(1), owner="x.example", outlet=name)
+        for n, (name, word) in enumerate(
+            [("BBC News", "town floods"), ("Reuters", "many flee"), ("AP", "army helps")]
+        )
+    ]
+    *_, posing = held.assign(items)
+    assert posing.sources == ("x.example",)
+    own = story("b", title.format("bridges shut"), 1, axis(1), owner="BBC", source="BBC News")
+    (joined,) = held.assign([own])
+    assert "BBC" in joined.sources

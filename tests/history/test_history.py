@@ -8,6 +8,7 @@ import uuid
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -59,6 +60,25 @@ async def test_a_search_finds_by_words_topic_outlet_and_day(each_store: Redis, k
     assert ids(await history.search(Query.of(urgency="critical"))) == ["new"]
     assert ids(await history.search(Query.of(day="2025-12-29"))) == ["old"]
     assert ids(await history.search(Query.of('"quoted" back\\slash'))) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "title"),
+    [
+        ("diyarbakir", "DİYARBAKIR'da patlama"),
+        ("Diyarbakır", "DIYARBAKIR: blast"),
+        ("can't", "Minister: “we can’t wait”"),
+        ("lodz", "Pożar w Łodzi: Łódź"),
+        ("غزه", "قصف على غزّة"),
+        ("nato", "ＮＡＴＯ会议"),
+    ],
+)
+async def test_a_search_compares_as_gates_do(
+    store: Redis, keys: Keys, words: str, title: str
+) -> None:
+    """Whoever types without accents, or with them, finds the alert."""
+    history = await keep(store, keys, told("a", NOW, title=title), told("b", NOW, title="Other"))
+    assert ids(await history.search(Query.of(words))) == ["a"]
 
 
 @settings(

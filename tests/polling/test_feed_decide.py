@@ -12,6 +12,7 @@ from hypothesis import settings as given_settings
 from hypothesis import strategies as st
 
 from monitor.config.schema import FeedSource, PollingSettings
+from monitor.identity import owner_of_feed
 from monitor.model import Entry, FeedState
 from monitor.net.response_headers import Hints
 from monitor.parsing.document import ParsedFeed
@@ -102,6 +103,31 @@ def test_first_sight_is_a_silent_baseline() -> None:
     assert decision.stories[-1].title == "Headline about 0"
     old = Feed().poll(entry("old", published=NOW - 3 * DAY), entry("undated", published=None))
     assert old.stories == ()
+
+
+def test_who_answers_for_a_story_is_never_what_it_links_to() -> None:
+    """One feed with links to three agencies posed as "3 independent sources"."""
+    feed = started(entry("a"))
+    links = ("https://www.reuters.com/k-1", "https://www.bbc.co.uk/news/k-2", "https://ap.org/k-3")
+    stories = feed.poll(*(entry(link, link=link) for link in links)).stories
+    assert {story.owner for story in stories} == {"paper.example"}
+
+
+@pytest.mark.parametrize(
+    ("url", "owner", "found"),
+    [
+        ("https://feeds.paper.co.uk/rss", "", "paper.co.uk"),
+        ("https://feeds.paper.co.uk/rss", "Lane Family", "Lane Family"),
+        ("https://feeds.feedburner.com/paper", "", "mine"),
+        ("https://one.github.io/feed.xml", "", "one.github.io"),
+        ("http://10.0.0.7:1200/paper", "", "mine"),
+        ("http://[fd00::7]/paper", "", "mine"),
+        ("http://rsshub:1200/paper", "", "mine"),
+    ],
+)
+def test_a_feed_answers_for_its_site_or_for_itself(url: str, owner: str, found: str) -> None:
+    """Two feeds that come through one bridge are two sources; one feed is never more than one."""
+    assert owner_of_feed("mine", url, owner) == found
 
 
 def test_a_new_entry_is_handed_over_once() -> None:

@@ -137,6 +137,15 @@ def test_what_is_no_feed_is_named(body: bytes, reason: FetchReason) -> None:
     assert caught.value.reason == reason
 
 
+@pytest.mark.parametrize("doctype", ["", "<!DOCTYPE rss>"])
+def test_whose_report_an_item_is(doctype: str) -> None:
+    """RSS `source` names the outlet, for either reader; an Atom entry's describes its feed."""
+    item = "<item><title>T - Post</title><source url='https://p.example/'>The Post</source></item>"
+    text = f"{doctype}<rss version='2.0'><channel><title>G</title>{item}</channel></rss>"
+    (found,) = parse(text.encode(), URL).items
+    assert (found["title"], found["outlet"]) == ("T - Post", "The Post")
+
+
 PAGE = "<html><head><title>The Paper</title>{}</head><body>" + "<p>News.</p>" * 900
 WALLS = (
     "<title>Just a moment...</title><script>window._cf_chl_opt={}</script>",

@@ -10,6 +10,7 @@ from monitor.config.schema import FeedSource
 from monitor.desk.ask import Ask, BadRequest
 from monitor.desk.render import page
 from monitor.desk.services import Services
+from monitor.folding import fold
 from monitor.health.rules import feed_health, silent_feed
 from monitor.model import FeedState
 
@@ -42,12 +43,12 @@ class Context:
 
 async def show(ask: Ask) -> Response:
     """Show the feeds; `q` narrows them by name or id."""
-    words = ask.query.get("q", "").casefold()
+    words = fold(ask.query.get("q", ""))
     rows = await feed_rows(ask.desk, ask.now)
     counts: dict[str, int] = {}
     for row in rows:
         counts[row.health] = counts.get(row.health, 0) + 1
-    found = [row for row in rows if words in f"{row.feed.id} {row.feed.name}".casefold()]
+    found = [row for row in rows if words in fold(f"{row.feed.id} {row.feed.name}")]
     found.sort(key=lambda row: (not row.trouble, row.feed.name or row.feed.id))
     context = Context(
         rows=tuple(found[:SHOWN]),
