@@ -8,10 +8,12 @@ ever. So a cancellation here is repeated until the task has ended.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Coroutine
-from contextlib import asynccontextmanager
-from typing import Any
+import threading
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine
+from contextlib import asynccontextmanager, suppress
+from typing import Any, TypeVar
 
+T = TypeVar("T")
 CANCEL_EVERY = 0.5
 
 
@@ -65,6 +67,31 @@ async def first_of(events: Collection[asyncio.Event], seconds: float | None) -> 
     finally:
         for task in tasks:
             task.cancel()
+
+
+async def in_passing(work: Callable[[], T]) -> T:
+    """Return what `work` gives, run in a thread that nobody waits for once the caller is cancelled.
+
+    Nor does the end of the process wait for it, as it does for the threads of an executor. For
+    work that leaves nothing half done, such as loading.
+    """
+    loop = asyncio.get_running_loop()
+    result: asyncio.Future[T] = loop.create_future()
+
+    def settle(settled: Callable[[Any], None], value: object) -> None:
+        if not result.done():
+            settled(value)
+
+    def run() -> None:
+        try:
+            settled, value = result.set_result, work()
+        except BaseException as error:
+            settled, value = result.set_exception, error  # type: ignore[assignment]
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(settle, settled, value)
+
+    threading.Thread(target=run, name="in passing", daemon=True).start()
+    return await result
 
 
 class Progress:

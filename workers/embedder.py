@@ -37,7 +37,7 @@ from monitor.reasons import RestReason
 from monitor.store.asked import AskedStore
 from monitor.store.client import connect_blocking
 from monitor.store.transaction import apply
-from monitor.tasks import beside
+from monitor.tasks import beside, end, in_passing
 from workers.runtime import Runtime
 from workers.stage import Stage, Tool
 
@@ -92,7 +92,7 @@ class Embedder:
         self._phrases: dict[str, Vector] = {}
 
     async def run(self) -> None:
-        """Load the model, then work until stopping.
+        """Load the model, then work until stopping; asked to stop meanwhile, leave at once.
 
         Raises:
             ModelError: the model is missing or altered.
@@ -100,6 +100,8 @@ class Embedder:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="model")
         try:
             self._model = await self._open_model()
+            if self._model is None:
+                return
             await self.say_ready("")
             metrics.MODEL.info({"name": self._info.name, "fingerprint": self._info.fingerprint})
             log.info("embedder_ready", model=self._info.name, fingerprint=self._info.fingerprint)
@@ -111,12 +113,18 @@ class Embedder:
                 await self._second.aclose()
             await self._blocking.aclose()
 
-    async def _open_model(self) -> TextEmbedder:
+    async def _open_model(self) -> TextEmbedder | None:
+        """Return the model; None if the service is to stop before it is there."""
+        loading = asyncio.create_task(in_passing(self._load))
+        stopping = asyncio.create_task(self._runtime.stopping.wait())
         try:
-            return await self._in_thread(self._load)
+            await asyncio.wait({loading, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            return loading.result() if loading.done() else None
         except ModelError as error:
             await self.say_ready(str(error))
             raise
+        finally:
+            await end((loading, stopping))
 
     async def say_ready(self, fault: str) -> None:
         """Let everyone know whether the model computes; `fault` says why not, "" that it does."""

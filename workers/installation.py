@@ -1,8 +1,9 @@
 """Notices a store that has lost what it held: emptied while we run, or lost since last time.
 
 A mark lies in the store and, where the store is our own, beside it in the data folder, with the
-number of keys there were. A store without the mark that we know was emptied or exchanged; one with
-far fewer keys than minutes ago came back from half a file.
+number of keys there were. A store without the mark that we know was emptied or exchanged; one that
+has started anew, or whose place another has taken, with far fewer keys than minutes ago came back
+from half a file, or from a replica that lagged.
 """
 
 from __future__ import annotations
@@ -27,11 +28,15 @@ _MANY, _SHARE = 500, 2 / 3
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """Which installation a store belongs to, and how many keys it held at an instant."""
+    """Which installation a store belongs to, and how many keys it held at an instant.
+
+    `run` names the run of the server; "" where it does not say.
+    """
 
     mark: str
     keys: int
     at: float
+    run: str = ""
 
 
 class Installation:
@@ -61,12 +66,12 @@ class Installation:
         known = self._known or self._read()
         now = self._now()
         found = await self._store.mark(uuid.uuid4().hex)
-        keys = await self._store.size()
-        loss = lost(known, found, keys, now, started=first)
+        seen = Mark(found, await self._store.size(), now, await self._store.run_id())
+        loss = lost(known, seen, started=first)
         if loss:
             log.error("store_lost", loss=loss)
             await self._store.note_loss(loss, now)
-        self._known = Mark(found, keys, now)
+        self._known = seen
         if now - self._written >= _WRITE_EVERY or loss:
             self._write()
         return loss
@@ -87,29 +92,29 @@ class Installation:
             self._written = self._known.at
 
 
-def lost(known: Mark | None, found: str, keys: int, now: float, *, started: bool) -> str:
+def lost(known: Mark | None, seen: Mark, *, started: bool) -> str:
     """Return what a store has lost that was `known`, in words, or "".
 
     Args:
         known: what is remembered of it; None at the very first start.
-        found: the mark that is in it now.
-        keys: how many keys it holds now.
-        now: Unix seconds.
-        started: whether this is the first look since a start.
+        seen: how it stands now.
+        started: whether this is the first look since we started. Otherwise keys go by themselves,
+            unless the server is no longer the same run.
     """
     if known is None or not known.keys:
         return ""
-    ago = _ago(now - known.at)
-    if found != known.mark:
+    ago = _ago(seen.at - known.at)
+    if seen.mark != known.mark:
         return (
             f"the store was emptied or exchanged: {ago} it held {known.keys} keys. What was seen "
             "and told is forgotten; each feed begins with a silent baseline, and what came in "
             "between is not told. If you have a copy of the data, stop and restore it"
         )
-    fewer = known.keys >= _MANY and keys < known.keys * _SHARE
-    if started and fewer and now - known.at < _RECENT:
+    fewer = known.keys >= _MANY and seen.keys < known.keys * _SHARE
+    anew = started or ("" not in (known.run, seen.run) and known.run != seen.run)
+    if anew and fewer and seen.at - known.at < _RECENT:
         return (
-            f"the store has lost part of its data: it holds {keys} keys and {ago} held "
+            f"the store has lost part of its data: it holds {seen.keys} keys and {ago} held "
             f"{known.keys}. Some alerts may come again, and some stories be missing. If you have "
             "a copy of the data, stop and restore it"
         )

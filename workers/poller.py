@@ -7,8 +7,8 @@ store gives each feed, and each host, to one poller at a time.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from redis.exceptions import RedisError
@@ -97,28 +97,19 @@ class Poller:
 
     async def run(self) -> None:
         """Poll until stopping; polls in flight are finished, then the parsers are let go."""
-        scheduler = AsyncIOScheduler(timezone="UTC")
-        scheduler.add_job(
-            self._tick, "interval", seconds=TICK, max_instances=1, coalesce=True, id="due feeds"
-        )
         try:
             async with asyncio.TaskGroup() as self._group:
                 await self._when_store_answers(self._sync)
                 self._group.create_task(self._keep_in_force(), name="feeds in force")
-                scheduler.start()
                 progress = self._runtime.progress(self.name)
-                while not self._runtime.stopping.is_set():
-                    progress.mark()
-                    await self._when_store_answers(self._round)
+                with ticking(self._wake):
+                    while not self._runtime.stopping.is_set():
+                        progress.mark()
+                        await self._when_store_answers(self._round)
                 await self._finish_polls()
         finally:
             self._group = None
-            if scheduler.running:
-                scheduler.shutdown(wait=False)
             await _close(self._fetcher, (self._parsers, self._readers))
-
-    async def _tick(self) -> None:
-        self._wake.set()
 
     async def _round(self) -> None:
         """Start as many due polls as there is room for; wait when there are none."""
@@ -270,6 +261,25 @@ class Poller:
         if self._polls:
             _, late = await asyncio.wait(self._polls, timeout=FAREWELL)
             await end(late)  # their leases run out, and the feeds are polled again
+
+
+@contextmanager
+def ticking(wake: asyncio.Event) -> Iterator[None]:
+    """Set `wake` every `TICK` seconds while the block runs."""
+
+    async def tick() -> None:
+        wake.set()
+
+    scheduler = AsyncIOScheduler(timezone="UTC")
+    scheduler.add_job(tick, "interval", seconds=TICK, max_instances=1, coalesce=True)
+    scheduler.start()
+    try:
+        yield
+    finally:
+        # It stops a moment later and cancels a tick that began meanwhile, with a traceback in the
+        # log; so there is nothing left to begin.
+        scheduler.remove_all_jobs()
+        scheduler.shutdown(wait=False)
 
 
 async def _close(fetcher: Fetcher, pools: tuple[ParserPool, ...]) -> None:

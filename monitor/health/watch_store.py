@@ -67,6 +67,15 @@ class WatchStore:
             found = await self._client.get(key)
         return bytes(found or b"").decode()
 
+    async def run_id(self) -> str:
+        """Return what names the run of the server, new with each start; "" where it may not say."""
+        try:
+            info = await self._client.info("server")
+        except ResponseError:
+            return ""
+        found = info.get("run_id", b"")
+        return found.decode() if isinstance(found, bytes) else str(found)
+
     async def size(self) -> int:
         """Return how many keys the store holds."""
         return int(await self._client.dbsize())

@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -233,15 +233,17 @@ class World:
                 for alert in record["alerts"]:
                     born.setdefault(alert["id"], self.published[url])
             result.dead = int(await client.hlen(keys("dead")))
-            mailed = await self._mailed(client, keys)
-        posts = [
-            (alert, float(row["ts"]))
-            for row in self.slack.posts()
-            for alert in row.get("metadata", {}).get("event_payload", {}).get("alerts", ())
-            if alert in born
-        ]
-        told = Counter(alert for alert, _ in posts)
-        mails = Counter(alert for alert in mailed if alert in born)
+            inside = await self._digests(client, keys)
+        posts = told_by(
+            [(_notification(row), float(row["ts"])) for row in self.slack.posts()], "slack", inside
+        )
+        mailed = told_by(
+            [(str(taken.mail["X-Wirewatch-Notification"] or ""), 0.0) for taken in self.smtp.mails],
+            "mail",
+            inside,
+        )
+        told = Counter(alert for alert, _ in posts if alert in born)
+        mails = Counter(alert for alert, _ in mailed if alert in born)
         result.published, result.analysed = len(self.published), len(stories)
         result.decided = len(born)
         result.lost = {"slack": len(set(born) - set(told)), "mail": len(set(born) - set(mails))}
@@ -250,24 +252,43 @@ class World:
             "mail": sum(times - 1 for times in mails.values()),
         }
         result.most_mails = max(mails.values(), default=0)
-        result.delay = max((at - born[alert] for alert, at in posts), default=0.0)
+        result.delay = max((at - born[alert] for alert, at in posts if alert in born), default=0.0)
         said = self.service.said()
         words = ("process_stalled", "lease_not_renewed", "stage_rests", "notice", "dead_letter")
         result.said = ", ".join(
             f"{word} {said.count(f'] {word} ')}" for word in words if f"] {word} " in said
         )
 
-    async def _mailed(self, client: Redis, keys: Keys) -> list[str]:
-        """Return the alerts of each mail that came, those in digests as well."""
+    async def _digests(self, client: Redis, keys: Keys) -> dict[str, list[str]]:
+        """Return which alerts are told by each digest: listed in it, or counted by it."""
         inside: dict[str, list[str]] = {}
         async for key in client.scan_iter(keys("receipt", "*"), count=1000):
-            text = (await client.hget(key, "json")).decode()
-            note = text.partition('"note":"in ')[2].partition('"')[0]
-            if note.endswith("@mail"):
-                alert = key.decode().removeprefix(keys("receipt", "")).removesuffix("@mail")
-                inside.setdefault(note, []).append(alert)
-        names = [str(t.mail["X-Wirewatch-Notification"] or "") for t in self.smtp.mails]
-        return [a for name in names for a in inside.get(name, [name.removesuffix("@mail")])]
+            note = json.loads(await client.hget(key, "json")).get("note", "")
+            place = note.removeprefix("waits ").removeprefix("in ")
+            if place != note and place.startswith("digest-"):
+                alert = key.decode().removeprefix(keys("receipt", "")).rpartition("@")[0]
+                inside.setdefault(place, []).append(alert)
+        return inside
+
+
+def told_by(
+    messages: Iterable[tuple[str, float]], channel: str, inside: dict[str, list[str]]
+) -> list[tuple[str, float]]:
+    """Return the alerts that messages told, each with when, once for each message.
+
+    A message is a notification's id and when it came. A digest tells what its receipts say: what
+    one of its pages lists, and what it only counts because too many came at once.
+    """
+    return [
+        (alert, at)
+        for name, at in messages
+        for alert in inside.get(name, [name.removesuffix(f"@{channel}")])
+    ]
+
+
+def _notification(row: dict[str, Any]) -> str:
+    payload = (row.get("metadata") or {}).get("event_payload") or {}
+    return str(payload.get("id", ""))
 
 
 # --- the faults

@@ -10,6 +10,7 @@ from monitor.clock import ManualClock
 from monitor.errors import StoreError
 from monitor.health.rules import Kind, feeds_unscheduled
 from monitor.health.watch_store import WatchStore
+from monitor.store.client import connect
 from monitor.store.commands import Redis
 from monitor.store.embedded.server import EmbeddedStore
 from monitor.store.keys import Keys
@@ -45,21 +46,49 @@ async def test_a_start_on_an_emptied_store_is_noticed(
 
 
 @pytest.mark.parametrize(
-    ("keys", "hours", "started", "is_lost"),
+    ("keys", "hours", "started", "run", "is_lost"),
     [
-        (9_943, 0.1, True, True),  # half of an append-only file
-        (9_943, 0.1, False, False),  # while we run, nothing goes but by itself
-        (19_000, 0.1, True, False),
-        (9_943, 100.0, True, False),  # what lapsed while we did not run
+        (9_943, 0.1, True, "r2", True),  # half of an append-only file
+        (9_943, 0.1, True, "", True),
+        (9_943, 0.1, False, "r2", True),  # a shared store that came back while we ran
+        (9_943, 0.1, False, "r1", False),  # the same server: nothing goes but by itself
+        (9_943, 0.1, False, "", False),  # it does not say
+        (19_000, 0.1, True, "r2", False),
+        (9_943, 100.0, True, "r2", False),  # what lapsed while we did not run
     ],
 )
 def test_a_store_that_came_back_half_is_noticed(
-    keys: int, hours: float, started: bool, is_lost: bool
+    keys: int, hours: float, started: bool, run: str, is_lost: bool
 ) -> None:
     """Two thirds of the keys are missing since minutes ago: that is no lapse."""
-    known = Mark("m", 20_000, 1_000_000.0)
-    said = lost(known, "m", keys, 1_000_000.0 + hours * 3600, started=started)
-    assert ("part of its data" in said) is is_lost
+    known = Mark("m", 20_000, 1_000_000.0, "r1")
+    seen = Mark("m", keys, 1_000_000.0 + hours * 3600, run)
+    assert ("part of its data" in lost(known, seen, started=started)) is is_lost
+
+
+async def test_a_shared_store_that_restarts_with_half_its_keys_is_noticed(tmp_path: Path) -> None:
+    """No file of ours lies beside it: the stages that go on running have seen what it held."""
+    clock, keys = ManualClock(1_000_000.0), Keys()
+    server = EmbeddedStore(tmp_path / "data")
+    client = connect(server.start())
+    watch = Installation(WatchStore(client, keys), clock.now)
+    async with client.pipeline() as pipe:
+        for number in range(1_000):
+            pipe.set(keys("story", str(number)), "x")
+        await pipe.execute()
+    assert await watch.look() == ""
+    await client.delete(*(keys("story", str(number)) for number in range(600)))
+    await client.aclose()
+    server.stop()
+    client = connect(server.start())
+    try:
+        again = Installation(WatchStore(client, keys), clock.now)
+        again._known = watch._known
+        assert "part of its data" in await again.look()
+        assert await again.look() == "", "said once"
+    finally:
+        await client.aclose()
+        server.stop()
 
 
 def test_feeds_without_a_due_time_are_no_health() -> None:

@@ -21,6 +21,7 @@ from monitor.polling.feed_store import FeedStore
 from monitor.store.commands import Redis
 from monitor.store.keys import Keys
 from tests.support.loglines import logged
+from workers.poller import TICK, ticking
 
 RECENT = formatdate(time.time() - 600, usegmt=True)
 
@@ -222,6 +223,24 @@ async def test_stopping_finishes_what_is_in_flight(
     go_on.set()
     await running.task
     assert await running.titles() == ["Ferry sinks"]
+
+
+async def test_a_stop_in_the_middle_of_a_tick_is_silent(caplog: pytest.LogCaptureFixture) -> None:
+    """The scheduler ends a moment later; a tick that began meanwhile ended in a traceback."""
+    for rounds in range(6):
+        wake = asyncio.Event()
+        with ticking(wake):
+            await asyncio.wait_for(wake.wait(), 20)
+            _hold_the_loop(1.5 * TICK)  # the next tick is due in the loop's next round
+            for _ in range(rounds):
+                await asyncio.sleep(0)
+        for _ in range(5):
+            await asyncio.sleep(0)
+    assert not [row.message for row in caplog.records if row.exc_info]
+
+
+def _hold_the_loop(seconds: float) -> None:
+    time.sleep(seconds)
 
 
 async def test_no_secret_reaches_the_store(

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+
+import pytest
 
 from monitor.clock import ManualClock
 from monitor.codec import pack_story, unpack_embedded
@@ -39,6 +42,27 @@ async def test_an_embedder_that_ended_can_be_run_again(
     await _embeds(worker, runtime, 1)
     runtime.stopping.clear()
     await _embeds(worker, runtime, 2)
+
+
+async def test_a_stop_while_the_model_loads_waits_for_nothing(
+    store: Redis, keys: Keys, valkey_url: str, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Loading took longer than a stop may: the process was called stalled and ended by force."""
+    begun, go_on = threading.Event(), threading.Event()
+
+    def load(settings: object) -> None:
+        begun.set()
+        go_on.wait()
+
+    monkeypatch.setattr("workers.embedder.open_embedder", load)
+    runtime = Runtime(Config(store=StoreSettings(prefix=keys.prefix)), store, valkey_url, clock)
+    task = asyncio.create_task(Embedder(runtime).run())
+    try:
+        assert await asyncio.to_thread(begun.wait, 20.0)
+        runtime.stopping.set()
+        await asyncio.wait_for(task, 5.0)
+    finally:
+        go_on.set()
 
 
 async def test_stories_carry_the_judges_answers_for_the_topics_in_force(
