@@ -2,13 +2,17 @@
 
     python -m benchmarks.soak --minutes 30 --rate 20 --out build/soak
     python -m benchmarks.soak --minutes 30 --rate 20 --keep 300 --out build/soak-short
+    python -m benchmarks.soak --minutes 30 --rate 20 --faults --out build/soak-faults
 
 Starts a Valkey, two pollers, two embedders, two triages (one stands by) and two notifiers as
 processes of their own; serves feeds on this machine and takes their alerts with a webhook. At
 the end everything is counted: each story published must have been analysed once, each alert
 decided must have arrived, and nothing twice. Writes `soak.json`, and `soak.png` if matplotlib
 is installed. With `--keep` the window and all that is kept are so many seconds instead of days, so
-that half an hour shows what happens once they forget.
+that half an hour shows what happens once they forget. With `--faults` the store, processes, the
+network, the newsroom, the clock, the model and the configuration fail by turns, at random
+(`soak_faults.py`), and how long catching up took after each is measured. A webhook cannot be asked
+what it has: where an answer was lost with a killed process, an alert may come twice, and says so.
 """
 
 from __future__ import annotations
@@ -31,12 +35,15 @@ from typing import Any
 
 import yaml
 from aiohttp import web
+from redis.exceptions import RedisError
 
 # ruff: noqa: ASYNC110, ASYNC240
 sys.path.insert(0, str(Path(__file__).parents[1]))
+from benchmarks.soak_faults import Faults
 from monitor.store.client import connect
 from monitor.store.embedded.server import EmbeddedStore
 from monitor.store.keys import Keys
+from monitor.tasks import end as end_tasks
 
 STAGES = ("poller", "embedder", "triage", "notifier")
 STRIKES = ["Drones hit a power plant near {}", "Missiles damage the substation at {}",
@@ -64,7 +71,9 @@ class World:
         self.published = 0
         self.happenings: list[str] = []
         self.words = vocabulary()
+        self.dark = self.refusing = False
         self.alerts: Counter[str] = Counter()
+        self.resent = 0
         self.delays: list[float] = []
 
     def publish(self) -> None:
@@ -98,6 +107,8 @@ class World:
         self.published += 1
 
     async def feed(self, request: web.Request) -> web.Response:
+        if self.dark:
+            raise web.HTTPServiceUnavailable
         rows = "".join(self.items[int(request.match_info["n"])])
         return web.Response(
             text=f"<?xml version='1.0'?><rss version='2.0'><channel><title>o</title>{rows}"
@@ -106,9 +117,14 @@ class World:
         )
 
     async def take(self, request: web.Request) -> web.Response:
+        if self.refusing:
+            raise web.HTTPServiceUnavailable
         told = await request.json()
         name = str(told.get("id") or told.get("notification") or told)
-        self.alerts[name] += 1
+        if self.alerts[name] and told.get("resend"):
+            self.resent += 1  # marked as perhaps the second: its first answer was lost
+        else:
+            self.alerts[name] += 1
         return web.Response(text="ok")
 
     async def serve(self) -> tuple[web.AppRunner, int]:
@@ -166,11 +182,15 @@ def configure(folder: Path, feeds: int, port: int, interval: str, keep: float) -
     return config
 
 
-def start(stage: str, config: Path, url: str, log: Path) -> subprocess.Popen[bytes]:
-    """Start one stage as a process of its own."""
+def start(
+    stage: str, config: Path, url: str, log: Path, marks: Path | None = None
+) -> subprocess.Popen[bytes]:
+    """Start one stage as a process of its own; `marks` is the folder of its misfortunes."""
+    suffering = ["tests.chaos.misfortunes", str(marks), "--"]
+    program = suffering if marks else ["monitor.cli"]
     with log.open("ab") as file:
         return subprocess.Popen(
-            [sys.executable, "-m", "monitor.cli", "run", "--config", str(config), "--only", stage],
+            [sys.executable, "-m", *program, "run", "--config", str(config), "--only", stage],
             env={**os.environ, "REDIS_URL": url, "OMP_NUM_THREADS": "1"},
             stdout=file,
             stderr=file,
@@ -199,7 +219,7 @@ def _children(pid: int) -> list[int]:
 
 
 async def soak(
-    minutes: float, rate: float, feeds: int, out: Path, keep: float = 0.0
+    minutes: float, rate: float, feeds: int, out: Path, keep: float = 0.0, faults: bool = False
 ) -> dict[str, Any]:
     """Run the soak and return what was measured."""
     out.mkdir(parents=True, exist_ok=True)
@@ -209,18 +229,29 @@ async def soak(
     store = EmbeddedStore(out / "data")
     url = await asyncio.to_thread(store.start)
     client, keys = connect(url), Keys()
-    processes = {
-        f"{stage}-{n}": start(stage, config, url, out / f"{stage}-{n}.log")
-        for stage in STAGES
-        for n in (1, 2)
-    }
+    processes: dict[str, subprocess.Popen[bytes]] = {}
+
+    def begin_process(name: str) -> None:
+        stage, marks = name.partition("-")[0], out if faults else None
+        processes[name] = start(stage, config, url, out / f"{name}.log", marks)
+
+    for name in [f"{stage}-{n}" for stage in STAGES for n in (1, 2)]:
+        begin_process(name)
+
+    async def waiting() -> int:
+        streams = [await client.xlen(keys("stream", name)) for name in ("stories", "vectors")]
+        return sum(map(int, streams)) + int(await client.zcard(keys("outbox", "hook")))
+
     server = int((await client.info("server"))["process_id"])
     samples: list[dict[str, Any]] = []
+    thrower = Faults(client, server, config, out, world, processes, begin_process, waiting, rate)
+    throwing: asyncio.Task[None] | None = None
     try:
         while int(await client.hlen(keys("model"))) == 0 or not await baselined(
             client, keys, feeds
         ):
             await asyncio.sleep(0.5)
+        throwing = asyncio.create_task(thrower.run()) if faults else None
         begin = time.monotonic()
         end = begin + minutes * 60
         next_sample = 0.0
@@ -229,15 +260,22 @@ async def soak(
                 world.publish()
             if now - begin >= next_sample:
                 next_sample += 10
-                row = await sample(client, keys, processes, server)
+                try:
+                    row = await sample(client, keys, processes, server)
+                except (RedisError, OSError):
+                    continue  # the store hangs: the next sample shows what that did
                 samples.append({"at": round(now - begin, 1), "published": world.published, **row})
                 say(now - begin, world, row)
             await asyncio.sleep(0.02)
+        if throwing is not None:
+            await end_tasks([throwing])
         drained = await drain(client, keys, world)
         counts = {k.decode(): int(v) for k, v in (await client.hgetall(keys("count"))).items()}
         dead = int(await client.hlen(keys("dead")))
         died = [name for name, process in processes.items() if process.poll() is not None]
     finally:
+        if throwing is not None:
+            await end_tasks([throwing])
         for process in processes.values():
             process.send_signal(signal.SIGTERM)
         for process in processes.values():
@@ -258,9 +296,11 @@ async def soak(
         "alerts_decided": counts.get("alerts", 0),
         "alerts_arrived": len(world.alerts),
         "alerts_twice": twice,
+        "alerts_resent_and_marked": world.resent,
         "dead_letters": dead,
         "processes_died": died,
         "drained_within_seconds": drained,
+        "faults": thrower.log,
         "samples": samples,
     }
 
@@ -347,10 +387,18 @@ def main() -> int:
     parser.add_argument("--rate", type=float, default=20.0, help="stories per second")
     parser.add_argument("--feeds", type=int, default=40)
     parser.add_argument("--keep", type=float, default=0.0, metavar="SECONDS")
+    parser.add_argument("--faults", action="store_true", help="let things fail, at random")
     parser.add_argument("--out", type=Path, default=Path("build/soak"))
     options = parser.parse_args()
     result = asyncio.run(
-        soak(options.minutes, options.rate, options.feeds, options.out, options.keep)
+        soak(
+            options.minutes,
+            options.rate,
+            options.feeds,
+            options.out,
+            options.keep,
+            options.faults,
+        )
     )
     (options.out / "soak.json").write_text(json.dumps(result, indent=1) + "\n", "utf-8")
     plot(result, options.out / "soak.png")

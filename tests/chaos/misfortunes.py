@@ -9,16 +9,20 @@ A misfortune lasts as long as its file lies in FOLDER: `clock` (seconds that the
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 
-def lay(folder: Path) -> None:
-    """Have this process suffer what lies in `folder`, from now on."""
+def lay(folder: Path, with_model: bool) -> None:
+    """Have this process suffer what lies in `folder`, from now on.
+
+    `with_model`: it loads the model that is the default, which fails as well.
+    """
     from monitor.clock import SystemClock
     from monitor.embedding.hashing import HashingEmbedder
 
-    right, encode = SystemClock.now, HashingEmbedder.encode
+    right = SystemClock.now
 
     def off(clock: SystemClock) -> float:
         try:
@@ -26,18 +30,26 @@ def lay(folder: Path) -> None:
         except (OSError, ValueError):
             return right(clock)
 
-    def fail(model: HashingEmbedder, *args: Any, **kwargs: Any) -> Any:
-        if (folder / "model").exists():
-            raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
-        return encode(model, *args, **kwargs)
+    def failing(encode: Callable[..., Any]) -> Callable[..., Any]:
+        def fail(*args: Any, **kwargs: Any) -> Any:
+            if (folder / "model").exists():
+                raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+            return encode(*args, **kwargs)
+
+        return fail
 
     SystemClock.now = off  # type: ignore[method-assign]
-    HashingEmbedder.encode = fail  # type: ignore[method-assign]
+    HashingEmbedder.encode = failing(HashingEmbedder.encode)  # type: ignore[method-assign]
+    if with_model:
+        from monitor.embedding.multilingual import MultilingualEmbedder
+
+        real = failing(MultilingualEmbedder.encode)
+        MultilingualEmbedder.encode = real  # type: ignore[method-assign]
 
 
 if __name__ == "__main__":
     where, _, *arguments = sys.argv[1:]
-    lay(Path(where))
+    lay(Path(where), with_model="embedder" in arguments)
     from monitor.cli import main
 
     main(arguments)
