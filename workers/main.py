@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from redis.exceptions import RedisError
-from rich.console import Console
 from rich.text import Text
 
 from monitor.config.load import load_tolerant
@@ -31,6 +30,7 @@ from monitor.store.commands import Redis
 from monitor.store.embedded.server import EmbeddedStore
 from monitor.store.safety import check_store
 from monitor.tasks import end
+from monitor.terminal import CleanConsole
 from workers.first_run_summary import FirstRunSummary
 from workers.http import Health, HttpServer
 from workers.installation import Installation
@@ -129,7 +129,7 @@ async def serve(options: RunOptions) -> None:
             *(make(runtime) for make in options.extra),
         ]
         if say is not None:
-            sides += [FirstRunSummary(runtime, Console().print), TerminalReport(runtime, say)]
+            sides += [FirstRunSummary(runtime, CleanConsole().print), TerminalReport(runtime, say)]
         await _run_until_stopped(runtime, workers, [watch, *sides])
         if say is not None and options.kept:
             say(goodbye(config))

@@ -22,6 +22,7 @@ from monitor.model import FeedState
 from monitor.observability.logs import get_logger
 from monitor.polling.feed_store import FeedStore
 from monitor.reasons import FetchReason
+from monitor.terminal import CleanConsole
 from monitor.text import one_line
 from workers.runtime import Runtime
 
@@ -41,7 +42,7 @@ Say = Callable[[Text], None]
 
 def say_in_terminal(console: Console | None = None) -> Say:
     """Return what prints a line: wrapped at words in a terminal, whole into a pipe or file."""
-    out = console or Console()
+    out = console or CleanConsole()
     return lambda line: out.print(line, soft_wrap=not out.is_terminal)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ from monitor.cli.setup import (
     load_or_exit,
     open_store,
     run_async,
+    say_json,
 )
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def backtest(
 
         html.write_text(render_report(_page(result, differences)), encoding="utf-8")
     if as_json:
-        click.echo(json.dumps(as_data(result, differences), indent=2, ensure_ascii=False))
+        say_json(as_data(result, differences))
     else:
         _show(result, differences)
         if html is not None:

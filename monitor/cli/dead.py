@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from monitor.cli.setup import config_option, console, fail, load_or_exit, open_store, run_async
+from monitor.cli.setup import (
+    config_option,
+    console,
+    fail,
+    load_or_exit,
+    open_store,
+    run_async,
+    say_json,
+)
 
 if TYPE_CHECKING:
     from monitor.config.schema import Config
@@ -33,7 +40,7 @@ def list_(config_dir: Path, as_json: bool) -> None:
 
     letters = run_async(_all(load_or_exit(config_dir)))
     if as_json:
-        click.echo(json.dumps([{"id": x.id, **x.record} for x in letters], indent=2))
+        say_json([{"id": x.id, **x.record} for x in letters])
     elif letters:
         table = Table("id", "since", "reason", "what", box=None)
         for letter in letters:
@@ -51,7 +58,7 @@ def list_(config_dir: Path, as_json: bool) -> None:
 def show(letter_id: str, config_dir: Path) -> None:
     """Print one dead letter whole."""
     letter = _one(load_or_exit(config_dir), letter_id)
-    click.echo(json.dumps({"id": letter.id, **letter.record}, indent=2, ensure_ascii=False))
+    say_json({"id": letter.id, **letter.record})
 
 
 @dead.command()

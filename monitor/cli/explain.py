@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from itertools import repeat
 from pathlib import Path
@@ -10,7 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from monitor.cli.setup import config_option, console, fail, load_or_exit, open_store, run_async
+from monitor.cli.setup import (
+    config_option,
+    console,
+    fail,
+    load_or_exit,
+    open_store,
+    run_async,
+    say_json,
+)
 from monitor.reasons import SuppressionReason
 
 if TYPE_CHECKING:
@@ -49,7 +56,7 @@ def explain(story: str, config_dir: Path, every: bool, as_json: bool) -> None:
             code=1,
         )
     if as_json:
-        click.echo(json.dumps(told, indent=2, ensure_ascii=False))
+        say_json(told)
     else:
         _show(told, every)
 

@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from monitor.cli.feed_control import pause, poll, resume
-from monitor.cli.setup import OutputFile, config_option, fail, load_or_exit, open_store, run_async
+from monitor.cli.setup import (
+    OutputFile,
+    config_option,
+    console,
+    fail,
+    load_or_exit,
+    open_store,
+    run_async,
+    say_json,
+)
 from monitor.cli.words import counted
 from monitor.text import one_line
 
@@ -51,7 +60,7 @@ def inspect(where: str, config_dir: Path, as_json: bool, kind: str, allow: tuple
         fail(f"{where} is neither a file, an http(s) address, nor the id of a feed")
     outcome = run_async(_inspect(document, source, settings))
     if as_json:
-        click.echo(json.dumps(_described(source, outcome), ensure_ascii=False, indent=2))
+        say_json(_described(source, outcome))
     else:
         _print(_table(source, outcome))
     sys.exit(0 if outcome.parsed is not None else 1)
@@ -185,9 +194,7 @@ def _table(source: FeedSource, outcome: FetchResult) -> RenderableType:
 
 
 def _print(renderable: RenderableType) -> None:
-    from rich.console import Console
-
-    Console().print(renderable)
+    console().print(renderable)
 
 
 def _iso(instant: float | None) -> str | None:
@@ -219,7 +226,7 @@ def list_(config_dir: Path, as_json: bool, failing: bool) -> None:
         if not failing or state.failures or state.ended
     ]
     if as_json:
-        click.echo(json.dumps(rows, ensure_ascii=False, indent=2))
+        say_json(rows)
     else:
         if failing and not rows:
             click.echo("No feed needs attention.")
@@ -413,7 +420,7 @@ def discover(site: str, config_dir: Path, as_json: bool, allow: tuple[str, ...])
     settings, _ = _settings(config_dir, url, "auto", allow)
     found, problem = run_async(discover_feeds(url, settings))
     if as_json:
-        click.echo(json.dumps(found, ensure_ascii=False, indent=2))
+        say_json(found)
     elif found:
         _print(_found_table(found))
     else:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from monitor.cli.setup import OutputFile, config_option, fail, load_or_exit
+from monitor.cli.setup import OutputFile, config_option, fail, load_or_exit, say_json
 
 if TYPE_CHECKING:
     from monitor.analysis.replay import Tally
@@ -94,7 +94,7 @@ def _summary(tally: Tally, config: Config, as_json: bool) -> None:
     }
     whole = {"stories": tally.stories, "copies": tally.copies, "events": len(tally.events)}
     if as_json:
-        click.echo(json.dumps({**whole, "topics": topics}, indent=2))
+        say_json({**whole, "topics": topics})
         return
     from rich.table import Table
 

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from monitor.cli.setup import config_option, console, fail, load_or_exit, open_store, run_async
+from monitor.cli.setup import (
+    config_option,
+    console,
+    fail,
+    load_or_exit,
+    open_store,
+    run_async,
+    say_json,
+)
 
 if TYPE_CHECKING:
+    from rich.text import Text
     from rich.tree import Tree
 
     from monitor.alerting.routing import RoutedTo
@@ -68,7 +76,7 @@ def test(
     silences = run_async(_silences(config, now))
     rows = [_row(config, alert, to, silences, now) for to in route(config, alert)]
     if as_json:
-        click.echo(json.dumps(rows, indent=2))
+        say_json(rows)
         return
     from rich.table import Table
 
@@ -121,20 +129,20 @@ def _grow(tree: Tree, node: Route, config: Config) -> None:
         _grow(tree.add(_label(name or "everything", child, config)), child, config)
 
 
-def _label(name: str, node: Route, config: Config) -> str:
-    from rich.markup import escape
+def _label(name: str, node: Route, config: Config) -> Text:
+    from rich.text import Text
 
     from monitor.alerting.routing import default_channels
 
-    parts = [f"[bold]{escape(name)}[/]"]
+    parts = [Text(name, style="bold")]
     if node.to:
-        parts.append(f"→ {escape(', '.join(node.to))}")
+        parts.append(Text(f"→ {', '.join(node.to)}"))
     elif node is config.route:
-        parts.append(f"→ {escape(', '.join(default_channels(config)))} (by default)")
+        parts.append(Text(f"→ {', '.join(default_channels(config))} (by default)"))
     if node.quiet_hours:
-        parts.append(f"quiet: {escape(', '.join(node.quiet_hours))}")
+        parts.append(Text(f"quiet: {', '.join(node.quiet_hours)}"))
     if node.digest:
-        parts.append(f"digest: {escape(node.digest.cron)} {escape(node.digest.timezone)}")
+        parts.append(Text(f"digest: {node.digest.cron} {node.digest.timezone}"))
     if node.go_on:
-        parts.append("continue")
-    return "  ".join(parts)
+        parts.append(Text("continue"))
+    return Text("  ").join(parts)

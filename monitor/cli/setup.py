@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
+from monitor.text import strip_invisible
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -31,7 +33,7 @@ config_option = click.option(
 
 def fail(message: str, code: int = 2) -> NoReturn:
     """Say what is wrong on standard error and leave with `code` (2: usage or configuration)."""
-    click.echo(message, err=True)
+    click.echo(strip_invisible(message), err=True)
     raise SystemExit(code)
 
 
@@ -136,6 +138,13 @@ def run_async(work: Coroutine[Any, Any, T]) -> T:
 
 def console(*, stderr: bool = False) -> Console:
     """Return a console that is plain when it is not a terminal."""
-    from rich.console import Console
+    from monitor.terminal import CleanConsole
 
-    return Console(stderr=stderr)
+    return CleanConsole(stderr=stderr)
+
+
+def say_json(data: object) -> None:
+    """Print data as JSON."""
+    from monitor.terminal import as_json
+
+    click.echo(as_json(data))

@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from monitor.cli.setup import config_option, console, fail, load_or_exit, open_store, run_async
+from monitor.cli.setup import (
+    config_option,
+    console,
+    fail,
+    load_or_exit,
+    open_store,
+    run_async,
+    say_json,
+)
 
 if TYPE_CHECKING:
     from monitor.alerting.silences import Silence
@@ -73,7 +81,7 @@ def list_(every: bool, as_json: bool, config_dir: Path) -> None:
     now = time.time()
     found = [s for s in run_async(_all(load_or_exit(config_dir))) if every or s.ends > now]
     if as_json:
-        click.echo(json.dumps([json.loads(item.to_json()) for item in found], indent=2))
+        say_json([json.loads(item.to_json()) for item in found])
         return
     if not found:
         click.echo("Nothing is silenced.")

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
-from monitor.cli.setup import fail
+from monitor.cli.setup import fail, say_json
 
 
 @click.group()
@@ -30,4 +28,4 @@ def manifest(url: str, name: str) -> None:
 
     if url and not url.startswith("https://"):
         fail(f"{url}: Slack calls https addresses only")
-    click.echo(json.dumps(make(url, name), indent=2, ensure_ascii=False))
+    say_json(make(url, name))

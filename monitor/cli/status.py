@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from monitor.cli.setup import config_option, console, open_store, run_async
+from monitor.cli.setup import config_option, console, open_store, run_async, say_json
 
 if TYPE_CHECKING:
     from monitor.config.schema import Config
@@ -33,7 +32,7 @@ def status(config_dir: Path, as_json: bool) -> None:
     here = [str(problem) for problem in reading.errors]
     view.config_problems = list(dict.fromkeys([*view.config_problems, *here]))
     if as_json:
-        click.echo(json.dumps(view.to_dict(), indent=2, ensure_ascii=False))
+        say_json(view.to_dict())
     else:
         _show(view)
     raise SystemExit(1 if view.troubles else 0)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from monitor.cli.setup import config_option, console, fail, load_or_exit
+from monitor.cli.setup import config_option, console, fail, load_or_exit, say_json
 
 if TYPE_CHECKING:
     from monitor.config.schema import Config
@@ -97,7 +96,7 @@ def _show(outcomes: dict[str, SendResult], as_json: bool) -> None:
         for name, result in outcomes.items()
     }
     if as_json:
-        click.echo(json.dumps(rows, indent=2))
+        say_json(rows)
         return
     out = console()
     for name, row in rows.items():

@@ -9,9 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from monitor.cli.setup import config_option, console, fail, load_or_exit, open_store, run_async
+from monitor.cli.setup import (
+    config_option,
+    console,
+    fail,
+    load_or_exit,
+    open_store,
+    run_async,
+    say_json,
+)
 from monitor.cli.topic_answers import answers as list_answers
 from monitor.cli.topic_wizard import new
+from monitor.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,7 +47,7 @@ def list_topics(config_dir: Path, as_json: bool) -> None:
     config = load_or_exit(config_dir)
     rows = [_row(topic) for topic in config.topics]
     if as_json:
-        click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        say_json(rows)
         return
     from rich.text import Text
 
@@ -117,7 +126,7 @@ def try_text(text: str, config_dir: Path, as_json: bool) -> None:
     rows.sort(key=lambda row: -row["score"])
     if as_json:
         found = {"title": story.title, "passages": len(parts), "topics": rows}
-        click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+        say_json(found)
     else:
         _show(story, len(parts), rows)
 
@@ -160,7 +169,7 @@ def tune(topic_id: str, config_dir: Path, answers: Path | None, as_json: bool) -
         fail(str(error))
     if as_json:
         told = {"answers": len(found), **proposal.as_data()}
-        click.echo(json.dumps(told, indent=2, ensure_ascii=False))
+        say_json(told)
     else:
         _show_proposal(topic, proposal, len(found))
 
@@ -223,7 +232,7 @@ async def _page(url: str, config: Config) -> tuple[str, str]:
         await fetcher.aclose()
     head = page.body[:200_000].decode("utf-8", "replace")
     named = re.search(r"<title[^>]{0,200}>([^<]{1,500})", head, re.IGNORECASE)
-    title = " ".join(html.unescape(named.group(1)).split()) if named else ""
+    title = one_line(html.unescape(named.group(1))) if named else ""
     if not title and not body:
         fail(f"{url}: there is no article to read on that page", code=1)
     return title or body.split("\n", 1)[0][:200], body

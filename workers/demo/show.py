@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from rich.console import Console
 from rich.text import Text
 
 from monitor.analysis.archive import AnalysisStore
 from monitor.health.config_store import ConfigStore
+from monitor.terminal import CleanConsole
 from workers.demo.script import LENGTH, OUTLETS, PIECES, TOPICS, Piece
 from workers.demo.server import FeedServer
 from workers.main import RunOptions, serve
@@ -22,7 +22,7 @@ _TOLD_BY_THEMSELVES = {"below_threshold", "baseline"}
 
 async def show(folder: Path) -> None:
     """Run the service on the made-up outlets for half a minute, alerts in the terminal."""
-    console = Console()
+    console = CleanConsole()
     with FeedServer() as server:
         for piece in PIECES:
             if piece.at is None:

@@ -9,6 +9,7 @@ from monitor.delivery.channel import Context, Lookup, SendResult, Traits, sent
 from monitor.delivery.channels.terminal_text import alert_lines
 from monitor.model import Notification
 from monitor.reasons import DeliveryReason
+from monitor.terminal import CleanConsole
 
 
 class Terminal:
@@ -18,7 +19,7 @@ class Terminal:
 
     def __init__(self, settings: TerminalChannel, console: Console | None = None) -> None:
         plain = None if settings.colour else True  # None: as NO_COLOR says
-        self._console = console or Console(no_color=plain, highlight=False)
+        self._console = console or CleanConsole(no_color=plain, highlight=False)
 
     def render(self, notification: Notification, context: Context) -> str:
         """Return the lines to print, as wide as the terminal."""

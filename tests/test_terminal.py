@@ -1,0 +1,58 @@
+"""What a terminal shows of strings from outside is text, and does nothing."""
+
+from __future__ import annotations
+
+import io
+import json
+
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Group
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from monitor.cli import main
+from monitor.terminal import CleanConsole, as_json
+from monitor.text import strip_invisible
+
+HOSTILE = "\x1b[2J\x1b]8;;http://x\x07\x9b31m\u202egnp [/x][red] :smile:"
+
+
+def shown(renderable: object) -> str:
+    """Return what is printed to a terminal without colours."""
+    out = io.StringIO()
+    CleanConsole(file=out, width=200, color_system=None, force_terminal=True).print(renderable)
+    return out.getvalue()
+
+
+def test_a_terminal_obeys_no_string_from_outside() -> None:
+    """By itself, in a table, in a box, in a styled line: no controls, no markup, no emoji."""
+    table = Table("head")
+    table.add_row(HOSTILE)
+    for renderable in (HOSTILE, Text(HOSTILE), table, Panel(HOSTILE), Group(Text(HOSTILE))):
+        said = shown(renderable)
+        assert "[/x][red] :smile:" in said
+        assert not set(said) & set("\x1b\x07\x9b\u202e")
+
+
+@given(st.text(max_size=60))
+def test_whatever_is_printed_is_clean(text: str) -> None:
+    """Nothing that a line of text may not hold comes through."""
+    said = shown(text)
+    assert strip_invisible(said) == said
+
+
+@given(st.recursive(st.text(max_size=20), lambda part: st.lists(part, max_size=3)))
+def test_json_is_the_same_data_and_clean(data: object) -> None:
+    """C1 controls and marks that turn a line round are escaped; programs read what was meant."""
+    text = as_json(data)
+    assert json.loads(text) == data
+    assert not set(text) & {chr(code) for code in (*range(0x7F, 0xA0), *range(0x202A, 0x202F))}
+
+
+def test_a_mistake_is_told_clean() -> None:
+    """An argument that a page or a mail offered to paste is repeated without its controls."""
+    said = CliRunner().invoke(main, ["routes", "test", "--topic", HOSTILE])
+    assert not set(said.output) & set("\x1b\x9b\u202e")
