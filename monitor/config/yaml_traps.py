@@ -11,6 +11,10 @@ import yaml
 _KEY_LINE = re.compile(r"\s*(?:- )?[A-Za-z_][\w-]*:(?:\s|$)")
 _COMMENT = re.compile(r"\s+#(?=\S)(?:[^#\n]*)|\s+# ?\d[^\n]*")
 _APOSTROPHE = re.compile(r"(?:^|[\s:\[,-])'[^']*\w'\w")
+_DOUBLE_IT = (
+    "the apostrophe ends the text that a single quote began; put the whole value in double quotes, "
+    "or write the apostrophe twice"
+)
 
 
 def explain_yaml_error(error: yaml.MarkedYAMLError, text: str) -> tuple[int, str]:
@@ -38,6 +42,8 @@ def explain_yaml_error(error: yaml.MarkedYAMLError, text: str) -> tuple[int, str
         return line, 'a second document starts here; keep one and delete the "---" line'
     if "quoted scalar" in around:
         return opened, "a quotation mark is opened and never closed; close it"
+    if "while parsing a flow" in around and _APOSTROPHE.search(here):
+        return line, _DOUBLE_IT
     if "while parsing a flow" in around:
         return opened, "a bracket or a comma is missing; close [ with ] and { with }"
     if "expected <block end>" in problem or "did not find expected" in problem:
@@ -53,10 +59,7 @@ def _left_over(lines: list[str], line: int, column: int) -> str:
         return "the file ends within a value; close brackets and quotes"
     here = lines[line - 1]
     if _APOSTROPHE.search(here):
-        return (
-            "the apostrophe ends the text that a single quote began; put the whole value in double "
-            "quotes, or write the apostrophe twice"
-        )
+        return _DOUBLE_IT
     if column > len(here) - len(here.lstrip()):
         return "text follows a closing quote or bracket; put the whole value in quotes"
     return _indentation(lines, line)

@@ -46,6 +46,7 @@ TOPIC = "topics:\n- name: Fires\n"
         ("topics:\n  - name: A b\n     description: b\n", 3, "wrong indentation"),
         ("topics:\n  - name: A b\n    not:\n    - x y\n   examples:\n    - x\n", 5, "wrong indent"),
         (TOPIC + "  examples:\n  - 'It's raining'\n", 4, "apostrophe"),
+        (TOPIC + "  examples: ['It's raining', 'Dry']\n", 3, "apostrophe"),  # in brackets, too
         (TOPIC + '  examples:\n  - "Fire" in town\n', 4, "closing quote"),
         (TOPIC + "  fresh_for: 0s\n", 3, "no story is that fresh"),
         (TOPIC + "  alert: {min_sources: 2}\n", 3, "have 1 owner"),
