@@ -14,6 +14,7 @@ from itertools import pairwise
 from urllib.parse import urlsplit
 
 from monitor.events.features import Member
+from monitor.events.place_names import places
 from monitor.events.text import NAME, NUMBER, STATUS, TITLE
 from monitor.folding import fold
 
@@ -77,17 +78,31 @@ def tells_one_page(url: str) -> bool:
 
 
 @lru_cache(maxsize=4096)
-def title_keys(title: str) -> frozenset[str]:
+def title_keys(title: str) -> dict[str, str]:
     """Return what a headline is recognised by: its letters and digits, with and without an outlet.
 
-    "Quake hits Japan - 12 News" and "12 News: Quake hits Japan" have the key of "Quake hits Japan",
-    in any script. A headline too short to tell has none.
+    "Quake hits Japan | Example Post" and "Example Post: Quake hits Japan" have the key of "Quake
+    hits Japan", in any script. Each key comes with what was left out for it, "" for the whole
+    headline. A headline too short to tell has none.
     """
-    forms = [title]
+    forms = [(title, "")]
     for cut in (_TAIL_OUTLET, _HEAD_OUTLET):
         if (found := cut.search(title)) is not None:
-            forms.append(title[: found.start()] + title[found.end() :])
-    return frozenset(key for form in forms if (key := _title_key(form)))
+            forms.append((title[: found.start()] + title[found.end() :], found.group()))
+    return {key: left_out for form, left_out in reversed(forms) if (key := _title_key(form))}
+
+
+def same_title(one: str, two: str) -> bool:
+    """Whether two headlines are one, an outlet's name at either end of one of them apart.
+
+    What only one of them has may be an outlet; what differs between them is a place or a speaker
+    ("Kyiv: dozens hurt", "Lviv: dozens hurt"), and so is a place that the other leaves out.
+    """
+    mine, theirs = title_keys(one), title_keys(two)
+    return any(
+        not (mine[key] and theirs[key]) and not places().is_name(mine[key] + theirs[key])
+        for key in mine.keys() & theirs.keys()
+    )
 
 
 def _title_key(title: str) -> str:
@@ -118,7 +133,7 @@ def kind_of(story: Member, other: Member, cosine: float) -> str:
         and text_agrees(story, other, text)
     ):
         return "url"
-    if title_keys(story.title) & title_keys(other.title) and (text is None or text > _OTHER_TEXT):
+    if same_title(story.title, other.title) and (text is None or text > _OTHER_TEXT):
         return "title"
     if text is not None and text >= _SAME_TEXT and not names_differ(story, other):
         return "text"

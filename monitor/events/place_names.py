@@ -27,6 +27,7 @@ _ENDINGS = re.compile(
     r"(?:ской|ская|ский|ском|ского|ской|скую|ські|ська|ського|ській|ському|ську|ский|ским|"
     r"ами|ями|ого|ому|ой|ей|ом|ем|ах|ях|ою|єю|ів|ові|[аеёиоуыэюяьйіїє])$"
 )
+_EDGES = re.compile(r"^[\W_]+|[\W_]+$")
 # Names in which a place stands for a paper, a team's sponsor or a bank.
 _NOT_HERE = re.compile(
     r"\b(?:New York (?:Times|Post)|Washington (?:Post|Times|Examiner)|Los Angeles Times|"
@@ -104,6 +105,10 @@ class Places:
                 found[number] = None
             at += length
         return tuple(found)
+
+    def is_name(self, text: str) -> bool:
+        """Whether a text is the name of one place and nothing else, marks around it apart."""
+        return keys_of(_EDGES.sub("", text)) in self._of
 
     def _at(self, words: list[str], at: int) -> tuple[int, int]:
         """Return how many words the name at a place has, and its number (0: no name, one word)."""
