@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from monitor.cli.setup import config_option, console, fail, load_or_exit, open_store, run_async
+from monitor.cli.setup import (
+    config_option,
+    console,
+    fail,
+    load_or_exit,
+    open_store,
+    run_async,
+    say_json,
+)
 
 if TYPE_CHECKING:
     from monitor.config.schema import Config
@@ -29,7 +36,7 @@ def answers(topic_id: str | None, config_dir: Path, as_json: bool) -> None:
         fail(f"there is no topic {topic_id!r}; `wirewatch topics list` has them all")
     rows = run_async(_answers(config, topic_id))
     if as_json:
-        click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        say_json(rows)
         return
     from rich.text import Text
 
