@@ -15,6 +15,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
+from monitor.editors.death_toll import death_toll, level_of
 from monitor.model import EmbeddedStory, Vector
 from monitor.models import adapters, base
 from monitor.reasons import Severity
@@ -66,9 +67,13 @@ def shipped_head() -> SeverityHead:
 
 
 def severity_of(item: EmbeddedStory) -> str:
-    """Return a story's level as its word, or "" where its encoder has no head."""
+    """Return a story's level as its word, or "" where its encoder has no head.
+
+    The graver of what the head says and what the headline's death toll is by itself.
+    """
     head = shipped_head()
     if not item.model.startswith(head.encoder):
         return ""
     kinds = [passage.kind for passage in item.passages]
-    return head.level(item.vectors[kinds.index("lead") if "lead" in kinds else 0]).value
+    level = head.level(item.vectors[kinds.index("lead") if "lead" in kinds else 0])
+    return max(level, level_of(death_toll(item.story.title)), key=Severity.rank).value
