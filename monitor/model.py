@@ -213,6 +213,7 @@ class Alert:
     back. `foreign` is the name of the story's language where the newsroom does not read it; `gist`
     is then a headline that it reads, and `gist_from` the outlet that wrote it, or MACHINE. All
     three are filled in before sending.
+    `also` names the other topics that a message tells of with this alert.
     """
 
     id: str
@@ -241,6 +242,7 @@ class Alert:
     foreign: str = ""
     gist: str = ""
     gist_from: str = ""
+    also: tuple[str, ...] = ()
 
     @property
     def is_update(self) -> bool:
@@ -259,7 +261,7 @@ class Alert:
         known = {name: data[name] for name in cls.__slots__ if name in data}
         known["story"] = Story.from_dict(data["story"])
         known["reason"] = AlertReason(data["reason"])
-        for name in ("terms", "sources", "topic_tags", "outlets", "trusts"):
+        for name in ("terms", "sources", "topic_tags", "outlets", "trusts", "also"):
             known[name] = tuple(known.get(name, ()))
         return cls(**known)
 
@@ -281,7 +283,8 @@ class Notification:
 
     `id` is `alert.id@channel`. `kind` is "alert", "update", "digest" or "notice" (a word from
     operations, without alert: `notice` holds its text). `attempts` counts sends that were begun.
-    A digest carries its `alerts`, best first, and a title in `notice`;
+    A digest carries its `alerts`, best first, and a title in `notice`; beside an `alert`, `alerts`
+    are those of other topics that its message tells as well;
     `more` counts those of a flood that it does not list;
     `mention` is whom a critical alert calls by its route, instead of by its channel;
     `follows` is the notification under whose message it goes (the further pages of a digest).
@@ -306,6 +309,11 @@ class Notification:
     held_for: str = ""
     last_error: str = ""
     trace: str = ""
+
+    @property
+    def listed(self) -> tuple[Alert, ...]:
+        """The alerts that a digest lists; none where one alert is the message."""
+        return () if self.alert else self.alerts
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready dict."""

@@ -159,6 +159,7 @@ class DeliveryReason(StrEnum):
     RENDER_FAILED = "render_failed"  # our own fault: no message could be made of it
     HELD = "held"
     DIGESTED = "digested"
+    JOINED = "joined"  # told in one message with another topic's alert on the same event
     SPLIT = "split"  # a digest was refused; its parts are sent by themselves
     INTERNAL = "internal"
 

@@ -2,7 +2,8 @@
 
     wait      while the channel rests, and between two sends
     gate      drop what is silenced; hold it for quiet hours, a digest or a ceiling
-    fold      turn what was held, or a flood, into one ranked digest
+    fold      turn what was held, or a flood, into one ranked digest, and alerts of several topics
+              on one event into one message
     dedup     a send that left no record is looked up in the channel's history first
     render    make the message as the service takes it, with headlines in the newsroom's language
     send      mark, then hand it over
@@ -26,7 +27,8 @@ from monitor.alerting.silence_store import SilenceStore
 from monitor.clock import Clock
 from monitor.config.schema import Config
 from monitor.delivery import digest
-from monitor.delivery.channel import Channel, Context, Lookup, SendResult
+from monitor.delivery.channel import Channel, Context, SendResult
+from monitor.delivery.history_lookup import look_up
 from monitor.delivery.outbox import Due, OutboxStore
 from monitor.delivery.send_decision import (
     ChannelHealth,
@@ -51,7 +53,6 @@ log = get_logger(__name__)
 
 BATCH = 2_000  # a flood is read whole, so that it becomes one message
 PARENT_WAIT = 2.0
-LOOKUP_SECONDS = 60.0
 RESENT_NOTE = "sent again, outcome of an earlier try unknown"
 
 
@@ -114,7 +115,7 @@ class ChannelSender:
         ready = [item for item in due if item.began][:1]  # what was begun was let through before
         if not ready:
             ready = await self._gate(digest.in_turn(due))
-            if await self._fold(ready):
+            if await self._fold(ready) or await self._join(ready):
                 return 0.0
         for item in ready:
             if (pause := self._wait()) > 0 or self._stopping():
@@ -223,6 +224,19 @@ class ChannelSender:
         log.info("folded", channel=self.name, alerts=len(what.members), title=what.title)
         return True
 
+    async def _join(self, ready: Sequence[Due]) -> bool:
+        """Make one message of alerts of several topics on one event. Return whether it did."""
+        members = digest.alike([item.notification for item in ready])
+        threads = [await self._thread(member) for member in members]
+        members = [m for m, thread in zip(members, threads, strict=True) if thread == threads[0]]
+        if len(members) < 2:
+            return False
+        one, reason = digest.joined(members), DeliveryReason.JOINED.value
+        await self._outbox.fold(self._lease, members, [one], reason, self._clock.now())
+        self._count(reason, len(one.alerts))
+        log.info("joined", notification=one.id, topics=[m.alert.topic for m in members if m.alert])
+        return True
+
     # --- dedup
 
     async def _dedup(self, item: Due) -> tuple[Context, SendResult | None]:
@@ -238,15 +252,10 @@ class ChannelSender:
         if not item.began:
             return context, None
         earlier = replace(context, attempt=notification.attempts, began=item.began)
-        found = await self._look_up(notification, earlier)
+        found = await look_up(self._channel, notification, earlier)
         if found.kind == "later":
-            return replace(earlier, resend=True), SendResult(
-                "retry",
-                DeliveryReason.UNREACHABLE,
-                found.detail,
-                after=found.after,
-                whole_channel=True,
-            )
+            again = SendResult("retry", DeliveryReason.UNREACHABLE, found.detail, after=found.after)
+            return replace(earlier, resend=True), replace(again, whole_channel=True)
         if found.kind == "found":
             return earlier, SendResult("sent", DeliveryReason.ALREADY_SENT, ref=found.ref)
         context = replace(context, resend=found.kind == "cannot_tell")
@@ -255,16 +264,6 @@ class ChannelSender:
             detail = f"sent {item.unknown} times without an answer; it may well have arrived"
             return context, SendResult("refused", DeliveryReason.TOO_MANY_ATTEMPTS, detail)
         return context, None
-
-    async def _look_up(self, notification: Notification, context: Context) -> Lookup:
-        try:
-            async with asyncio.timeout(LOOKUP_SECONDS):
-                return await self._channel.find(notification, context)
-        except TimeoutError:
-            return Lookup("later", detail="the history does not answer in time")
-        except Exception as error:  # a bug must not stop the channel
-            log.exception("look_up_failed", notification=notification.id, channel=self.name)
-            return Lookup("later", detail=type(error).__name__)
 
     async def _thread(self, notification: Notification) -> Thread | None:
         if notification.follows:
@@ -319,7 +318,7 @@ class ChannelSender:
             resend=context.resend,
             unknown=item.unknown,
             resend_after=self._channel.traits.resend_after,
-            parts=max(1, len(notification.alerts)),
+            parts=1 if notification.alert else max(1, len(notification.alerts)),
             health=self._health,
             now=self._clock.now(),
         )
@@ -402,8 +401,8 @@ class ChannelSender:
         )
         self._count(reason)
         event = "outcome_unknown" if result.kind == "unknown" else "send_postponed"
-        log.warning(event, notification=notification.id, reason=reason, wait=step.wait,
-                    detail=result.detail)  # fmt: skip
+        why = {"reason": reason, "detail": result.detail}
+        log.warning(event, notification=notification.id, wait=step.wait, **why)
 
     async def _rest_channel(
         self, notification: Notification, result: SendResult, step: RestChannel
@@ -419,8 +418,8 @@ class ChannelSender:
             self._lease, notification, notification.due, reason, step.marks, state
         )
         self._count(reason)
-        log.warning("channel_paused", channel=self.name, reason=reason, wait=step.wait,
-                    detail=result.detail)  # fmt: skip
+        why = {"reason": reason, "detail": result.detail}
+        log.warning("channel_paused", channel=self.name, wait=step.wait, **why)
 
     async def _split(self, notification: Notification, result: SendResult) -> None:
         """Send the halves of a refused digest: only the part at fault is to be set aside."""
@@ -431,7 +430,7 @@ class ChannelSender:
         log.warning("digest_split", notification=notification.id, detail=result.detail)
 
     async def _give_up(self, notification: Notification, step: GiveUp) -> None:
-        now, reason = self._clock.now(), step.reason
+        reason, now = step.reason, self._clock.now()
         await self._outbox.dead_letter(self._lease, notification, reason.value, step.detail, now)
         self._count(reason.value)
         dead = DeadLetterReason.UNDELIVERABLE

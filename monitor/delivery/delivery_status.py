@@ -23,7 +23,8 @@ class DeliveryStatus:
 
     `state` is "sent", "silenced", "held", "waiting" or "dead". `why` says who or what decided it,
     `until` until when it is held or silenced, `at` since when it stands so (Unix seconds, 0 where
-    that is not known). `digest` is the digest it went into, or "".
+    that is not known). `digest` is the digest, or the message of another topic, that it went into,
+    or "".
     """
 
     id: str
@@ -71,7 +72,8 @@ def receipt_state(receipt: Receipt) -> str:
 
 def sentence(status: DeliveryStatus, moment: Callable[[float], str]) -> str:
     """Return the status as people read it; `moment` writes an instant."""
-    where = f" in the digest {status.digest}" if status.digest else ""
+    kind = "digest" if status.digest.startswith("digest-") else "message"
+    where = f" in the {kind} {status.digest}" if status.digest else ""
     when = f" at {moment(status.at)}" if status.at else ""
     until = f" until {moment(status.until)}" if status.until else ""
     tries = f", try {status.attempts}" if status.attempts > 1 else ""

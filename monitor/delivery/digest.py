@@ -1,4 +1,4 @@
-"""What becomes one message: digests, floods, and the order in which alerts are told. Pure."""
+"""What becomes one message: digests, floods, alerts of several topics on one event. Pure."""
 
 from __future__ import annotations
 
@@ -100,6 +100,37 @@ def _crowd(items: Sequence[Notification], overflow: int) -> tuple[Notification, 
     return tuple(item for item in items if item.alert and counts[item.alert.topic] > share)
 
 
+def alike(ready: Sequence[Notification]) -> list[Notification]:
+    """Return the first group of alerts that one message can tell, or an empty list.
+
+    These are alerts of several topics: first alerts on one event, or what one story adds to it.
+    """
+    groups: dict[tuple[str, ...], list[Notification]] = {}
+    for item in ready:
+        alert = item.alert
+        if alert is None or item.alerts or item.held_for == DeliveryReason.SPLIT:
+            continue
+        story = alert.story.id if alert.is_update else ""
+        group = groups.setdefault((item.kind, alert.event, story), [])
+        if all(one.alert and one.alert.topic != alert.topic for one in group):
+            group.append(item)
+    return next((group for group in groups.values() if len(group) > 1), [])
+
+
+def joined(members: Sequence[Notification]) -> Notification:
+    """Return one notification for alerts of several topics: that of the gravest names the others.
+
+    Its mentions are those of all.
+    """
+    ranked = sorted(members, key=lambda item: rank(item.alert) if item.alert else ())
+    first, *others = ranked
+    assert first.alert is not None
+    alerts = tuple(item.alert for item in others if item.alert)
+    names = tuple(alert.topic_name or alert.topic for alert in alerts)
+    mention = tuple(dict.fromkeys(name for item in ranked for name in item.mention))
+    return replace(first, alert=replace(first.alert, also=names), alerts=alerts, mention=mention)
+
+
 def in_turn(due: Sequence[Due]) -> list[Due]:
     """Return what is due in the order to send it: critical first, then topic by topic in turn.
 
@@ -125,7 +156,12 @@ def fold(what: Fold, now: float) -> list[Notification]:
     """
     channel = what.members[0].channel
     alerts = sorted(
-        (alert for member in what.members for alert in (member.alert, *member.alerts) if alert),
+        (
+            replace(alert, also=())
+            for member in what.members
+            for alert in (member.alert, *member.alerts)
+            if alert
+        ),
         key=rank,
     )
     digest = _short("\n".join(sorted(member.id for member in what.members)))

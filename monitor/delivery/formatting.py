@@ -74,8 +74,9 @@ def with_trust(name: str, trust: str) -> str:
 
 
 def topic(alert: Alert) -> str:
-    """Return the topic's name, never empty."""
-    return one_line(alert.topic_name or alert.topic, 100) or "(no topic)"
+    """Return the topic's name, never empty, and those of other topics that are told with it."""
+    names = (alert.topic_name or alert.topic, *alert.also)
+    return " · ".join(one_line(name, 100) for name in names if name) or "(no topic)"
 
 
 def dot(urgency: str) -> str:
@@ -345,7 +346,7 @@ def _places(text: str, wanted: list[str]) -> list[tuple[int, int]]:
 def subject(notification: Notification) -> str:
     """Return one line that says it all: for subjects, and where a screen shows one line only."""
     alert = notification.alert
-    if notification.alerts:
+    if notification.listed:
         return digest_title(notification)
     if alert is None:
         return one_line(notification.notice, 150) or "Wirewatch"

@@ -288,7 +288,7 @@ class OutboxStore:
         reason: str,
         now: float,
     ) -> None:
-        """Put `digests` in the place of `members`, whose receipts name them until they are told.
+        """Put messages (`digests`) in the place of `members`, whose receipts name them until told.
 
         What a digest only counts has the first of them in its receipt.
         """
@@ -306,7 +306,8 @@ class OutboxStore:
             commands += self._count(channel, reason)
         commands += [["DEL", self._receipt(name)] for name in sorted(alone)]
         commands += self.put_commands(digests)
-        commands.append(["SET", self._keys("digest", channel), now, "EX", 7 * 86400])
+        if any(item.kind == "digest" for item in digests):
+            commands.append(["SET", self._keys("digest", channel), now, "EX", 7 * 86400])
         await lease.write(commands)
 
     async def dead_letter(
@@ -328,6 +329,8 @@ class OutboxStore:
         )  # fmt: skip
         alerts = (notification.alert, *notification.alerts)
         kept = [self._history.sent_commands(alert, receipt) for alert in alerts if alert]
+        inside = [f"{alert.id}@{notification.channel}" for alert in notification.alerts]
+        kept += [self._log(name, replace(receipt, notification=name)) for name in inside]
         await lease.write(
             self._out(notification)
             + [command for commands in kept for command in commands]

@@ -26,10 +26,12 @@ def threads_after(
     """
     alert = notification.alert
     if alert is not None:
-        parent = alert.parent or alert.id
+        parents = [one.parent or one.id for one in (alert, *notification.alerts)]
         if thread is None:
-            return {parent: Thread(ref, alert, subject)}
-        return {parent: replace(thread, alert=merged(thread.alert, alert))} if thread.alert else {}
+            return dict.fromkeys(parents, Thread(ref, alert, subject))
+        if thread.alert is None:
+            return {}
+        return dict.fromkeys(parents, replace(thread, alert=merged(thread.alert, alert)))
     ref = thread.ref if thread else ref
     return {
         member.parent or member.id: Thread(ref, subject=subject, digest=True)

@@ -385,9 +385,10 @@ class Chaos:
                 alert = key.decode().removeprefix(keys("receipt", "")).removesuffix("@mail")
                 inside.setdefault(note, []).append(alert)
         names = [_header(taken.mail, "X-Wirewatch-Notification") for taken in self.smtp.mails]
-        return [
-            (name, tuple(sorted(inside.get(name, [name.removesuffix("@mail")])))) for name in names
-        ]
+        own = {
+            name: [name.removesuffix("@mail")] * (not name.startswith("digest-")) for name in names
+        }
+        return [(name, tuple(sorted(own[name] + inside.get(name, [])))) for name in names]
 
 
 def _header(mail: EmailMessage, name: str) -> str:

@@ -103,9 +103,9 @@ class _Said(logging.Handler):
 
 def text(notification: Notification) -> str:
     """Return the message as plain text; only our own link lines are links."""
-    if notification.alerts:
+    if notification.listed:
         lines: list[str] = []
-        for name, happenings in formatting.by_topic(notification.alerts):
+        for name, happenings in formatting.by_topic(notification.listed):
             lines.append(_inert(name))
             lines += [_line(listed) for listed in happenings]
         return "\n".join([*lines, *([_inert(notification.more)] if notification.more else [])])

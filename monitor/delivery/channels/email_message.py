@@ -109,7 +109,7 @@ def subject_line(
         return one_line(f"Correction: {formatting.subject(notification)}", 200)
     if thread is not None and thread.subject:
         return f"Re: {one_line(thread.subject, 200)}"
-    if notification.alerts:
+    if notification.listed:
         return formatting.digest_title(notification, zone)
     line = formatting.subject(notification)
     return f"[critical] {line}" if alert and alert.urgency == "critical" else line
@@ -161,10 +161,10 @@ def html(notification: Notification, settings: EmailChannel, zone: str = "UTC") 
             alert.urgency if alert else "low", formatting.COLOUR["normal"]
         ),
         alert=_html_alert(notification, alert, zone) if alert else None,
-        title=formatting.digest_title(notification, zone) if notification.alerts else "",
+        title=formatting.digest_title(notification, zone) if notification.listed else "",
         topics=[
             (name, [{**_html_item(one.alert, zone), "status": one.status} for one in happenings])
-            for name, happenings in formatting.by_topic(notification.alerts)
+            for name, happenings in formatting.by_topic(notification.listed)
         ],
         notice=one_line(notification.notice, 2000),
         more=one_line(notification.more, 500),
