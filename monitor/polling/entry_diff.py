@@ -283,7 +283,7 @@ def _story(
     stale: bool = False,
 ) -> Story:
     entry = known.entry
-    host = url_key(entry.link or state.link or source.url).split("/", 1)[0].split(":", 1)[0]
+    host = url_key(source.url).split("/", 1)[0].split(":", 1)[0]
     return Story(
         id=id or story_id(source.id, known.key),
         title=entry.title or _first_words(entry.summary or entry.content),
