@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from typing import TypeVar
+
+T = TypeVar("T")
 
 # What never belongs in a headline: control characters, the bidirectional overrides and marks that
 # can make a line read backwards (CVE-2021-42574), zero-width spaces, the soft hyphen, interlinear
@@ -21,6 +24,11 @@ def strip_invisible(text: str) -> str:
     Line breaks of every kind become newlines and stay.
     """
     return _INVISIBLE.sub("", _BREAKS.sub("\n", text))
+
+
+def on_page(value: T) -> T:
+    """Return what a page shows: of a text what `strip_invisible` leaves. For Jinja."""
+    return type(value)(strip_invisible(value)) if isinstance(value, str) else value
 
 
 def one_line(text: str, limit: int = 0) -> str:

@@ -1,21 +1,27 @@
-"""What a terminal shows of strings from outside is text, and does nothing."""
+"""What a terminal or a page shows of strings from outside is text, and does nothing."""
 
 from __future__ import annotations
 
 import io
 import json
 
+import pytest
 from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
+from jinja2 import Environment
+from markupsafe import Markup, escape
 from rich.console import Group
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from monitor.analysis.backtest_report import environment as report_environment
 from monitor.cli import main
+from monitor.delivery.channels.email_message import _template as mail_template
+from monitor.desk.render import environment as desk_environment
 from monitor.terminal import CleanConsole, as_json
-from monitor.text import strip_invisible
+from monitor.text import on_page, strip_invisible
 
 HOSTILE = "\x1b[2J\x1b]8;;http://x\x07\x9b31m\u202egnp [/x][red] :smile:"
 
@@ -50,6 +56,24 @@ def test_json_is_the_same_data_and_clean(data: object) -> None:
     text = as_json(data)
     assert json.loads(text) == data
     assert not set(text) & {chr(code) for code in (*range(0x7F, 0xA0), *range(0x202A, 0x202F))}
+
+
+@given(st.text(max_size=60))
+def test_pages_show_what_is_left_of_a_text(text: str) -> None:
+    """In pages, mails and reports alike: escaped, and without what turns a line round."""
+    for value in (text, Markup("<i>{}</i>").format(text)):
+        shown_there = Environment(autoescape=True, finalize=on_page).from_string("{{ it }}")
+        html = shown_there.render(it=value)
+        assert strip_invisible(html) == html
+        assert html.startswith("<i>") or html == str(escape(strip_invisible(text)))
+
+
+@pytest.mark.parametrize(
+    "environment", [report_environment(), mail_template().environment, desk_environment()]
+)
+def test_every_kind_of_page_does_so(environment: Environment) -> None:
+    """The report of a backtest, mails and the desk's pages."""
+    assert environment.finalize is on_page
 
 
 def test_a_mistake_is_told_clean() -> None:

@@ -8,6 +8,8 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from monitor.text import on_page
+
 WIDTH, HEIGHT, LEFT, BOTTOM = 520, 150, 36, 24
 
 
@@ -17,13 +19,19 @@ def render_report(page: Mapping[str, Any]) -> str:
     `page` has title, summary, topics (each with id, name, line, counts, scores, days, list, silent,
     above, below) and differences; every text in it is untrusted and is escaped.
     """
-    environment = Environment(
+    return environment().get_template("backtest.html").render(page)
+
+
+def environment() -> Environment:
+    """Return the environment of the page's template."""
+    made = Environment(
         loader=PackageLoader("monitor.analysis", "templates"),
         autoescape=True,
+        finalize=on_page,
         undefined=StrictUndefined,
     )
-    environment.globals |= {"histogram": histogram, "bars": bars, "link": _link}
-    return environment.get_template("backtest.html").render(page)
+    made.globals |= {"histogram": histogram, "bars": bars, "link": _link}
+    return made
 
 
 def _link(url: str) -> str:

@@ -121,9 +121,15 @@ def _only(config: Config, ids: tuple[str, ...], *, must: bool = False) -> Config
 def _with_bar(
     lines: Sequence[Line], config: Config, encoder: Remembering, quiet: bool, run: Any
 ) -> Backtest:
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
 
-    columns = ("[progress.description]{task.description}", BarColumn(), MofNCompleteColumn())
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(
         *columns, TimeRemainingColumn(), console=console(stderr=True), disable=quiet
     ) as bar:

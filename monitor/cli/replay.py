@@ -32,7 +32,13 @@ def replay(stories: Path, config_dir: Path, out: Path | None, as_json: bool, qui
     published. The result is deterministic: the same stories and topics give the same decisions.
     """
     config = load_or_exit(config_dir)
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
 
     from monitor.analysis import replay as pipeline
     from monitor.analysis.offline import offline_analysis
@@ -49,7 +55,7 @@ def replay(stories: Path, config_dir: Path, out: Path | None, as_json: bool, qui
     decisions: dict[int, dict[str, Any]] = {}
     final: dict[str, str] = {}
     by_id: dict[str, int] = {}
-    columns = ("[progress.description]{task.description}", BarColumn(), MofNCompleteColumn())
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(
         *columns, TimeRemainingColumn(), console=console(stderr=True), disable=quiet
     ) as bar:

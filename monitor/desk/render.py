@@ -17,7 +17,7 @@ from starlette.responses import HTMLResponse, Response
 from monitor.delivery.formatting import link
 from monitor.desk.ask import Ask
 from monitor.desk.people import Person
-from monitor.text import one_line
+from monitor.text import on_page, one_line
 
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
@@ -82,6 +82,7 @@ def environment() -> Environment:
     made = Environment(
         loader=FileSystemLoader(HERE / "templates"),
         autoescape=True,
+        finalize=on_page,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

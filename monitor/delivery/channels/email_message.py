@@ -25,7 +25,7 @@ from monitor.config.schema import EmailChannel
 from monitor.delivery import formatting
 from monitor.model import Alert, Notification, Thread
 from monitor.reasons import AlertReason
-from monitor.text import one_line
+from monitor.text import on_page, one_line
 
 _WIDTH = 74
 
@@ -248,7 +248,10 @@ def _wrap(text: str, indent: str = "") -> list[str]:
 @cache
 def _template() -> Any:
     environment = Environment(
-        loader=PackageLoader("monitor.delivery"), autoescape=True, undefined=StrictUndefined
+        loader=PackageLoader("monitor.delivery"),
+        autoescape=True,
+        finalize=on_page,
+        undefined=StrictUndefined,
     )
     return environment.get_template("alert.html")
 
