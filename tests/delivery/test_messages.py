@@ -118,12 +118,11 @@ def test_times_are_in_the_zone_of_the_readers() -> None:
     assert "01:54:48 EET" in out.getvalue()
 
 
-async def test_a_channels_zone_goes_before_the_services(desk: Any) -> None:
+def test_a_channels_zone_goes_before_the_services() -> None:
     """`ops.timezone` is for every channel; a channel's own stands before it."""
     both = {"a": {"type": "terminal"}, "b": {"type": "terminal", "timezone": "Asia/Tokyo"}}
     settings = config(channels=both, ops={"timezone": "Europe/London"})
-    assert (await desk("a", settings)).sender._zone() == "Europe/London"
-    assert (await desk("b", settings)).sender._zone() == "Asia/Tokyo"
+    assert (settings.zone("a"), settings.zone("b")) == ("Europe/London", "Asia/Tokyo")
 
 
 def test_a_digest_names_topics_and_day_and_tells_a_happening_once() -> None:
