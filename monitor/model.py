@@ -417,3 +417,4 @@ class FeedState:
     moved_to: str = ""  # adopted permanent redirect
     link: str = ""
     language: str = ""
+    recent: tuple[str, ...] = ()  # the last polls, see `monitor.polling.recent_polls`

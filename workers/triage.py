@@ -12,6 +12,7 @@ import json
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 from redis.exceptions import RedisError
 
@@ -23,11 +24,13 @@ from monitor.analysis.answers_archive import AnswersArchive
 from monitor.analysis.archive import AnalysisStore
 from monitor.analysis.batch_commit import BatchCommit, count
 from monitor.analysis.pair_store import PairStore
-from monitor.analysis.story_analysis import AlertKey, Analysis
+from monitor.analysis.parting_store import Parting, PartingStore
+from monitor.analysis.story_analysis import AlertKey, Analysis, ScoredBatch
 from monitor.codec import unpack_embedded
 from monitor.config.schema import Config
 from monitor.delivery.outbox import OutboxStore
 from monitor.errors import LeaseLost, WirewatchError
+from monitor.events.groups import LIFE
 from monitor.events.index import EventIndex, Prepared
 from monitor.events.owners import Owners
 from monitor.events.pair_judge import Answers
@@ -84,6 +87,7 @@ class Triage:
         self._queue = StreamQueue(
             store, self._blocking, keys, "vectors", f"triage-{runtime.worker_id}"
         )
+        self._partings = PartingStore(store, keys)
         self._pairs = PairStore(store, self._blocking, keys)
         self._answered: TopicMatcher | None = None  # the matcher that has heard the answers
         self._answers = AnswersArchive(FeedbackStore(store, keys), self._archive)
@@ -158,6 +162,8 @@ class Triage:
             for start in range(0, len(commands), 2_000):
                 await self._lease.write(commands[start : start + 2_000])
         await asyncio.to_thread(index.restore, records)
+        for parting in await self._partings.all():
+            index.keep_apart(parting.story, parting.others)
         self._analysis = Analysis(matcher, index)
         seconds = round(time.perf_counter() - started, 2)
         log.info("window_restored", stories=len(records), seconds=seconds)
@@ -173,6 +179,7 @@ class Triage:
                 if self._analysis and (self._renew_topics.is_set() or self._topics.due()):
                     self._renew_topics.clear()
                     await self._renew()
+                await self._keep_apart()
                 await self._expire_pending()
                 await self._forget()
                 await self._delete_orphans()
@@ -285,6 +292,39 @@ class Triage:
     async def _told(self, events: set[str]) -> dict[AlertKey, AlertState]:
         rows = await self._archive.told(events)
         return {key: AlertState.from_dict(json.loads(text)) for key, text in rows.items()}
+
+    async def _keep_apart(self) -> None:
+        """Part the stories that somebody said are not the same happening; each is decided anew."""
+        ends = self._runtime.clock.now() - LIFE * self._runtime.config.events.window
+        for parting in await self._partings.all():
+            if parting.at < ends:
+                await self._lease.write(self._partings.drop_commands(parting.story))
+            elif not parting.others:
+                async with self._turn:
+                    await self._part(parting)
+
+    async def _part(self, asked: Parting) -> None:
+        analysis, stored = self._analysis, await self._archive.story(asked.story)
+        if analysis is None:
+            return
+        parted = analysis.index.part(asked.story, f"kept apart by {asked.by}") if stored else None
+        if parted is None or stored is None:
+            await self._lease.write(self._partings.drop_commands(asked.story))
+            return
+        assignment, others = parted
+        try:
+            scored = ScoredBatch((stored[0],), (assignment,), analysis.matcher.score([stored[0]]))
+            now = self._runtime.clock.now()
+            decided = analysis.decide(scored, await self._told(scored.events), now)
+            model, config = analysis.matcher.model, self._runtime.config
+            commands = self._settlement.batch(decided, analysis.index, model, config, now)
+            commands += self._settlement.parted(assignment)
+            commands += self._partings.keep_commands(replace(asked, others=others))
+            await self._lease.write(commands)
+        except (RedisError, OSError):
+            await self._rebuild()  # what stands in the store is what counts
+            raise
+        log.info("event_parted", story=asked.story, event=assignment.event, by=asked.by)
 
     async def _expire_pending(self) -> None:
         """Let alerts that waited too long for a second source go, with their reason."""

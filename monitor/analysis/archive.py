@@ -230,19 +230,23 @@ class AnalysisStore:
                 yield [row.decode() for row in rows]
             day += 86400
 
-    async def newest(self, start: float, end: float, model: str, most: int) -> list[EmbeddedStory]:
-        """Return the newest stories of a time whole, at most so many, oldest first.
+    async def newest(
+        self, start: float, end: float, model: str, most: int
+    ) -> list[tuple[EmbeddedStory, dict[str, Any]]]:
+        """Return the newest stories of a time whole, each with its decision record, oldest first.
 
-        Stories embedded by another model are left out.
+        At most so many; stories embedded by another model are left out.
         """
         ids = [name async for part in self.between(start, end) for name in part][-most:]
-        found: list[EmbeddedStory] = []
+        found: list[tuple[EmbeddedStory, dict[str, Any]]] = []
         for begin in range(0, len(ids), 500):
             pipe = self._client.pipeline(transaction=False)
             for story_id in ids[begin : begin + 500]:
                 pipe.hgetall(self._keys("story", story_id))
-            rows = await pipe.execute()
-            found += [unpack_embedded(row) for row in rows if row.get(b"model") == model.encode()]
+            for row in await pipe.execute():
+                if row.get(b"model") == model.encode():
+                    record = json.loads(row.get(b"decision", b"{}"))
+                    found.append((unpack_embedded(row), record))
         return found
 
     async def headline_vectors(

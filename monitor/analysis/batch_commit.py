@@ -16,7 +16,7 @@ from monitor.delivery.outbox import OutboxStore
 from monitor.events.index import EventIndex
 from monitor.history.history_store import HistoryStore
 from monitor.history.records import StoryRecord
-from monitor.model import Alert, Notification
+from monitor.model import Alert, Assignment, Notification
 from monitor.observability import metrics, traces
 from monitor.observability.logs import get_logger
 from monitor.store.transaction import Command
@@ -64,6 +64,14 @@ class BatchCommit:
         commands += self.alerts(alerts, config, now)
         commands += self._kept(decided, alerts, now)
         return commands + self._archive.count_commands(_counts(decided.outcomes))
+
+    def parted(self, assignment: Assignment) -> list[Command]:
+        """Return the commands that take a parted story, and its copies, out of the old history."""
+        return [
+            command
+            for story_id, parted_from, _ in assignment.moved
+            for command in self._history.leave_commands(parted_from, story_id)
+        ]
 
     def told(self, told: dict[AlertKey, AlertState], config: Config) -> list[Command]:
         """Return the commands that remember what was told, and what waits for sources."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from monitor.analysis.story_analysis import StoryDecision
-from monitor.model import Match
+from monitor.model import Assignment, Match
 
 
 def match_record(match: Match) -> dict[str, Any]:
@@ -58,3 +58,17 @@ def decision_record(outcome: StoryDecision, at: float) -> dict[str, Any]:
             for held in outcome.suppressions
         ],
     }
+
+
+def recorded_assignment(story: str, record: dict[str, Any]) -> Assignment:
+    """Return where a story was found to belong, from its `decision_record`."""
+    return Assignment(
+        story=story,
+        event=str(record.get("event", "")) or f"alone-{story}",
+        copy_of=record.get("copy_of") or "",
+        copy_kind=record.get("copy_kind", ""),
+        why=record.get("why", ""),
+        novelty=record.get("novelty", ""),
+        sources=tuple(record.get("sources", ())),
+        outlets=tuple(record.get("outlets", ())),
+    )

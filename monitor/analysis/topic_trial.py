@@ -1,7 +1,9 @@
 """A topic as someone would like it, tried on the stories of the last day before it goes live.
 
 Phrases are embedded by the service's own embedder (as triage's are), so the desk holds no model.
-Scores are those of the matcher; a cross-encoder or a judge near the line is not asked.
+Scores are those of the matcher. The judge is not asked anew: where the topic's words change, its
+answers are left out on both sides, so that like is compared with like (`Trial.judged`). Events,
+copies and sources are those the service found.
 """
 
 from __future__ import annotations
@@ -9,19 +11,24 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import unified_diff
+from typing import Any
 
 import numpy as np
 import yaml
 from pydantic import ValidationError
 
+from monitor.alerting.alert_decision import decide
+from monitor.alerting.alert_state import AlertState
 from monitor.analysis.archive import AnalysisStore
+from monitor.analysis.decision_record import recorded_assignment
 from monitor.analysis.text_archive import ModelInfo, TextVectors
 from monitor.clock import Clock
 from monitor.config.schema import Topic
 from monitor.embedding.passages import passages
 from monitor.matching import LINES, Background, TopicMatcher, texts
+from monitor.matching.judge_text import fingerprint
 from monitor.model import EmbeddedStory, Match, Story, Vector
 
 STORIES = 2_000  # the newest that a trial reads
@@ -49,12 +56,23 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """What a topic would have told: its first alerts, oldest first, and how many updates."""
+
+    alerts: tuple[Case, ...]
+    updates: int
+
+
+@dataclass(frozen=True, slots=True)
 class Trial:
     """What a proposed topic does with stored stories.
 
     `above` and `below` are the stories nearest the line, nearest first; `gained` and `lost` those
     that would match and did not, or the other way round, best score first. `hours_before` and
-    `hours_after` count matches by hour of the day. `headline` is what was tried, or None.
+    `hours_after` count matches by hour of the day. `told_before` and `told_after` are the alerts
+    of the topic as it is and as proposed, both made up from the same stories. `judged`: the judge's
+    answers count, as they do live; else the encoder alone decides, which lets more through.
+    `headline` is what was tried, or None.
     """
 
     stories: int
@@ -67,6 +85,9 @@ class Trial:
     after: int
     hours_before: tuple[tuple[str, int], ...]
     hours_after: tuple[tuple[str, int], ...]
+    told_before: Told
+    told_after: Told
+    judged: bool
     headline: Case | None
 
 
@@ -120,8 +141,9 @@ async def try_topic(
     after: Topic,
     headline: str = "",
     since: float = 86400.0,
+    most: int = STORIES,
 ) -> Trial:
-    """Try `after` beside `before` on the newest stored stories of the last `since` seconds.
+    """Try `after` beside `before` on the newest `most` stored stories of the last `since` seconds.
 
     Raises:
         TrialError: no embedder answers, or its model has no calibration.
@@ -140,14 +162,18 @@ async def try_topic(
     known = await _embedded(vectors, clock, model, wanted)
     one, two = (TopicMatcher.build([topic], known, background) for topic in (before, after))
     now = clock.now()
-    items = await archive.newest(now - since, now, model.fingerprint, STORIES)
-    cases = await asyncio.to_thread(_cases, items, one, two)
+    rows = await archive.newest(now - since, now, model.fingerprint, most)
+    judged = fingerprint(before) == fingerprint(after)
+    items = [item if judged else replace(item, judged=None) for item, _ in rows]
+    old, new = await asyncio.to_thread(lambda: (_scored(items, one), _scored(items, two)))
+    cases = [_case(item.story, o, n) for item, o, n in zip(items, old, new, strict=True)]
     tried = None
     if story is not None:
-        rows = [known[part.embedded] for part in parts]
-        item = EmbeddedStory(story, tuple(parts), np.stack(rows), model.fingerprint)
-        tried = _cases([item], one, two)[0]
-    return _trial(cases, LINES[after.sensitivity], tried)
+        vectors_of = np.stack([known[part.embedded] for part in parts])
+        item = EmbeddedStory(story, tuple(parts), vectors_of, model.fingerprint)
+        tried = _case(story, _scored([item], one)[0], _scored([item], two)[0])
+    told = _told(before, rows, old, cases), _told(after, rows, new, cases)
+    return _trial(cases, LINES[after.sensitivity], told, judged, tried)
 
 
 async def _embedded(
@@ -164,12 +190,31 @@ async def _embedded(
     return found
 
 
-def _cases(items: Sequence[EmbeddedStory], before: TopicMatcher, after: TopicMatcher) -> list[Case]:
-    if not items:
-        return []
-    old = [row[0] for row in before.score_batch(items)]
-    new = [row[0] for row in after.score_batch(items)]
-    return [_case(i.story, o, n) for i, o, n in zip(items, old, new, strict=True)]
+def _scored(items: Sequence[EmbeddedStory], matcher: TopicMatcher) -> list[Match]:
+    return [row[0] for row in matcher.score_batch(items)] if items else []
+
+
+def _told(
+    topic: Topic,
+    rows: Sequence[tuple[EmbeddedStory, dict[str, Any]]],
+    matches: Sequence[Match],
+    cases: Sequence[Case],
+) -> Told:
+    """Decide story by story, as triage does, in the events that the service found."""
+    states: dict[str, AlertState] = {}
+    alerts, updates = list[Case](), 0
+    for (item, record), match, case in zip(rows, matches, cases, strict=True):
+        place = recorded_assignment(item.story.id, record)
+        told, severity = states.get(place.event), str(record.get("severity", ""))
+        found = decide(topic, item, match, place, told, item.story.seen_at, severity)
+        if found.told is not None:
+            states[place.event] = found.told
+        if found.alert is not None:
+            if found.alert.is_update:
+                updates += 1
+            else:
+                alerts.append(case)
+    return Told(tuple(alerts), updates)
 
 
 def _case(story: Story, before: Match, after: Match) -> Case:
@@ -177,7 +222,9 @@ def _case(story: Story, before: Match, after: Match) -> Case:
     return Case(story, before.score, after.score, before.fired, after.fired, why, after.nearest)
 
 
-def _trial(cases: Sequence[Case], line: float, tried: Case | None) -> Trial:
+def _trial(
+    cases: Sequence[Case], line: float, told: tuple[Told, Told], judged: bool, tried: Case | None
+) -> Trial:
     by_score = sorted(cases, key=lambda case: -case.after)
     above = [case for case in by_score if case.fired_after]
     below = [case for case in by_score if not case.fired_after and case.after < line]
@@ -195,6 +242,9 @@ def _trial(cases: Sequence[Case], line: float, tried: Case | None) -> Trial:
         after=sum(case.fired_after for case in cases),
         hours_before=tuple((name, old[name]) for name in names),
         hours_after=tuple((name, new[name]) for name in names),
+        told_before=told[0],
+        told_after=told[1],
+        judged=judged,
         headline=tried,
     )
 

@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "routes": ("monitor.cli.routes", "routes", "Where alerts go: the tree, and a test of it."),
     "silence": ("monitor.cli.silence", "silence", "Silence alerts for a while."),
     "dead": ("monitor.cli.dead", "dead", "What could not be processed or delivered."),
+    "mcp": ("monitor.cli.mcp", "mcp", "Let a language model look things up; read-only."),
     "slack": ("monitor.cli.slack", "slack", "Print the manifest of the Slack app."),
     "test-alert": ("monitor.cli.test_alert", "test_alert", "Send a test alert to the channels."),
 }

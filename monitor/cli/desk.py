@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from monitor.config.schema import Config
     from monitor.desk.sign_in_store import Token
 
-SCOPES = ("read", "answer", "silence", "operate")
+SCOPES = ("read", "answer", "silence", "operate", "edit")
 
 
 @click.group()

@@ -58,7 +58,9 @@ def inspect(where: str, config_dir: Path, as_json: bool, kind: str, allow: tuple
     document = _read(where)
     if document is None and "://" not in source.url:
         fail(f"{where} is neither a file, an http(s) address, nor the id of a feed")
-    outcome = run_async(_inspect(document, source, settings))
+    from monitor.polling.inspection import inspect_feed
+
+    outcome = run_async(inspect_feed(document, source, settings))
     if as_json:
         say_json(_described(source, outcome))
     else:
@@ -87,7 +89,9 @@ def _settings(
 def entries_of(where: str, config_dir: Path, document: bytes | None = None) -> tuple[Entry, ...]:
     """Return the entries of a feed (an address, or a document at hand), or leave with a message."""
     settings, source = _settings(config_dir, where, "auto", ())
-    outcome = run_async(_inspect(document, source, settings))
+    from monitor.polling.inspection import inspect_feed
+
+    outcome = run_async(inspect_feed(document, source, settings))
     if outcome.parsed is None:
         fail(f"{where}: {outcome.message or outcome.reason}", code=1)
     return outcome.parsed.entries
@@ -98,35 +102,6 @@ def _read(where: str) -> bytes | None:
         return sys.stdin.buffer.read()
     path = Path(where)
     return path.read_bytes() if "://" not in where and path.is_file() else None
-
-
-async def _inspect(
-    document: bytes | None, source: FeedSource, settings: PollingSettings
-) -> FetchResult:
-    from monitor.clock import SystemClock
-    from monitor.errors import FetchError
-    from monitor.model import FeedState
-    from monitor.net.fetcher import Fetcher
-    from monitor.parsing.parser_pool import ParserPool
-    from monitor.polling.feed_reader import FeedReader
-    from monitor.polling.fetch_result import FetchResult
-    from monitor.reasons import FetchReason
-
-    clock = SystemClock()
-    settings = settings.model_copy(update={"parser_processes": 1})
-    fetcher, parsers = Fetcher(settings, clock), ParserPool(settings)
-    try:
-        if document is not None:
-            try:
-                parsed = await parsers.parse(document, "", "", source.kind)
-            except FetchError as error:
-                return FetchResult(error.reason, str(error))
-            return FetchResult(FetchReason.OK, parsed=parsed)
-        reader = FeedReader(fetcher, parsers, clock)
-        return await reader.read(source, FeedState(feed_id=source.id, url=""))
-    finally:
-        await parsers.aclose()
-        await fetcher.aclose()
 
 
 def _described(source: FeedSource, outcome: FetchResult) -> dict[str, Any]:
@@ -340,7 +315,7 @@ def import_(opml: Path, config_dir: Path, name: str, as_json: bool) -> None:
     The feeds are written to feeds/NAME.yaml in the configuration folder, to be edited there.
     Importing a list of the same name again adds its new feeds and renews names and tags.
     """
-    from monitor.cli.feed_lists import write_feeds
+    from monitor.config.feed_files import write_feeds
     from monitor.config.load import examine
     from monitor.config.names import readable_id
     from monitor.config.opml import read_opml

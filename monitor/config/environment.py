@@ -14,7 +14,7 @@ from typing import get_args
 
 from pydantic import ValidationError
 
-from monitor.config.schema import OpsSettings
+from monitor.config.schema import DeskSettings, OpsSettings
 
 # "$${" stands for a literal "${".
 _REFERENCE = re.compile(
@@ -111,6 +111,21 @@ def _missing(name: str, env: Mapping[str, str]) -> str:
         f"the environment variable {name} {state}; set {name}, or {name}_FILE with the path of a "
         f"file that holds it, or write ${{{name}:-default}}"
     )
+
+
+def desk_of_env(desk: DeskSettings, env: Mapping[str, str]) -> DeskSettings:
+    """Return `desk` as the place it runs in wants it; a setting in `wirewatch.yaml` wins.
+
+    `WIREWATCH_DESK_HOST` is where a container listens; with `WIREWATCH_DESK_PUBLISHED_ON_LOOPBACK`
+    (true) its port is published on the host's loopback only.
+    """
+    wanted: dict[str, object] = {}
+    if host := env.get("WIREWATCH_DESK_HOST", ""):
+        wanted["host"] = host
+    if env.get("WIREWATCH_DESK_PUBLISHED_ON_LOOPBACK", "").lower() in ("true", "yes", "1"):
+        wanted["published_on_loopback"] = True
+    fresh = {name: value for name, value in wanted.items() if name not in desk.model_fields_set}
+    return desk.model_copy(update=fresh)
 
 
 def with_env_overrides(ops: OpsSettings, env: Mapping[str, str]) -> tuple[OpsSettings, list[str]]:

@@ -15,11 +15,11 @@ from pathlib import Path
 import yaml
 
 from monitor.config.cross_checks import check_references
-from monitor.config.environment import expand, with_env_overrides
+from monitor.config.environment import desk_of_env, expand, with_env_overrides
 from monitor.config.field_checks import check_store, password_in
 from monitor.config.names import nearest
 from monitor.config.reading import Reading
-from monitor.config.schema import Config, OpsSettings, StoreSettings, WirewatchFile
+from monitor.config.schema import Config, DeskSettings, OpsSettings, StoreSettings, WirewatchFile
 from monitor.config.sections import read_feeds, read_opml_feeds, read_topics
 from monitor.config.settings import read_settings
 from monitor.config.yaml_source import MAX_FILE_BYTES, YamlFile, pairs, read_yaml
@@ -183,6 +183,9 @@ def _assemble(reading: Reading, folder: Path) -> None:
     reading.sections["ops"], faults = with_env_overrides(ops, reading.env)
     for fault in faults:
         about.say(1, fault, "warning")
+    desk = reading.sections.get("desk")
+    desk = desk if isinstance(desk, DeskSettings) else DeskSettings()
+    reading.sections["desk"] = desk_of_env(desk, reading.env)
     if not reading.feeds and not reading.ids("feed"):
         about.say(1, "there are no feeds; add some to feeds.yaml", "warning")
     if not reading.topics and not reading.ids("topic"):

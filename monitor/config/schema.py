@@ -129,6 +129,7 @@ class WebhookChannel(ChannelSettings):
     type: Literal["webhook"] = Field(description="The kind of channel.")
     url: SecretStr = Field(description="Where to post. Write ${VARIABLE} if it holds a secret.")
     secret: SecretStr | None = Field(None, description="Key of the HMAC-SHA256 signature.")
+    format: Literal["wirewatch", "ninjs"] = Field("wirewatch", description="Form of the body.")
 
 
 class AppriseChannel(ChannelSettings):

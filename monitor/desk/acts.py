@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from monitor.alerting.feedback_store import Verdict
 from monitor.alerting.silences import Matcher, Silence
+from monitor.analysis.parting_store import Parting
 from monitor.config.schema import SlackChannel
 from monitor.config.value_types import parse_duration
 from monitor.desk.ask import BadRequest, Missing
@@ -15,6 +16,7 @@ from monitor.desk.services import Services
 from monitor.history.history_store import EventHistory
 from monitor.history.records import Action
 from monitor.model import Notification
+from monitor.text import one_line
 
 LONGEST_SILENCE = 90 * 86400.0
 
@@ -68,6 +70,23 @@ async def mute(desk: Services, person: Person, event_id: str) -> EventHistory:
     await desk.silences.add(new, now)
     note = Action("mute", person.name, now, "muted its further alerts")
     await desk.history.note(kept.id, note)
+    return kept
+
+
+async def part(desk: Services, person: Person, event_id: str, story: str) -> EventHistory:
+    """Keep a story apart from the event it is in: not the same happening. Triage does it.
+
+    Raises:
+        BadRequest: the story is not in this event, is a copy, is alone in it, or was parted before.
+    """
+    kept, now = await event_of(desk, event_id), desk.clock.now()
+    own = {one.id: one for one in kept.stories if not one.copy_of}
+    if story not in own or len(own) < 2:
+        raise BadRequest("name a story of this event that is no copy and not alone in it")
+    if not await desk.partings.ask(Parting(story, person.name, now)):
+        raise BadRequest("this story was kept apart before")
+    words = f"not the same happening: {one_line(own[story].title, 200)}"
+    await desk.history.note(kept.id, Action("apart", person.name, now, words))
     return kept
 
 

@@ -14,7 +14,15 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from monitor.desk.ask import LARGEST_FORM, Ask, BadRequest, Missing, read_fields
+from monitor.desk.ask import (
+    LARGEST_FILE,
+    LARGEST_FORM,
+    Ask,
+    BadRequest,
+    Missing,
+    read_fields,
+    read_parts,
+)
 from monitor.desk.guard import HEADERS, SAFE, is_forged, who_asks
 from monitor.desk.pages import sign_in
 from monitor.desk.people import Person
@@ -26,7 +34,7 @@ from monitor.observability.logs import get_logger, redact
 log = get_logger(__name__)
 
 _NOBODY = Person("", frozenset(), "")
-_FOR_PROGRAMS = ("/api/", "/live")
+_FOR_PROGRAMS = ("/api/", "/live", "/mcp")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +86,7 @@ async def _answer(desk: Services, address: Address, request: Request) -> Respons
         elif person is not None:
             ask.person = person
         if request.method not in SAFE:
-            ask.form = await _form(request)
+            await _read_form(ask)
         return await address.answer(ask)
     except BadRequest as error:
         return await _problem(ask, str(error), 400)
@@ -92,16 +100,22 @@ async def _answer(desk: Services, address: Address, request: Request) -> Respons
         return PlainTextResponse("This page could not be made; the log has the reason.", 500)
 
 
-async def _form(request: Request) -> dict[str, str]:
+async def _read_form(ask: Ask) -> None:
+    """Read what was sent: a form, a form with files, or JSON (as the field "")."""
+    content_type = ask.request.headers.get("content-type", "")
+    kind = content_type.partition(";")[0].strip().lower()
+    most = LARGEST_FILE if kind == "multipart/form-data" else LARGEST_FORM
     body = bytearray()
-    async for part in request.stream():
+    async for part in ask.request.stream():
         body += part
-        if len(body) > LARGEST_FORM:
-            raise BadRequest("the form is too large")
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind == "application/json":
-        return {"": body.decode("utf-8", "replace")}
-    return read_fields(body.decode("utf-8", "replace"))
+        if len(body) > most:
+            raise BadRequest(f"this is too large; {most:,} bytes are taken")
+    if kind == "multipart/form-data":
+        ask.form, ask.files = read_parts(content_type, bytes(body))
+    elif kind == "application/json":
+        ask.form = {"": body.decode("utf-8", "replace")}
+    else:
+        ask.form = read_fields(body.decode("utf-8", "replace"))
 
 
 async def _problem(ask: Ask, message: str, status: int) -> Response:

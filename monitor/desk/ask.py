@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from email.parser import BytesParser
+from email.policy import HTTP
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from starlette.requests import Request
@@ -14,6 +16,7 @@ from monitor.desk.services import Services
 from monitor.text import strip_invisible
 
 LARGEST_FORM = 100_000  # bytes
+LARGEST_FILE = 1_900_000
 _LONGEST_FIELD = 20_000
 
 
@@ -27,13 +30,17 @@ class Missing(Exception):
 
 @dataclass(slots=True)
 class Ask:
-    """A request with who asks. `query` and `form` hold the last value of each field, cleaned."""
+    """A request with who asks. `query` and `form` hold the last value of each field, cleaned.
+
+    `files` holds what was sent as files, as it came.
+    """
 
     request: Request
     person: Person
     desk: Services
     query: Mapping[str, str] = field(default_factory=dict)
     form: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, bytes] = field(default_factory=dict)
 
     @property
     def now(self) -> float:
@@ -82,3 +89,26 @@ def read_fields(text: str) -> dict[str, str]:
     if any(len(value) > _LONGEST_FIELD for _, value in pairs):
         raise BadRequest(f"a field is longer than {_LONGEST_FIELD} characters")
     return {name: strip_invisible(value) for name, value in pairs}
+
+
+def read_parts(content_type: str, body: bytes) -> tuple[dict[str, str], dict[str, bytes]]:
+    """Read a form with files (multipart/form-data, RFC 7578); return its fields and its files.
+
+    Raises:
+        BadRequest: there are too many parts.
+    """
+    head = f"Content-Type: {content_type}\r\n\r\n".encode("latin-1", "replace")
+    parts = BytesParser(policy=HTTP).parsebytes(head + body)
+    found = list(parts.iter_parts()) if parts.is_multipart() else []
+    if len(found) > 20:
+        raise BadRequest("too many fields")
+    fields, files = dict[str, str](), dict[str, bytes]()
+    for part in found:
+        name = str(part.get_param("name", header="content-disposition") or "")
+        content = part.get_payload(decode=True)
+        value = content if isinstance(content, bytes) else b""
+        if part.get_filename() is not None:
+            files[name] = value
+        else:
+            fields[name] = strip_invisible(value[:_LONGEST_FIELD].decode("utf-8", "replace"))
+    return fields, files

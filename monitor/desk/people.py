@@ -8,13 +8,14 @@ from dataclasses import dataclass
 
 from monitor.text import one_line
 
-RIGHTS = ("read", "answer", "silence", "operate")
+RIGHTS = ("read", "answer", "silence", "operate", "edit")
 ROLES = {"reader": ("read",), "editor": RIGHTS}
 MEANING = {
     "read": "see every page, the API and the feeds",
     "answer": "say relevant or not, claim and mute an event",
     "silence": "add and end silences",
-    "operate": "poll a feed now; put back and drop dead letters",
+    "operate": "poll, pause and inspect feeds; put back and drop dead letters",
+    "edit": "write topics and feeds into the configuration folder",
 }
 
 

@@ -17,6 +17,7 @@ from starlette.responses import HTMLResponse, Response
 from monitor.delivery.formatting import link
 from monitor.desk.ask import Ask
 from monitor.desk.people import Person
+from monitor.polling.recent_polls import KEPT, RecentPoll
 from monitor.text import on_page, one_line
 
 HERE = Path(__file__).parent
@@ -33,6 +34,12 @@ DONE = {
     "requeued": "Back in the queue.",
     "dropped": "Dropped.",
     "poll": "The feed is polled next.",
+    "paused": "The feed is paused; nothing known of it is lost.",
+    "resumed": "The feed is polled again.",
+    "imported": "The list is taken over; the service reads it within seconds.",
+    "known": "Every feed of this list is configured already; nothing was written.",
+    "saved": "Saved; the service takes it over within seconds.",
+    "apart": "Kept apart from now on; the service sorts the stories afresh within seconds.",
 }
 
 
@@ -97,7 +104,7 @@ def environment() -> Environment:
         "line": one_line,
         "reason": reason,
     }
-    made.globals |= {"asset": asset, "bars": bars}
+    made.globals |= {"asset": asset, "bars": bars, "strip": strip}
     return made
 
 
@@ -168,3 +175,19 @@ def bars(rows: Sequence[tuple[str, int]], label: str) -> Markup:
     )
     width = max(1, len(rows)) * 14
     return _CHART.format("bars", width, 60, width, 60, label, cells)
+
+
+_POLL = Markup('<rect x="{}" y="{}" width="3" height="{}" class="{}"><title>{}</title></rect>')
+
+
+def strip(polls: Sequence[RecentPoll], label: str) -> Markup:
+    """Return polls, oldest first, as a strip in SVG: high where they failed or brought stories."""
+    cells = []
+    for place, poll in enumerate(polls):
+        kind = "poll-new" if poll.well and poll.new else "poll-same" if poll.well else "poll-bad"
+        high = 6 if kind == "poll-same" else 16
+        found = f", {poll.new} new" if poll.new else ""
+        title = f"{moment(poll.at)}: {reason(poll.reason)}{found}"
+        cells.append(_POLL.format(place * 4, 16 - high, high, kind, title))
+    width = 4 * KEPT
+    return _CHART.format("strip", width, 16, width, 16, label, Markup("").join(cells))

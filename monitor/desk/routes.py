@@ -8,6 +8,7 @@ from monitor.desk import feeds_out, metrics_out
 from monitor.desk.api.openapi import describe_api
 from monitor.desk.api.routes import RESOURCES, V1
 from monitor.desk.ask import Answer
+from monitor.desk.mcp import http as mcp
 from monitor.desk.pages import delivery, event, feeds, history, now, sign_in, silences, topics, why
 
 OPEN = ""  # anyone may: signing in
@@ -31,13 +32,20 @@ ADDRESSES: tuple[Address, ...] = (
     Address("POST", "/events/{event}/answer", "answer", event.answer),
     Address("POST", "/events/{event}/claim", "answer", event.claim),
     Address("POST", "/events/{event}/release", "answer", event.release),
+    Address("POST", "/events/{event}/apart", "answer", event.part),
     Address("POST", "/events/{event}/mute", "answer", event.mute),
     Address("GET", "/why", "read", why.show),
     Address("GET", "/topics", "read", topics.show),
     Address("GET", "/topics/{topic}", "read", topics.tune),
     Address("POST", "/topics/{topic}", "answer", topics.trial),
+    Address("POST", "/topics/{topic}/save", "edit", topics.save),
     Address("GET", "/feeds", "read", feeds.show),
     Address("POST", "/feeds/poll", "operate", feeds.poll),
+    Address("POST", "/feeds/pause", "operate", feeds.pause),
+    Address("POST", "/feeds/resume", "operate", feeds.resume),
+    Address("POST", "/feeds/inspect", "operate", feeds.inspect),
+    Address("GET", "/feeds.opml", "read", feeds.export),
+    Address("POST", "/feeds/opml", "edit", feeds.take_over),
     Address("GET", "/silences", "read", silences.show),
     Address("POST", "/silences", "silence", silences.add),
     Address("POST", "/silences/end", "silence", silences.end),
@@ -53,6 +61,8 @@ ADDRESSES: tuple[Address, ...] = (
     Address("GET", "/metrics", "read", metrics_out.show),
     Address("GET", f"{V1}/openapi.json", "read", describe_api),
     *(Address(one.method, one.path, one.right, one.answer) for one in RESOURCES),
+    Address("POST", "/mcp", "read", mcp.message),
+    Address("GET", "/mcp", "read", mcp.no_stream),
     Address("GET", "/sign-in", OPEN, sign_in.show),
     Address("GET", "/sign-in/link", OPEN, sign_in.use_link),
     Address("POST", "/sign-out", "read", sign_in.sign_out),

@@ -10,6 +10,7 @@ from typing import Any
 from monitor.alerting.feedback_store import FeedbackStore
 from monitor.alerting.silence_store import SilenceStore
 from monitor.analysis.archive import AnalysisStore
+from monitor.analysis.parting_store import PartingStore
 from monitor.clock import Clock
 from monitor.config.schema import Config
 from monitor.delivery.dead_letters import DeadLetters
@@ -52,6 +53,7 @@ class Services:
     dead_letters: DeadLetters = field(init=False)
     feeds: FeedStore = field(init=False)
     sign_in: SignInStore = field(init=False)
+    partings: PartingStore = field(init=False)
 
     def __post_init__(self) -> None:
         """Open the stores."""
@@ -64,6 +66,7 @@ class Services:
         self.dead_letters = DeadLetters(*store)
         self.feeds = FeedStore(*store)
         self.sign_in = SignInStore(*store)
+        self.partings = PartingStore(*store)
 
     async def channels(self) -> list[str]:
         """Return every channel that is configured or for which something waits."""

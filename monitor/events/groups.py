@@ -24,6 +24,7 @@ _NEARBY = 0.10  # mean link from which an event is regrouped with a story
 _EVENTS = 8  # events regrouped with a story, at most
 _SETTLED = 24  # an event of more stories, or of older ones, is moved as a whole
 _GROWN = 96  # an event of more stories takes further ones, but is regrouped no more
+_NEVER = 1e9  # a sum of links that keeps stories apart, whatever joins them
 FACE = 64  # newest stories of an event that a further one is held against: bounds its cost
 
 
@@ -126,6 +127,7 @@ class Groups:
         links: for each story that is no copy, its links to others (probability of one happening).
         events: the open events by id.
         changed: stories whose event or record changed since the caller last looked.
+        apart: stories that a person said are not one happening, for each the others.
     """
 
     def __init__(self, window: float) -> None:
@@ -134,6 +136,7 @@ class Groups:
         self.links: dict[str, Links] = {}
         self.events: dict[str, Event] = {}
         self.changed: set[str] = set()
+        self.apart: dict[str, set[str]] = {}
         self._was: dict[str, str] = {}
 
     def add(self, member: Member, links: Links) -> None:
@@ -150,6 +153,8 @@ class Groups:
         for other, _ in self.links.pop(story, ()):
             self.links[other].drop(story)
         self.changed.discard(story)
+        for other in self.apart.pop(story, ()):
+            self.apart[other].discard(story)
         return self.members.pop(story)
 
     def sources(self, event: str) -> tuple[str, ...]:
@@ -273,6 +278,35 @@ class Groups:
                 self.changed.add(member.id)
             member.event, member.since = name, since
 
+    def keep_apart(self, story: str, others: Iterable[str]) -> None:
+        """Let a story and `others` never again be grouped together, whatever links them."""
+        for other in others:
+            if other != story and story in self.members and other in self.members:
+                self.apart.setdefault(story, set()).add(other)
+                self.apart.setdefault(other, set()).add(story)
+                self.links[story].drop(other)
+                self.links[other].drop(story)
+
+    def part(self, story: str) -> tuple[str, ...]:
+        """Give a story, with its copies, an event of its own; return those it is kept apart from.
+
+        Nothing happens to a copy, or where the event has no other story.
+        """
+        member = self.members[story]
+        event = self.events[member.event]
+        others = tuple(name for name in event.members if name != story)
+        if member.copy_of or not others:
+            return ()
+        self.keep_apart(story, others)
+        copies = [name for name in event.copies if self.members[name].copy_of == story]
+        rest = [name for name in event.copies if name not in copies]
+        self.gather(event.id, [*others, *rest])
+        for name in (story, *copies):
+            self.members[name].since = 0.0
+        self.gather(self._name(story, [event.id]), [story, *copies])
+        self.changed.update((story, *others))
+        return others
+
     def settled(self) -> tuple[dict[str, str], tuple[tuple[str, str, str], ...]]:
         """Return what became of events since this was last asked, and start afresh.
 
@@ -304,6 +338,10 @@ class Groups:
                 to = place.get(other, at)
                 if to != at:
                     sums[at, to] += value
+        for name in place.keys() & self.apart.keys():
+            for to in {place.get(other, place[name]) for other in self.apart[name]}:
+                if to != place[name]:
+                    sums[place[name], to] = -_NEVER
         return sums
 
     def _settle(self, local: list[str], groups: list[list[str]]) -> None:

@@ -150,6 +150,24 @@ class EventIndex:
             for item in prepared.batch
         ]
 
+    def part(self, story: str, why: str) -> tuple[Assignment, tuple[str, ...]] | None:
+        """Give a story an event of its own and keep it apart from the others of the one it was in.
+
+        Returns:
+            Its assignment, with `moved`, and the stories it is kept apart from; None where there
+            is nothing to part: the story is not in the window, is a copy, or is alone.
+        """
+        others = self._groups.part(story) if story in self._members else ()
+        if not others:
+            return None
+        _, moved = self._groups.settled()
+        found = replace(self._again(story), repeated=False, new_event=True, why=why, moved=moved)
+        return found, others
+
+    def keep_apart(self, story: str, others: Iterable[str]) -> None:
+        """Keep a story apart as a person said, after a restart."""
+        self._groups.keep_apart(story, others)
+
     def forget(self, before: float) -> None:
         """Drop events with no story since `before`, and stories that outlived an event's life."""
         groups = self._groups

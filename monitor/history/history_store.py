@@ -90,6 +90,10 @@ class HistoryStore:
         key = self._event(event)
         return [["HSET", key, f"story:{story.id}", story.to_json()], ["EXPIRE", key, self._keep]]
 
+    def leave_commands(self, event: str, story_id: str) -> list[Command]:
+        """Return the commands that take a story out of an event it was parted from."""
+        return [["HDEL", self._event(event), f"story:{story_id}"], self._live("apart", "", event)]
+
     def merge_commands(self, gone: str, into: str, now: float) -> list[Command]:
         """Return the commands that let the history of an absorbed event be found under both ids."""
         old, new = self._event(gone), self._event(into)

@@ -17,6 +17,7 @@ from monitor.parsing.document import ParsedFeed
 from monitor.polling.entry_diff import DAY, EntryDiff, diff_entries
 from monitor.polling.fetch_result import FetchResult
 from monitor.polling.outage import CHRONIC
+from monitor.polling.recent_polls import with_poll
 from monitor.polling.schedule import next_due, record_burst, record_items
 from monitor.polling.seen_entries import Seen, SeenEntry
 from monitor.reasons import EntryReason, FetchReason
@@ -150,7 +151,8 @@ def decide(
     due, interval = next_due(
         source, after, outcome.reason, outcome.hints, now, settings, outage=ours
     )
-    after = replace(after, next_due=round(due, 3), interval=round(interval, 1))
+    recent = with_poll(before.recent, now, str(outcome.reason), len(found.instants))
+    after = replace(after, next_due=round(due, 3), interval=round(interval, 1), recent=recent)
     return PollDecision(
         state=after,
         reason=outcome.reason,

@@ -53,6 +53,7 @@ TABLE: tuple[KeyRule, ...] = (
     KeyRule("event:*", "hash", "triage", "ttl"),
     KeyRule("told:*", "hash", "triage", "ttl"),
     KeyRule("pending", "hash", "triage", "trimmed", "a field an alert, for `wait_at_most`"),
+    KeyRule("apart", "hash", "triage", "trimmed", "a field a story a person parted, 1,000"),
     KeyRule("feedback:*", "hash", "triage", "ttl"),
     # services that may be asked
     KeyRule("asked:*", "string", "workers", "ttl"),

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
+
+import pytest
 
 from monitor.delivery.channel import Context
 from monitor.delivery.channels.webhook import VERSION, body
@@ -63,3 +66,25 @@ def test_webhook_bodies_fit_the_schema() -> None:
         assert _fits(made, schema, schema), item.kind
     made["surprise"] = 1
     assert not _fits(made, schema, schema)
+
+
+@pytest.mark.parametrize("service", ["Teams", "Discord", "Telegram", "Matrix"])
+def test_the_addresses_of_services_are_those_apprise_knows(service: str) -> None:
+    """Each address of the table, with its parts filled in, makes the service it is written for."""
+    import apprise
+
+    page = (Path(__file__).parents[2] / "docs/how-to/newsrooms.md").read_text("utf-8")
+    found = re.search(rf"^\| {service} \| `([^`]+)`", page, re.MULTILINE)
+    assert found is not None
+    address = found[1]
+    for name, value in (
+        ("BOT_TOKEN", "123456789:AAEabcdefghijklmnopqrstuvwxyz0123456"), ("CHAT_ID", "-100123456"),
+        ("WORKFLOW", "a1b2c3"), ("SIGNATURE", "s1gn"), ("USER", "wirewatch"), ("ROOM", "abcdef"),
+        ("TOKEN", "t0kent0kent0ken"), ("ID", "123456789"),
+        ("HOST", "prod-01.westeurope.logic.azure.com" if service == "Teams" else "m.example.org"),
+    ):  # fmt: skip
+        address = address.replace(name, value)
+    made = apprise.Apprise()
+    assert made.add(address)
+    wanted = {"Teams": "Workflows"}.get(service, service)
+    assert [type(one).__name__ for one in made] == [f"Notify{wanted}"]

@@ -20,6 +20,7 @@ SCREENS = {
     "now": "/", "event": "/events/e0", "why": "/why?q=nothing", "topics": "/topics",
     "tuner": "/topics/energy", "feeds": "/feeds", "delivery": "/delivery",
     "silences": "/silences?m=topic%3Denergy&for=2h", "history": "/history", "sign-in": "/sign-in",
+    "feeds-found": "/feeds?q=coast",
     "letter": "/delivery/letter?id=notifier:x@world", "problem": "/events/none",
 }  # fmt: skip
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]

@@ -103,6 +103,22 @@ async def test_a_claim_ends_with_the_event(world: World) -> None:
         assert "Anna is on it" not in (await anna.get("/")).text
 
 
+async def test_a_story_is_asked_to_be_kept_apart(world: World) -> None:
+    """The button stands at each report but not at copies; asking is noted with the name, once."""
+    async with await world.someone("Anna") as anna:
+        page = (await anna.get("/events/e0")).text
+        assert page.count("Not the same happening</button>") == 2  # s0 and s0u; s0c is a copy
+        answer = await anna.post("/events/e0/apart", data={"story": "s0u"})
+        assert answer.status_code == 303
+        page = (await anna.get("/events/e0")).text
+        assert "Being kept apart" in page and "Anna</b> not the same happening" in page
+        for story in ("s0u", "s0c", "nowhere"):
+            again = await anna.post("/events/e0/apart", data={"story": story})
+            assert again.status_code == 400
+    (parting,) = await world.desk.partings.all()
+    assert (parting.story, parting.by, parting.others) == ("s0u", "Anna", ())
+
+
 async def test_a_mute_silences_the_event_everywhere(world: World) -> None:
     """The mute is a silence with its author, and the page says so."""
     async with await world.someone("Anna") as anna:
@@ -188,7 +204,8 @@ def test_every_context_is_what_its_template_shows() -> None:
         "feeds.html": feeds.Context, "silences.html": silences.Context, "problem.html": Problem,
         "history.html": history.Context, "delivery.html": delivery.Context,
         "dead_letter.html": delivery.LetterContext, "sign_in.html": sign_in.Context,
-        "topics.html": topics.Context, "tuner.html": topics.TunerContext,
+        "inspect.html": feeds.InspectContext, "topics.html": topics.Context,
+        "tuner.html": topics.TunerContext,
     }  # fmt: skip
     templates = set(environment().list_templates()) - {"base.html", "parts.html"}
     assert templates == set(contexts)
@@ -199,7 +216,7 @@ def test_every_context_is_what_its_template_shows() -> None:
         fields = {field.name for field in dataclasses.fields(context)}
         source = loader.get_source(environment(), template)[0]
         used = meta.find_undeclared_variables(environment().parse(source))
-        own = {"frame", "asset", "bars", "parts"}
+        own = {"frame", "asset", "bars", "strip", "parts"}
         own |= set(re.findall(r"{% macro (\w+)", source))
         for names in re.findall(r"{% set ([a-z, ]+) =", source):
             own |= set(names.split(", "))

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.embedding.transformer import DEFAULT_WEIGHTS
-from monitor.events import records
+from monitor.events import EventIndex, records
 from monitor.events.cluster import average_link
 from monitor.model import EmbeddedStory
 
@@ -230,3 +230,57 @@ def test_a_story_without_vectors_is_still_filed() -> None:
     empty = EmbeddedStory(told, (), np.zeros((0, 64), np.float32), "m")
     assert index().assign([empty])[0].new_event
     assert told.published == NOON
+
+
+def together() -> tuple[EventIndex, dict[str, str]]:
+    """An index in which three reports of one happening are one event, and where each is."""
+    made = index()
+    title = "Ferry aground at Northport, {} say"
+    made.assign(
+        [
+            story("a", title.format("police"), 0.0, axis(0, 0.3, 1), source="Wire"),
+            story("b", title.format("crews"), 0.5, axis(0, 0.3, 2), source="Post"),
+            story("c", title.format("union"), 1.0, axis(0, 0.3, 3), source="Herald"),
+        ]
+    )
+    made.changed()
+    return made, {name: made.event_of(name) for name in "abc"}
+
+
+def test_a_story_that_is_not_the_same_happening_is_kept_apart() -> None:
+    """It gets an event of its own; what is like both later does not bring them together again."""
+    made, was = together()
+    assert len(set(was.values())) == 1
+    parted = made.part("c", "kept apart by Anna")
+    assert parted is not None
+    assignment, others = parted
+    assert (assignment.why, set(others)) == ("kept apart by Anna", {"a", "b"})
+    assert assignment.moved == (("c", was["c"], assignment.event),)
+    assert made.event_of("a") == made.event_of("b") == was["a"] != made.event_of("c")
+    assert made.changed() == {"a", "b", "c"}
+    for n in range(8):
+        title = f"Ferry aground at Northport, pilots say {n}"
+        made.assign([story(f"d{n}", title, 1.1 + n / 10, axis(0, 0.3, n), source=f"Outlet {n}")])
+        assert made.event_of("a") == made.event_of("b") != made.event_of("c")
+
+
+def test_what_is_kept_apart_stays_so_over_a_restart() -> None:
+    """Records and the pairs that are kept give the same events, and later stories part the same."""
+    made, was = together()
+    assert made.part("c", "x") is not None
+    again = index()
+    again.restore([made.pack(name) for name in made.stories()])
+    again.keep_apart("c", ["a", "b"])
+    new = story("d", "Ferry aground at Northport, pilots say", 1.2, axis(0, 0.3, 9), source="Echo")
+    assert [one.event for one in again.assign([new])] == [one.event for one in made.assign([new])]
+    assert again.event_of("a") == was["a"] != again.event_of("c")
+
+
+def test_only_a_story_among_others_can_be_parted() -> None:
+    """A copy, a story alone and one that is not there change nothing."""
+    made, _ = together()
+    made.assign([story("a2", "Ferry aground at Northport, police say", 1.5, axis(0, 0.3, 1))])
+    assert made.part("a2", "x") is None and made.part("nowhere", "x") is None
+    assert made.part("c", "x") is not None and made.part("c", "x") is None
+    made.forget(NOON + 400 * HOUR)
+    assert len(made) == 0

@@ -14,13 +14,16 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from monitor.config.load import examine
+from monitor.config.schema import DeskSettings
+from monitor.desk.people import is_trusted
 from monitor.observability import metrics
 from tests.docs.pages import blocks
 
 ROOT = Path(__file__).parents[2]
 MONITORING = ROOT / "deploy" / "monitoring"
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
-WORKERS = ("poller", "embedder", "triage", "triage-standby", "notifier")
+WORKERS = ("poller", "embedder", "triage", "triage-standby", "notifier", "desk")
 
 
 def _series() -> set[str]:
@@ -164,7 +167,7 @@ def test_every_worker_is_hardened(name: str) -> None:
     assert int(service["stop_grace_period"].rstrip("s")) > 10
     assert service["depends_on"]["store"]["condition"] == "service_healthy"
     assert "healthcheck" in service
-    assert "ports" not in service
+    assert "ports" not in service or name == "desk"  # and that on loopback, see below
     assert "container_name" not in service, "it would forbid --scale"
     assert "deploy" not in service, "Compose v1 ignores it, limits and all"
 
@@ -296,3 +299,31 @@ def test_all_that_the_image_is_made_of_reaches_the_builder() -> None:
     assert len(wanted) > 5
     assert wanted <= let
     assert all((ROOT / path).exists() for path in wanted)
+
+
+def test_the_desk_is_published_on_loopback_only(tmp_path: Path) -> None:
+    """Whatever the compose files publish is on the host's loopback, and the desk may listen so."""
+    for name in ("docker-compose.yml", "deploy/desk/compose.yml"):
+        for service in yaml.safe_load((ROOT / name).read_text())["services"].values():
+            assert all(port.startswith("127.0.0.1:") for port in service.get("ports", ())), name
+    env = COMPOSE["services"]["desk"]["environment"]
+    (tmp_path / "topics.yaml").write_text("topics: []\n")
+    desk = examine(tmp_path, env).config.desk
+    assert (desk.host, desk.published_on_loopback) == ("0.0.0.0", True)
+    (tmp_path / "wirewatch.yaml").write_text("desk: {host: 127.0.0.1}\n")
+    assert examine(tmp_path, env).config.desk.host == "127.0.0.1"
+
+
+def test_the_proxy_of_the_desk_is_the_one_that_is_trusted() -> None:
+    """The example's settings are valid, and name the address that the proxy has in the network."""
+    text = (ROOT / "deploy/desk/compose.yml").read_text()
+    services = yaml.safe_load(text)["services"]
+    lines = [line[1:].removeprefix("   ") for line in text.splitlines() if line.startswith("#   ")]
+    example = yaml.safe_load("\n".join(lines[lines.index("desk:") :][:5]))
+    desk = DeskSettings.model_validate(example["desk"])
+    proxy = services["oauth2-proxy"]["networks"]["desk"]["ipv4_address"]
+    assert is_trusted(proxy, desk.trusted_proxies)
+    address = services["desk"]["networks"]["desk"]["ipv4_address"]
+    assert not is_trusted(address, desk.trusted_proxies)
+    assert address in services["oauth2-proxy"]["environment"]["OAUTH2_PROXY_UPSTREAMS"]
+    assert services["oauth2-proxy"]["environment"]["OAUTH2_PROXY_PASS_HOST_HEADER"] == "true"

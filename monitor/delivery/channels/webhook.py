@@ -19,6 +19,7 @@ import httpx
 from monitor.config.schema import WebhookChannel
 from monitor.delivery import formatting
 from monitor.delivery.channel import Context, Lookup, SendResult, Traits
+from monitor.delivery.channels import ninjs
 from monitor.delivery.channels.http import post
 from monitor.model import Alert, Notification
 
@@ -32,12 +33,16 @@ class Webhook:
 
     def __init__(self, settings: WebhookChannel) -> None:
         self._url = settings.url.get_secret_value()
+        self._ninjs = settings.format == "ninjs"
         self._secret = settings.secret.get_secret_value() if settings.secret else ""
         self._client = httpx.AsyncClient(timeout=self.traits.timeout, trust_env=False)
 
     def render(self, notification: Notification, context: Context) -> bytes:
         """Return the JSON body."""
-        data = json.dumps(body(notification, context), ensure_ascii=False, allow_nan=False)
+        whole = (
+            ninjs.body(notification, context.now) if self._ninjs else body(notification, context)
+        )
+        data = json.dumps(whole, ensure_ascii=False, allow_nan=False)
         return data.encode("utf-8", "replace")
 
     async def send(

@@ -156,6 +156,12 @@ async def release(ask: Ask) -> Response:
     return _json(shapes.Done())
 
 
+async def part(ask: Ask) -> Response:
+    """Keep a story apart from an event: it is not the same happening."""
+    await acts.part(ask.desk, ask.person, ask.path("event"), _taken(ask, shapes.StoryId).story)
+    return _json(shapes.Done(), 201)
+
+
 async def requeue(ask: Ask) -> Response:
     """Put a dead letter back where it came from."""
     letter = await ask.desk.dead_letters.get(_taken(ask, shapes.LetterId).id)

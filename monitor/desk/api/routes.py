@@ -47,6 +47,10 @@ RESOURCES: tuple[Resource, ...] = (
         takes=shapes.NewAnswer, status=201,
     ),
     Resource(
+        "POST", f"{V1}/events/{{event}}/apart", "answer", resources.part, shapes.Done,
+        takes=shapes.StoryId, status=201,
+    ),
+    Resource(
         "POST", f"{V1}/events/{{event}}/claim", "answer", resources.claim, shapes.Done, status=201
     ),
     Resource("DELETE", f"{V1}/events/{{event}}/claim", "answer", resources.release, shapes.Done),

@@ -137,6 +137,12 @@ class NewAnswer(Shape):
     relevant: bool
 
 
+class StoryId(Shape):
+    """Which story of the event."""
+
+    story: str = Field(max_length=200)
+
+
 class LetterId(Shape):
     """Which dead letter."""
 

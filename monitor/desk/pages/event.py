@@ -18,10 +18,14 @@ from monitor.reasons import Severity
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A story of the timeline, with the alerts that were decided on it."""
+    """A story of the timeline, with the alerts that were decided on it.
+
+    `apart` says what may be done about its place: "ask" (keep it apart), "asked", or "" (nothing).
+    """
 
     story: StoryRecord
     alerts: tuple[AlertRecord, ...]
+    apart: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +60,13 @@ async def show(ask: Ask) -> Response:
     claims = await desk.history.claims([kept.id], ask.now - desk.config().events.window)
     silences = await desk.silences.active(ask.now)
     ours = Matcher("event", kept.id)
+    asked = {one.story for one in await desk.partings.all() if not one.others}
     head = kept.alerts[0] if kept.alerts else None
     context = Context(
         id=kept.id,
         title=head.title if head else kept.stories[0].title if kept.stories else kept.id,
         head=head,
-        lines=tuple(_line(story, kept) for story in _all_stories(kept)),
+        lines=tuple(_line(story, kept, asked) for story in _all_stories(kept)),
         alerts=tuple(kept.alerts),
         deliveries=await desk.history.deliveries(kept.alerts, await desk.channels()),
         actions=tuple(kept.actions),
@@ -97,14 +102,24 @@ async def release(ask: Ask) -> Response:
     return ask.back("released", f"/events/{kept.id}")
 
 
+async def part(ask: Ask) -> Response:
+    """Keep a story apart: it is not the same happening."""
+    kept = await acts.part(ask.desk, ask.person, ask.path("event"), ask.form.get("story", ""))
+    return ask.back("apart", f"/events/{kept.id}")
+
+
 async def mute(ask: Ask) -> Response:
     """Mute the event's further alerts."""
     kept = await acts.mute(ask.desk, ask.person, ask.path("event"))
     return ask.back("muted", f"/events/{kept.id}")
 
 
-def _line(story: StoryRecord, kept: EventHistory) -> Line:
-    return Line(story, tuple(alert for alert in kept.alerts if alert.story == story.id))
+def _line(story: StoryRecord, kept: EventHistory, asked: set[str]) -> Line:
+    own = {one.id for one in kept.stories if not one.copy_of}
+    apart = "ask" if story.id in own and len(own) > 1 else ""
+    apart = "asked" if story.id in asked else apart
+    alerts = tuple(alert for alert in kept.alerts if alert.story == story.id)
+    return Line(story, alerts, apart)
 
 
 def _all_stories(kept: EventHistory) -> list[StoryRecord]:
