@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -48,6 +49,18 @@ class EventHistory:
     alerts: list[AlertRecord] = field(default_factory=list)
     actions: list[Action] = field(default_factory=list)
     merged: dict[str, float] = field(default_factory=dict)  # id -> when
+
+
+@dataclass(frozen=True, slots=True)
+class _Chunk:
+    """Alerts that were read together, newest first, each with its cursor.
+
+    `looked` is how many were looked at, `end` the cursor behind all of them.
+    """
+
+    looked: int
+    alerts: list[tuple[str, AlertRecord]]
+    end: str
 
 
 class HistoryStore:
@@ -153,16 +166,16 @@ class HistoryStore:
         """
         found: list[AlertRecord] = []
         looked, at = 0, cursor
-        async for chunk in self._newest(query, cursor, limit):
-            for score, record in chunk:
-                looked += 1
-                if record is not None and may_match(query, record):
-                    alert = AlertRecord.from_json(record)
-                    if matches(query, alert):
-                        found.append(alert)
-                at = score
+        chunks = self._of_days(query, cursor) if query.words else self._newest(query, cursor, limit)
+        async for chunk in chunks:
+            looked += chunk.looked
+            for place, alert in chunk.alerts:
+                if matches(query, alert):
+                    found.append(alert)
+                at = place
                 if len(found) == limit:
                     return Found(tuple(found), at)
+            at = chunk.end
             if looked >= MOST_READ:
                 return Found(tuple(found), at)
         return Found(tuple(found))
@@ -245,10 +258,8 @@ class HistoryStore:
         found = [AlertRecord.from_json(text) for text in rows if text]
         return sorted(found, key=lambda alert: (alert.decided_at, alert.id))
 
-    async def _newest(
-        self, query: Query, cursor: str, first: int
-    ) -> AsyncIterator[list[tuple[str, bytes | None]]]:
-        """Yield chunks of (cursor, stored text) from the newest alert on."""
+    async def _newest(self, query: Query, cursor: str, first: int) -> AsyncIterator[_Chunk]:
+        """Yield alerts from the newest on, read by their ids: quick where most are wanted."""
         order = self._keys("history", "order")
         top, last = _read_cursor(cursor)
         high = min(query.until, top) if top else query.until
@@ -266,7 +277,46 @@ class HistoryStore:
                 if not (last and float(at) == top and name.decode() >= last)
             ]
             texts = await self._texts(fresh)
-            yield [(_cursor(at, name), texts.get(name)) for name, at in fresh]
+            alerts = [
+                (_cursor(at, name), AlertRecord.from_json(texts[name]))
+                for name, at in fresh
+                if name in texts
+            ]
+            yield _Chunk(len(ids), alerts, _cursor(float(ids[-1][1]), ids[-1][0].decode()))
+
+    async def _of_days(self, query: Query, cursor: str) -> AsyncIterator[_Chunk]:
+        """Yield the alerts that may hold the words, from the newest on, read by whole days.
+
+        Most are not wanted: neither their ids are fetched nor their records parsed.
+        """
+        order = self._keys("history", "order")
+        ends = [
+            *await self._client.zrange(order, 0, 0, withscores=True),
+            *await self._client.zrange(order, -1, -1, withscores=True),
+        ]
+        if not ends:
+            return
+        top, last = _read_cursor(cursor)
+        since = max(query.since, float(ends[0][1]))
+        until = min(query.until, float(ends[-1][1]), top or math.inf)
+        day, days = until // 86400 * 86400, 1
+        while day + 86400 > since:
+            pipe = self._client.pipeline(transaction=False)
+            for back in range(days):
+                pipe.hvals(self._day("alerts", day - back * 86400))
+            stored = [text for texts in await pipe.execute() for text in texts]
+            alerts = [AlertRecord.from_json(text) for text in stored if may_match(query, text)]
+            fresh = [
+                one
+                for one in alerts
+                if since <= one.decided_at <= until
+                and not (last and one.decided_at == top and one.id >= last)
+            ]
+            fresh.sort(key=lambda one: (one.decided_at, one.id), reverse=True)
+            day -= days * 86400
+            rows = [(_cursor(one.decided_at, one.id), one) for one in fresh]
+            yield _Chunk(len(stored), rows, _cursor(day + 86400 - 1e-6, ""))
+            days = min(32, 2 * days) if len(stored) < READ_AT_ONCE else max(1, days // 2)
 
     async def _texts(self, ids: Sequence[tuple[str, float]]) -> dict[str, bytes]:
         """Return stored alerts by id, in one round trip: a read for each day."""

@@ -79,7 +79,9 @@ PLANS = {
 }
 AT_ONCE = 3  # pages read at the same time
 # In the prose these are names of commands; what they do is run with the words they need elsewhere.
-NAMED = {"wirewatch explain", "wirewatch replay", "wirewatch demo", "docker compose"}
+NAMED = {
+    "wirewatch mcp", "wirewatch explain", "wirewatch replay", "wirewatch demo", "docker compose",
+}  # fmt: skip
 GENERATED = ("docs/reference/", "CHANGELOG.md")
 
 

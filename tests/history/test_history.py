@@ -89,20 +89,30 @@ async def test_a_search_compares_as_gates_do(
 @given(
     ages=st.lists(st.integers(0, 4), min_size=1, max_size=25),
     page=st.integers(1, 7),
+    words=st.sampled_from(["", "missile", "a2"]),
 )
-async def test_pages_join_without_gap_or_repeat(store: Redis, ages: list[int], page: int) -> None:
-    """Whatever ties there are in time, pages of any size give every alert once, in order."""
+async def test_pages_join_without_gap_or_repeat(
+    store: Redis, ages: list[int], page: int, words: str
+) -> None:
+    """Whatever ties in time and gaps of days there are, pages of any size give every alert once.
+
+    With words, which are looked for day by day, and without, where alerts are read one by one.
+    """
     own = Keys(f"t{uuid.uuid4().hex[:10]}")
-    made = [told(f"a{n:02}", NOW - 3600.0 * age) for n, age in enumerate(ages)]
+    made = [
+        told(f"a{n:02}", NOW - 18 * 3600.0 * age * age, f"Missile hits a{n % 3}")
+        for n, age in enumerate(ages)
+    ]
     history = await keep(store, own, *made)
     seen: list[str] = []
     cursor = ""
     while True:
-        found = await history.search(Query(), page, cursor)
+        found = await history.search(Query.of(words), page, cursor)
         seen += ids(found)
         if not (cursor := found.cursor):
             break
-    wanted = sorted(made, key=lambda item: (item.decided_at, item.id), reverse=True)
+    fitting = [item for item in made if words in item.story.title.casefold()]
+    wanted = sorted(fitting, key=lambda item: (item.decided_at, item.id), reverse=True)
     assert seen == [item.id for item in wanted]
 
 
@@ -113,6 +123,8 @@ async def test_what_is_older_than_the_history_goes(store: Redis, keys: Keys) -> 
     later = NOW + 11 * DAY
     await apply(store, history.alert_commands([told("new", later)], later))
     assert ids(await history.search(Query())) == ["new"]
+    word = told("x", NOW).story.title.split()[0]
+    assert ids(await history.search(Query.of(word))) == ["new"]  # its day is still there
     assert await store.ttl(keys("history", "alerts", "20260101")) <= 11 * DAY
     assert await store.ttl(keys("history", "event", "e-old")) <= 10 * DAY
 
