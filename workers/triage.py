@@ -324,7 +324,7 @@ class Triage:
         except (RedisError, OSError):
             await self._rebuild()  # what stands in the store is what counts
             raise
-        log.info("event_parted", story=asked.story, event=assignment.event, by=asked.by)
+        log.info("event_parted", story=asked.story, into=assignment.event, by=asked.by)
 
     async def _expire_pending(self) -> None:
         """Let alerts that waited too long for a second source go, with their reason."""

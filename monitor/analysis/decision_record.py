@@ -71,4 +71,5 @@ def recorded_assignment(story: str, record: dict[str, Any]) -> Assignment:
         novelty=record.get("novelty", ""),
         sources=tuple(record.get("sources", ())),
         outlets=tuple(record.get("outlets", ())),
+        trusts=tuple(record.get("trusts", ())),
     )

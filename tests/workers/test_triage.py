@@ -6,12 +6,11 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, cast
+from typing import cast
 
 import pytest
 
 from monitor.alerting.feedback_store import FeedbackStore, Verdict
-from monitor.analysis.parting_store import Parting, PartingStore
 from monitor.analysis.text_archive import ModelInfo, TextVectors
 from monitor.clock import ManualClock
 from monitor.codec import pack_embedded
@@ -192,45 +191,6 @@ async def test_a_second_independent_source_joins_the_first_alert(desk: Desk) -> 
         for row in rows
         if row["kind"] == "alert"  # type: ignore[index]
     }
-
-
-async def test_what_is_not_the_same_happening_is_parted_and_told(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A person's word splits the story off, tells it as a first, and holds after a restart."""
-    monkeypatch.setattr("workers.triage.PENDING_EVERY", 0.05)
-    history, partings = HistoryStore(desk.store, desk.keys), PartingStore(desk.store, desk.keys)
-    one = "Two power stations near Odesa hit by drones, grid operator says"
-    two = "Power stations near Odesa hit by drones, homes dark, governor says"
-
-    async def parted() -> bool:
-        return all(one.others for one in await partings.all())
-
-    async def place(story_id: str) -> dict[str, Any]:
-        return dict(json.loads(await desk.store.hget(desk.keys("story", story_id), "decision")))
-
-    async with desk.triage("one"):
-        for number, title in enumerate((STRIKE, one, two), 1):
-            await desk.publish(story(number, title, source=f"Outlet {number}"))
-            await desk.settled(number)
-        was = (await place("s3"))["event"]
-        assert was == (await place("s1"))["event"]
-        before = await desk.reasons()
-        await partings.ask(Parting("s3", "Anna", desk.clock.now()))
-        await until(parted)
-    now = await place("s3")
-    assert now["event"] != was and now["why"] == "kept apart by Anna"
-    old, new = await history.event(was), await history.event(now["event"])
-    assert old is not None and "s3" not in {one.id for one in old.stories}
-    assert new is not None and [one.id for one in new.stories] == ["s3"]
-    assert before == ["corroborated", "first"]
-    assert await desk.reasons() == ["corroborated", "first", "first"]
-    async with desk.triage("two"):
-        await desk.publish(story(4, "Power stations near Odesa hit by drones, mayor says"))
-        await desk.settled(5)
-    assert (await place("s4"))["event"] in (was, now["event"])
-    members = await desk.store.hkeys(desk.keys("event", was))
-    assert b"s3" not in members and b"s1" in members
 
 
 async def test_baseline_stories_are_analysed_and_not_told(desk: Desk) -> None:
