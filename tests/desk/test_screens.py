@@ -72,7 +72,7 @@ async def test_an_answer_is_kept_with_its_author(world: World) -> None:
         page = (await anna.get(answer.headers["location"])).text
     (verdict,) = await world.desk.feedback.all("energy")
     assert (verdict.story, verdict.good, verdict.by) == ("s0", False, "Anna")
-    assert "does not belong to this topic" in page and "not relevant to energy" in page
+    assert "Noted: it does not belong" in page and "not relevant to energy" in page
 
 
 async def test_an_answer_on_a_story_of_another_event_is_refused(world: World) -> None:
