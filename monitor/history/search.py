@@ -60,14 +60,10 @@ def may_match(query: Query, stored: bytes) -> bool:
     """Whether an alert's stored form can hold the words: cheap, and never wrong with a "no"."""
     if not query.words:
         return True
-<<<<<<< HEAD
-    folded = fold(stored.decode("utf-8", "replace"))
-=======
-    if stored.isascii():  # then lower case is all that folding does, and bytes are compared
-        lower = stored.lower()
+    if stored.isascii():  # then folding is so little that bytes are compared, many times faster
+        lower = stored.lower().replace(b"`", b"'").replace(b"\x7f", b"")
         return all(word in lower for word in query.plain)
-    folded = stored.decode("utf-8", "replace").casefold()
->>>>>>> 4364c40 (A search for words reads whole days and parses only what may match; the tutorial walks over the desk)
+    folded = fold(stored.decode("utf-8", "replace"))
     return all(word in folded for word in query.words if '"' not in word and "\\" not in word)
 
 
