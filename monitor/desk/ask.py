@@ -88,7 +88,12 @@ def read_fields(text: str) -> dict[str, str]:
         raise BadRequest("too many fields") from None
     if any(len(value) > _LONGEST_FIELD for _, value in pairs):
         raise BadRequest(f"a field is longer than {_LONGEST_FIELD} characters")
-    return {name: strip_invisible(value) for name, value in pairs}
+    return {name: _clean(value) for name, value in pairs}
+
+
+def _clean(value: str) -> str:
+    """Return a field without invisible characters, its lines ended as ours are (forms: CR LF)."""
+    return strip_invisible(value.replace("\r\n", "\n"))
 
 
 def read_parts(content_type: str, body: bytes) -> tuple[dict[str, str], dict[str, bytes]]:
@@ -110,5 +115,5 @@ def read_parts(content_type: str, body: bytes) -> tuple[dict[str, str], dict[str
         if part.get_filename() is not None:
             files[name] = value
         else:
-            fields[name] = strip_invisible(value[:_LONGEST_FIELD].decode("utf-8", "replace"))
+            fields[name] = _clean(value[:_LONGEST_FIELD].decode("utf-8", "replace"))
     return fields, files

@@ -85,7 +85,7 @@ async def tune(ask: Ask) -> Response:
 async def trial(ask: Ask) -> Response:
     """Try what was typed on the last day's stories; nothing is written anywhere."""
     topic = _topic(ask)
-    text, headline = _typed(ask), ask.form.get("headline", "")[:500]
+    text, headline = ask.form.get("yaml", ""), ask.form.get("headline", "")[:500]
     desk = ask.desk
     try:
         proposed = read_topic(text, topic.id)
@@ -105,7 +105,7 @@ async def trial(ask: Ask) -> Response:
 
 async def save(ask: Ask) -> Response:
     """Write the topic into its file, where the folder may be written."""
-    topic, text, desk = _topic(ask), _typed(ask), ask.desk
+    topic, text, desk = _topic(ask), ask.form.get("yaml", ""), ask.desk
     try:
         proposed = read_topic(text, topic.id)
         file = await asyncio.to_thread(with_topic, desk.folder, topic.id, as_yaml(proposed))
@@ -119,10 +119,6 @@ async def save(ask: Ask) -> Response:
         return await _page(ask, TunerContext(topic, text, "", problem), 400)
     log.info("topic_saved", topic=topic.id, by=ask.person.name, file=str(file.path))
     return RedirectResponse(f"/topics/{topic.id}?done=saved", 303)
-
-
-def _typed(ask: Ask) -> str:
-    return ask.form.get("yaml", "").replace("\r\n", "\n")
 
 
 def _closed(path: Path) -> str:
