@@ -53,9 +53,9 @@ def check(config_dir: Path, as_json: bool, no_model: bool, schema: str | None) -
     else:
         for problem in problems:
             click.echo(str(problem))
+        click.echo(_summary(reading, errors, len(problems) - errors))
         for line in _expected(expected):
             click.echo(line)
-        click.echo(_summary(reading, errors, len(problems) - errors))
     sys.exit(2 if errors else 0)
 
 

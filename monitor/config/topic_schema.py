@@ -78,7 +78,7 @@ class Topic(Settings):
     tags: Words = Field((), description="Only stories from feeds with one of these tags.")
     labels: Words = Field((), description="Words to route this topic by.")
     sensitivity: Literal["strict", "balanced", "broad"] = Field(
-        "balanced", description="Where the line lies."
+        "balanced", description="How sure a match must be: strict 65 %, balanced 50 %, broad 35 %."
     )
     fresh_for: Duration = Field(
         48 * 3600.0, description="Older stories (by their own date) do not alert."

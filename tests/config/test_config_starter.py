@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 
 import jsonschema
@@ -41,7 +42,7 @@ def test_init_writes_what_check_accepts(tmp_path: Path) -> None:
 
 def test_the_model_finds_no_fault_with_the_starter(tmp_path: Path) -> None:
     """Judged by meaning, the five topics are neither vague nor inert nor at odds with their
-    examples; a topic that is gets a warning on its line."""
+    examples; a topic that is gets a warning on its line. What each will tell a day is said."""
     run("init", str(tmp_path))
     (tmp_path / "topics").mkdir()
     (tmp_path / "topics" / "own.yaml").write_text(
@@ -50,9 +51,11 @@ def test_the_model_finds_no_fault_with_the_starter(tmp_path: Path) -> None:
     )
     code, said = run("check", "--config", str(tmp_path))
     lines = said.splitlines()
-    assert code == 0 and len(lines) == 2, said
+    assert code == 0 and len(lines) == 9, said
     assert "own.yaml:5: warning: the require gate shuts out the topic's own example" in lines[0]
     assert lines[1].startswith("Usable, with 1 warning: 28 feeds, 6 topics")
+    assert lines[2].startswith("To be expected, by ordinary news at 1,120 stories a day")
+    assert any(re.match(r"  bridge-collapses: (about|hardly) ", line) for line in lines[3:]), said
 
 
 def test_init_never_overwrites(tmp_path: Path) -> None:

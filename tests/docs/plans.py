@@ -187,6 +187,9 @@ ANALYSTS = Plan(
         "wirewatch feedback https://example.org/story --topic undersea-cables --bad": Step(
             says=f"Noted: “{CABLE}” does not belong to undersea-cables"
         ),
+        "wirewatch topics answers undersea-cables": Step(
+            says=rf"(?s)undersea-cables: not relevant.*“{CABLE}”"
+        ),
         "wirewatch topics tune undersea-cables": Step(says="Undersea cables: 1 answers"),
         "wirewatch explain URL": Step(says=rf"(?s){CABLE}.*world-desk: sent"),
         "wirewatch feeds discover https://example.org": Step(says=r"/wire +wire "),
