@@ -73,6 +73,7 @@ def _show(told: dict[str, Any], every: bool) -> None:
     from rich.text import Text
 
     from monitor.cli.words import moment
+    from monitor.config.languages import language_codes, language_name
     from monitor.text import strip_invisible
 
     out, story, decision = console(), told["story"], told["decision"]
@@ -92,6 +93,8 @@ def _show(told: dict[str, Any], every: bool) -> None:
     line("")
     line(f"story      {story['id']}, {_count(told['passages'], 'passage')}")
     line(f"feed       {story.get('feed_id', '-')}")
+    for code in language_codes(story.get("language", ""))[:1]:
+        line(f"language   {language_name(code)}")
     line(f"published  {moment(story.get('published', 0))}")
     line(f"seen       {moment(story.get('seen_at', 0))}")
     line(f"decided    {moment(decision.get('at', 0))}")

@@ -156,7 +156,7 @@ def tune(topic_id: str, config_dir: Path, answers: Path | None, as_json: bool) -
             f"wirewatch feedback STORY --topic {topic_id} --good",
             code=1,
         )
-    from monitor.analysis.offline import load_encoder
+    from monitor.analysis.offline import load_encoder, topic_judge
     from monitor.errors import WirewatchError
     from monitor.matching import Background
     from monitor.matching.tune import propose
@@ -164,7 +164,8 @@ def tune(topic_id: str, config_dir: Path, answers: Path | None, as_json: bool) -
     try:
         encoder = load_encoder(config.embedding)
         background = Background.of(encoder.fingerprint, encoder.encode)
-        proposal = propose(topic, found, encoder.encode, background)
+        judge = topic_judge(encoder)
+        proposal = propose(topic, found, encoder.encode, background, judge)
     except WirewatchError as error:
         fail(str(error))
     if as_json:
@@ -371,7 +372,7 @@ def _show_proposal(topic: Topic, proposal: Proposal, answers: int) -> None:
     out.print(table)
     out.print(
         "Each answer was judged without itself among the examples. Ordinary news: the share of "
-        "it that would fire."
+        "it that would fire by the encoder, before the judge reads it."
     )
     if not proposal.changes:
         out.print("Nothing to change: no proposal does better on these answers.")

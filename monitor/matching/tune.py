@@ -14,6 +14,7 @@ from monitor.matching.background import Background
 from monitor.matching.match_score import LINES
 from monitor.matching.matcher import TopicMatcher
 from monitor.matching.phrases import texts
+from monitor.matching.topic_judge import TopicJudge
 from monitor.matching.topic_profile import Array
 from monitor.model import EmbeddedStory, Matrix, Passage, Story, Vector
 
@@ -70,13 +71,18 @@ class Proposal:
 
 
 def propose(
-    topic: Topic, answers: Sequence[Answer], encode: Encode, background: Background
+    topic: Topic,
+    answers: Sequence[Answer],
+    encode: Encode,
+    background: Background,
+    judge: TopicJudge | None = None,
 ) -> Proposal:
     """Propose examples, counter-examples and a sensitivity from answers.
 
     Tried are: another sensitivity alone, and the answers taken over as examples and
     counter-examples with each sensitivity. What is proposed is judged on answers it has not seen
-    (five parts, each left out in turn), and only a better F1 is proposed.
+    (five parts, each left out in turn), and only a better F1 is proposed. The judge reads them as
+    it reads stories, if there is one; of ordinary news only the encoder's word is known.
 
     Raises:
         ModelError: the vectors do not fit the background.
@@ -96,7 +102,8 @@ def propose(
 
     def scores(of: Topic, on: Sequence[Answer]) -> Array:
         matcher = TopicMatcher.build([of], vectors, background)
-        return matcher.score([_news(one, vectors, matcher.model) for one in on]).score[:, 0]
+        news = [_news(one, vectors, matcher.model) for one in on]
+        return matcher.score(judge.over(matcher, news) if judge else news).score[:, 0]
 
     def ordinary(of: Topic) -> Array:
         matcher = TopicMatcher.build([of], vectors, background)
