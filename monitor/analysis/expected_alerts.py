@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from monitor.analysis.archive import AnalysisStore
-from monitor.config.schema import Config
+from monitor.config.schema import Config, Topic
 from monitor.matching import TopicMatcher
+from monitor.matching.topic_profile import Array
 from monitor.matching.volume import STORIES_A_FEED, Volume, from_ordinary_news, from_stories
 from monitor.model import EmbeddedStory
 from monitor.reasons import SuppressionReason
@@ -27,14 +28,16 @@ _CLOSED = (
 )
 
 
-def guessed(matcher: TopicMatcher, config: Config) -> dict[str, Volume]:
-    """Return each topic's volume by the ordinary news that ships, for the feeds there are."""
+def guessed(topics: Sequence[Topic], ordinary: Array, config: Config) -> dict[str, Volume]:
+    """Return each topic's volume by ordinary news, for the feeds there are.
+
+    `ordinary` says which sentences of ordinary news each topic takes, shape (n, topics).
+    """
     feeds = sum(feed.enabled for feed in config.feeds)
     stories = float(STORIES_A_FEED * max(feeds, 5))
-    ordinary = matcher.ordinary_news()
     return {
-        topic.id: from_ordinary_news(ordinary[:, at], stories)
-        for at, topic in enumerate(matcher.topics)
+        topic.id: from_ordinary_news(int(ordinary[:, at].sum()), len(ordinary), stories)
+        for at, topic in enumerate(topics)
     }
 
 

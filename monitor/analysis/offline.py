@@ -5,13 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
+import numpy as np
+
 from monitor.analysis.story_analysis import Analysis
 from monitor.config.schema import Config, EmbeddingSettings, Topic
 from monitor.embedding import Embedder, open_embedder
 from monitor.events.index import EventIndex
 from monitor.events.owners import Owners
-from monitor.matching import Background, TopicJudge, TopicMatcher, texts
+from monitor.matching import LINES, Background, TopicJudge, TopicMatcher, texts
+from monitor.matching.background_sentences import SENTENCES
+from monitor.matching.topic_profile import Array
 from monitor.matching.topic_review import Doubt, review
+from monitor.model import EmbeddedStory, Passage, Story
 
 
 def load_encoder(settings: EmbeddingSettings) -> Embedder:
@@ -44,17 +49,34 @@ def topic_judge(encoder: Embedder) -> TopicJudge | None:
     return TopicJudge(judge.score, judge.fingerprint, time.monotonic)
 
 
+def ordinary_news(matcher: TopicMatcher, encoder: Embedder, judge: TopicJudge | None) -> Array:
+    """Return which sentences of ordinary news each topic takes: 1 or 0, shape (n, topics)."""
+    news = [
+        EmbeddedStory(
+            Story(id=f"ordinary-{at}", title=text),
+            (Passage(0, "title", text, text),),
+            vector[None],
+            matcher.model,
+        )
+        for at, (text, vector) in enumerate(zip(SENTENCES, encoder.encode(SENTENCES), strict=True))
+    ]
+    scores = matcher.score(judge.over(matcher, news) if judge else news)
+    lines = np.array([LINES[topic.sensitivity] for topic in matcher.topics], dtype=np.float32)
+    return (scores.score >= lines).astype(np.float32)
+
+
 def review_topics(
     topics: Sequence[Topic], settings: EmbeddingSettings
-) -> tuple[list[Doubt], TopicMatcher]:
-    """Return what is doubtful about the meaning of topics, and the matcher that was made of them.
+) -> tuple[list[Doubt], TopicMatcher, Array]:
+    """Return what is doubtful about the meaning of topics, the matcher, and `ordinary_news`.
 
     Raises:
         ModelError: the model is missing or altered.
     """
     encoder = load_encoder(settings)
-    matcher = build_matcher(topics, encoder)
-    return review(topics, matcher, matcher.vectors, topic_judge(encoder)), matcher
+    matcher, judge = build_matcher(topics, encoder), topic_judge(encoder)
+    ordinary = ordinary_news(matcher, encoder, judge)
+    return review(topics, matcher, matcher.vectors, judge, ordinary), matcher, ordinary
 
 
 def offline_analysis(config: Config) -> tuple[Analysis, Embedder]:

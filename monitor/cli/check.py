@@ -192,8 +192,8 @@ def _by_meaning(reading: Reading) -> tuple[list[Problem], dict[str, Volume]]:
     topics = reading.config.topics
     try:
         with console(stderr=True).status(f"judging {_count(len(topics), 'topic')} by meaning"):
-            doubts, matcher = review_topics(topics, reading.config.embedding)
-            expected = volumes(reading.config, matcher)
+            doubts, matcher, ordinary = review_topics(topics, reading.config.embedding)
+            expected = volumes(reading.config, matcher, lambda: ordinary)
     except ModelError as error:
         text = f"the topics were not judged by meaning: {error}"
         return [Problem(reading.files[-1].name, 1, text, "warning")], {}

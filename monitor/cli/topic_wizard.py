@@ -116,9 +116,10 @@ def _try(config: Config, settings: dict[str, Any]) -> None:
     out = console(stderr=True)
     try:
         with out.status("trying it on its own stories and on ordinary news"):
-            all_doubts, matcher = review_topics([*config.topics, topic], config.embedding)
+            every = [*config.topics, topic]
+            all_doubts, matcher, ordinary = review_topics(every, config.embedding)
         doubts = [doubt for doubt in all_doubts if doubt.topic == topic.id]
-        volume = volumes(config, matcher).get(topic.id)
+        volume = volumes(config, matcher, lambda: ordinary).get(topic.id)
     except WirewatchError as error:
         click.echo(f"It could not be tried: {error}", err=True)
         return

@@ -86,7 +86,12 @@ def try_text(text: str, config_dir: Path, as_json: bool) -> None:
     if not config.topics:
         fail("there are no topics; add some to topics.yaml", code=1)
     story = _story(text, config)
-    from monitor.analysis.offline import build_matcher, load_encoder, topic_judge
+    from monitor.analysis.offline import (
+        build_matcher,
+        load_encoder,
+        ordinary_news,
+        topic_judge,
+    )
     from monitor.cli.volumes import volumes
     from monitor.embedding.passages import passages
     from monitor.errors import WirewatchError
@@ -101,7 +106,7 @@ def try_text(text: str, config_dir: Path, as_json: bool) -> None:
         judge = topic_judge(encoder)
         [item] = judge.over(matcher, [item]) if judge else [item]
         matches = matcher.score_batch([item])[0]
-        expected = volumes(config, matcher)
+        expected = volumes(config, matcher, lambda: ordinary_news(matcher, encoder, judge))
     except WirewatchError as error:
         fail(str(error))
     rows: list[dict[str, Any]] = []

