@@ -11,7 +11,6 @@ from monitor.config.schema import Config, Topic
 from monitor.matching import TopicMatcher
 from monitor.matching.topic_profile import Array
 from monitor.matching.volume import STORIES_A_FEED, Volume, from_ordinary_news, from_stories
-from monitor.model import EmbeddedStory
 from monitor.reasons import SuppressionReason
 
 SINCE = 7 * 86400.0
@@ -47,12 +46,13 @@ async def counted(archive: AnalysisStore, matcher: TopicMatcher, now: float) -> 
     A match counts where a judge has read topic and story; where none has (the topic is new), its
     probability counts. Reports of one event are one alert.
     """
-    items = await archive.newest(now - SINCE, now, matcher.model, MOST)
-    items = [item for item in items if not item.story.baseline]
+    rows = await archive.newest(now - SINCE, now, matcher.model, MOST)
+    rows = [(item, record) for item, record in rows if not item.story.baseline]
+    items = [item for item, _ in rows]
+    events = {item.story.id: str(record.get("event", "")) for item, record in rows}
     days = (now - items[0].story.seen_at) / 86400.0 if items else 0.0
     if len(items) < LEAST or days < 0.25:
         return {}
-    events = await _events(archive, items)
     found: dict[str, dict[str, float]] = {topic.id: {} for topic in matcher.topics}
     for start in range(0, len(items), _BATCH):
         scores = matcher.score(items[start : start + _BATCH])
@@ -63,17 +63,9 @@ async def counted(archive: AnalysisStore, matcher: TopicMatcher, now: float) -> 
                 weight = 0.0 if match.reason in _CLOSED else match.score
             else:
                 weight = float(match.fired)
-            known, event = found[match.topic], events.get(story, story)
+            known, event = found[match.topic], events[story] or story
             known[event] = max(known.get(event, 0.0), weight)
     return {
         topic: from_stories(sum(weights.values()), len(items), days)
         for topic, weights in found.items()
-    }
-
-
-async def _events(archive: AnalysisStore, items: Sequence[EmbeddedStory]) -> dict[str, str]:
-    ids = [item.story.id for item in items]
-    return {
-        story.id: str(record.get("event") or story.id)
-        async for story, record in archive.headlines(ids)
     }
