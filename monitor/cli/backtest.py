@@ -89,7 +89,7 @@ def backtest(
         if other is not None:
             differences = compare(result, run_backtest(lines, other, encoder))
     except WirewatchError as error:
-        fail(str(error))
+        fail(error)
     if html is not None:
         from monitor.analysis.backtest_report import render_report
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from monitor.cli.help_pages import MISTAKES, SETTINGS
 from monitor.cli.setup import config_option
 
 if TYPE_CHECKING:
@@ -56,6 +57,8 @@ def check(config_dir: Path, as_json: bool, no_model: bool, schema: str | None) -
         click.echo(_summary(reading, errors, len(problems) - errors))
         for line in _expected(expected):
             click.echo(line)
+        if problems:
+            click.echo(f"More: {MISTAKES}, {SETTINGS}")
     sys.exit(2 if errors else 0)
 
 

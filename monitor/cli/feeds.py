@@ -331,7 +331,7 @@ def import_(opml: Path, config_dir: Path, name: str, as_json: bool) -> None:
     try:
         did = write_feeds(target, outlines, known, str(opml.name))
     except ConfigError as error:
-        fail(str(error))
+        fail(error)
     except OSError as error:
         fail(f"{target} cannot be written: {error.strerror}")
     changed = did.written or did.updated

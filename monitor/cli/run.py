@@ -42,6 +42,6 @@ def run(config_dir: Path, stages: tuple[str, ...], verbose: bool) -> None:
     try:
         asyncio.run(serve(RunOptions(config_dir, stages, verbose=verbose)))
     except WirewatchError as error:
-        fail(str(error))
+        fail(error)
     except KeyboardInterrupt:
         raise SystemExit(130) from None

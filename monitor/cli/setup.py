@@ -31,8 +31,15 @@ config_option = click.option(
 )
 
 
-def fail(message: str, code: int = 2) -> NoReturn:
-    """Say what is wrong on standard error and leave with `code` (2: usage or configuration)."""
+def fail(message: str | Exception, code: int = 2) -> NoReturn:
+    """Say what is wrong on standard error and leave with `code` (2: usage or configuration).
+
+    An error of Wirewatch's is followed by the page of the documentation that says more.
+    """
+    if isinstance(message, Exception):
+        from monitor.cli.help_pages import with_page
+
+        message = with_page(message)
     click.echo(strip_invisible(message), err=True)
     raise SystemExit(code)
 
@@ -70,7 +77,7 @@ def load_or_exit(folder: Path, *, secrets: bool = False) -> Config:
     reading = examine(folder)
     unset = {} if secrets else reading.unset
     if any(problem not in unset for problem in reading.errors):
-        fail(str(ConfigError(reading.problems)))
+        fail(ConfigError(reading.problems))
     if unset:
         names = ", ".join(sorted(set(unset.values())))
         lines = ", ".join(sorted({f"{Path(one.file).name}:{one.line}" for one in unset}))
@@ -126,14 +133,15 @@ def run_async(work: Coroutine[Any, Any, T]) -> T:
 
     from redis.exceptions import RedisError
 
-    from monitor.errors import WirewatchError
+    from monitor.errors import StoreError, WirewatchError
 
     try:
         return asyncio.run(work)
     except WirewatchError as error:
-        fail(str(error))
+        fail(error)
     except (RedisError, OSError) as error:
-        fail(f"the store does not answer ({error}); check REDIS_URL, and that it is running")
+        said = f"the store does not answer ({error}); check REDIS_URL, and that it is running"
+        fail(StoreError(said))
 
 
 def console(*, stderr: bool = False) -> Console:

@@ -108,7 +108,7 @@ def try_text(text: str, config_dir: Path, as_json: bool) -> None:
         matches = matcher.score_batch([item])[0]
         expected = volumes(config, matcher, lambda: ordinary_news(matcher, encoder, judge))
     except WirewatchError as error:
-        fail(str(error))
+        fail(error)
     rows: list[dict[str, Any]] = []
     for topic, match in zip(matcher.topics, matches, strict=True):
         rows.append(
@@ -172,7 +172,7 @@ def tune(topic_id: str, config_dir: Path, answers: Path | None, as_json: bool) -
         judge = topic_judge(encoder)
         proposal = propose(topic, found, encoder.encode, background, judge)
     except WirewatchError as error:
-        fail(str(error))
+        fail(error)
     if as_json:
         told = {"answers": len(found), **proposal.as_data()}
         say_json(told)

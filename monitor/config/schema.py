@@ -343,6 +343,11 @@ class DeskSettings(Settings):
         (),
         description="People named by the proxy who may change things; `*` for all. Others read.",
     )
+    public_url: str = Field(
+        "",
+        pattern=r"^(https?://[^\s<>\"]+)?$",
+        description="Where people reach the desk: mails then link to it, to answer and to mute.",
+    )
     published_on_loopback: bool = Field(
         False, description="In a container: its port is published on the host's loopback only."
     )

@@ -16,7 +16,7 @@ class Context:
 
     `attempt` counts from 1. `resend` is true when an earlier try may have arrived. `began` is
     when the first try began (Unix seconds), `now` the present instant. `zone` is the time zone of
-    the channel's readers (IANA).
+    the channel's readers (IANA), `desk` the address of the desk, where one is given.
     """
 
     now: float
@@ -25,6 +25,7 @@ class Context:
     resend: bool = False
     began: float = 0.0
     zone: str = "UTC"
+    desk: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -248,6 +248,7 @@ class ChannelSender:
             attempt=notification.attempts + 1,
             began=now,
             zone=self._config().zone(self.name),
+            desk=self._config().desk.public_url,
         )
         if not item.began:
             return context, None

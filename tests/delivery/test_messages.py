@@ -161,3 +161,21 @@ async def test_a_critical_alert_calls_whom_the_configuration_names(
     assert len(called["other@world"]) == 1 and "here" in called["other@world"][0]
     assert called["calm@world"] == []
     assert "CRITICAL" in shown_text(slack.posts()[0])
+
+
+async def test_a_mail_leads_to_the_desk_to_answer_and_to_mute(desk: Any) -> None:
+    """With `desk.public_url` each alert links to its event's page, where an answer and a mute are;
+    it is a page and not an act, since mail scanners open every link. Without it there is none."""
+    async with SmtpStandin() as smtp:
+        settings = {"type": "email", "host": "127.0.0.1", "port": smtp.port, "security": "none",
+                    "from": "w@example.org", "to": ["n@example.org"]}  # fmt: skip
+        for name, address in (("linked", "https://desk.example/"), ("bare", "")):
+            made = config(channels={name: settings}, desk={"public_url": address})
+            mail = await desk(name, made)
+            await mail.put(note(replace(FIRST, event="e 1"), name))
+            await mail.run(30)
+        linked, bare = (taken.mail for taken in smtp.mails)
+    for kind in ("plain", "html"):
+        part = linked.get_body((kind,))
+        assert "https://desk.example/events/e%201" in part.get_content()
+        assert "on the desk" not in bare.get_body((kind,)).get_content()

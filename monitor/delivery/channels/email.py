@@ -38,6 +38,7 @@ class Mail:
             thread=context.thread,
             resend=context.resend,
             zone=context.zone,
+            desk=context.desk,
         )
 
     async def send(

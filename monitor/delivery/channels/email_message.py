@@ -28,6 +28,7 @@ from monitor.reasons import AlertReason
 from monitor.text import on_page, one_line
 
 _WIDTH = 74
+ON_THE_DESK = "Relevant or not, mute, why: on the desk"
 
 
 def message(
@@ -38,6 +39,7 @@ def message(
     thread: Thread | None = None,
     resend: bool = False,
     zone: str = "UTC",
+    desk: str = "",
 ) -> EmailMessage:
     """Return the message, ready to send.
 
@@ -48,6 +50,7 @@ def message(
         thread: the first message, if this is an update.
         resend: an earlier try may have arrived; says so in a header, under the same Message-ID.
         zone: the time zone of the readers.
+        desk: address of the desk, to link to; "" for no link.
     """
     sender = address(settings.sender)
     mail = EmailMessage(policy=SMTP)
@@ -71,8 +74,9 @@ def message(
         mail["Importance"] = "high"
     if resend:
         mail["X-Wirewatch-Resent"] = "the outcome of an earlier try is unknown"
-    mail.set_content(plain(notification, settings, zone), cte="quoted-printable")
-    page = html(notification, settings, zone)
+    where = formatting.desk_link(notification, desk)
+    mail.set_content(plain(notification, settings, zone, where), cte="quoted-printable")
+    page = html(notification, settings, zone, where)
     mail.add_alternative(page, subtype="html", cte="quoted-printable")
     mail.set_boundary("=_" + hashlib.sha256(notification.id.encode()).hexdigest()[:32])
     return mail
@@ -122,7 +126,9 @@ def list_id(notification: Notification, domain: str) -> str:
     return f"<{safe or 'alerts'}.wirewatch.{domain}>"
 
 
-def plain(notification: Notification, settings: EmailChannel, zone: str = "UTC") -> str:
+def plain(
+    notification: Notification, settings: EmailChannel, zone: str = "UTC", desk: str = ""
+) -> str:
     """Return the plain-text part: short lines, links on lines of their own."""
     if notification.alert is not None:
         lines = _plain_alert(notification, notification.alert, zone)
@@ -145,13 +151,16 @@ def plain(notification: Notification, settings: EmailChannel, zone: str = "UTC")
             for line in notification.notice.splitlines()
             for wrapped in _wrap(one_line(line, 2000))
         ]
+    lines += ["", f"{ON_THE_DESK}:", desk] if desk else []
     lines += ["", "-- ", footer(notification)]
     if settings.unsubscribe:
         lines.append(f"Unsubscribe: {formatting.link(settings.unsubscribe)}")
     return "\n".join(lines) + "\n"
 
 
-def html(notification: Notification, settings: EmailChannel, zone: str = "UTC") -> str:
+def html(
+    notification: Notification, settings: EmailChannel, zone: str = "UTC", desk: str = ""
+) -> str:
     """Return the HTML part, its styles inlined, with rules for dark mode and small screens kept."""
     alert = notification.alert
     page = _template().render(
@@ -168,6 +177,8 @@ def html(notification: Notification, settings: EmailChannel, zone: str = "UTC") 
         ],
         notice=one_line(notification.notice, 2000),
         more=one_line(notification.more, 500),
+        desk=desk,
+        on_the_desk=ON_THE_DESK,
         footer=footer(notification),
         unsubscribe=formatting.link(settings.unsubscribe),
     )
