@@ -50,6 +50,7 @@ def _show(view: Overview) -> None:
     from rich.text import Text
 
     from monitor.cli.words import ago, moment
+    from monitor.cli.words import counted as number
     from monitor.text import one_line
 
     out = console()
@@ -63,13 +64,12 @@ def _show(view: Overview) -> None:
     rows.add_row("feeds", feeds or "none configured")
     rows.add_row("topics", str(view.topics))
     queues = ", ".join(f"{count} {name}" for name, count in view.queues.items())
-    rows.add_row("waiting", f"{queues}, {view.waiting_for_sources} alerts for a second source")
+    second = number(view.waiting_for_sources, "alert")
+    rows.add_row("waiting", f"{queues}, {second} for a second source")
     counted = view.counts
-    rows.add_row(
-        "so far",
-        f"{counted.get('stories', 0):,} stories, {counted.get('copies', 0):,} copies, "
-        f"{counted.get('events', 0):,} events, {counted.get('alerts', 0):,} alerts and updates",
-    )
+    kinds = (("stories", "story"), ("copies", "copy"), ("events", "event"), ("alerts", "alert"))
+    so_far = ", ".join(number(counted.get(name, 0), noun) for name, noun in kinds)
+    rows.add_row("so far", f"{so_far} (updates included)")
     held = sorted(
         (name.removeprefix("suppressed:"), n)
         for name, n in counted.items()

@@ -16,7 +16,16 @@ from monitor.config.topic_schema import Gate as Gate
 from monitor.config.topic_schema import MinSources as MinSources
 from monitor.config.topic_schema import Topic as Topic
 from monitor.config.topic_schema import TopicAlerting as TopicAlerting
-from monitor.config.value_types import Addresses, Duration, Mentions, Slug, Words, as_list
+from monitor.config.value_types import (
+    Addresses,
+    Days,
+    Duration,
+    Mentions,
+    Slug,
+    TimeOfDay,
+    Words,
+    as_list,
+)
 from monitor.observability.redact import redact_tree
 
 
@@ -153,11 +162,9 @@ Channel = Annotated[
 class TimeInterval(Settings):
     """A named stretch of the week. Start inclusive, end exclusive; may cross midnight."""
 
-    start: str = Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$", description='"22:00"')
-    end: str = Field(pattern=r"^([01]\d|2[0-4]):[0-5]\d$", description='"07:00"')
-    days: tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...] = Field(
-        (), description="Default: every day."
-    )
+    start: TimeOfDay = Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$", description='"22:00"')
+    end: TimeOfDay = Field(pattern=r"^([01]\d|2[0-4]):[0-5]\d$", description='"07:00"')
+    days: Days = Field((), description="Default: every day.")
     timezone: str = Field("UTC", description="IANA name, such as Europe/London.")
 
 

@@ -67,7 +67,7 @@ class Topic(Settings):
     """One watch-topic. Only the name is needed; everything else sharpens it."""
 
     id: Slug = Field(description="Short name. Default: made from the name.")
-    name: str = Field(description="What to watch, in a few words.", min_length=2)
+    name: str = Field(description="What to watch, in a few words.", min_length=1)
     description: str = Field("", description="A sentence or two: what belongs, in plain words.")
     examples: Words = Field((), description="Headlines that belong.")
     not_: Words = Field((), alias="not", description="Headlines that look alike yet do not belong.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
@@ -67,6 +67,31 @@ Addresses = Annotated[
 ]
 SLUG = r"^[a-z0-9][a-z0-9._-]{0,79}$"
 Slug = Annotated[str, Field(pattern=SLUG)]
+
+
+def two_digits(value: object) -> object:
+    """Return "6:30" as "06:30"."""
+    return f"0{value}" if isinstance(value, str) and re.fullmatch(r"\d:\d\d", value) else value
+
+
+def short_days(value: object) -> object:
+    """Return days of the week by their first three letters: "Monday" and "Mon" are "mon"."""
+    words = value if isinstance(value, list | tuple) else [value]
+    return [_short_day(word) for word in words]
+
+
+def _short_day(word: object) -> object:
+    text = word.strip().lower().rstrip(".") if isinstance(word, str) else ""
+    found = [day[:3] for day in _WEEK if len(text) >= 3 and day.startswith(text)]
+    return found[0] if found else word
+
+
+_WEEK = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+Days = Annotated[
+    tuple[Day, ...], BeforeValidator(short_days, json_schema_input_type=Day | list[Day])
+]
+TimeOfDay = Annotated[str, BeforeValidator(two_digits, json_schema_input_type=str)]
 
 # Whom a critical alert calls in Slack: @here, @channel, or the ID of a user or user group.
 Mentions = Annotated[

@@ -450,3 +450,20 @@ def test_real_development_topics_load(data_folder: Path) -> None:
     config, problems = read_config(data_folder / "topics_dev", {})
     assert config is not None and len(config.topics) == 6
     assert [problem.severity for problem in problems] == ["warning"]
+
+
+def test_days_and_times_may_be_written_as_people_do(tmp_path: Path) -> None:
+    """Whole names of days, capitals, and an hour of one figure; what is neither stays a mistake."""
+    folder = tmp_path / "config"
+    folder.mkdir()
+    text = "time_intervals:\n  w: {start: '6:30', end: '9:00', days: [Monday, tues, SAT.]}\n"
+    (folder / "wirewatch.yaml").write_text(text)
+    (folder / "feeds.yaml").write_text("- https://wire.example/rss\n")
+    (folder / "topics.yaml").write_text("- X\n")
+    config = load_config(folder, {})
+    (week,) = config.time_intervals["w"]
+    assert (week.start, week.end, week.days) == ("06:30", "09:00", ("mon", "tue", "sat"))
+    assert config.topics[0].name == "X"
+    (folder / "wirewatch.yaml").write_text(text.replace("tues", "tomorrow"))
+    with pytest.raises(ConfigError, match="choose one of"):
+        load_config(folder, {})

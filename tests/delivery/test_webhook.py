@@ -37,6 +37,7 @@ async def test_the_body_is_signed_and_as_documented(desk: Any) -> None:
         await world.run(60)
         first, update = sink.taken
     head = first.headers
+    assert head["user-agent"].startswith("Wirewatch/")
     signed = f"{head['webhook-id']}.{head['webhook-timestamp']}.".encode() + first.body
     digest = hmac.new(b"secret-key", signed, hashlib.sha256).digest()
     assert head["webhook-signature"] == "v1," + base64.b64encode(digest).decode()

@@ -5,12 +5,20 @@ from __future__ import annotations
 import httpx
 
 from monitor.delivery.channel import SendResult, sent
+from monitor.net.fetcher import user_agent
 from monitor.net.response_headers import parse_retry_after
 from monitor.reasons import DeliveryReason
 from monitor.text import one_line
 
 _GATEWAY = frozenset((502, 504))  # the machine behind it may have taken the message all the same
 _SHOWN_BYTES = 2_000  # of an answer; the rest is never read
+
+
+def client(timeout: float) -> httpx.AsyncClient:
+    """Return the connections of a channel: they say who we are and use no proxy."""
+    return httpx.AsyncClient(
+        timeout=timeout, trust_env=False, headers={"User-Agent": user_agent("")}
+    )
 
 
 async def post(

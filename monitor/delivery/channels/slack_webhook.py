@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 
-import httpx
-
 from monitor.config.schema import SlackWebhookChannel
 from monitor.delivery.channel import RESEND_AFTER, Context, Lookup, SendResult, Traits
 from monitor.delivery.channels import slack_blocks
-from monitor.delivery.channels.http import post
+from monitor.delivery.channels.http import client, post
 from monitor.model import Notification
 from monitor.reasons import DeliveryReason
 
@@ -27,7 +25,7 @@ class SlackWebhook:
     def __init__(self, settings: SlackWebhookChannel) -> None:
         self._url = settings.url.get_secret_value()
         self._mention = settings.mention
-        self._client = httpx.AsyncClient(timeout=self.traits.timeout, trust_env=False)
+        self._client = client(self.traits.timeout)
 
     def render(self, notification: Notification, context: Context) -> bytes:
         """Return the JSON body."""

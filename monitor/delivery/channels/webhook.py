@@ -14,13 +14,11 @@ import hmac
 import json
 from typing import Any
 
-import httpx
-
 from monitor.config.schema import WebhookChannel
 from monitor.delivery import formatting
 from monitor.delivery.channel import Context, Lookup, SendResult, Traits
 from monitor.delivery.channels import ninjs
-from monitor.delivery.channels.http import post
+from monitor.delivery.channels.http import client, post
 from monitor.model import Alert, Notification
 
 VERSION = 1
@@ -35,7 +33,7 @@ class Webhook:
         self._url = settings.url.get_secret_value()
         self._ninjs = settings.format == "ninjs"
         self._secret = settings.secret.get_secret_value() if settings.secret else ""
-        self._client = httpx.AsyncClient(timeout=self.traits.timeout, trust_env=False)
+        self._client = client(self.traits.timeout)
 
     def render(self, notification: Notification, context: Context) -> bytes:
         """Return the JSON body."""
