@@ -46,6 +46,7 @@ from workers.terminal_report import (
     interactive,
     mistake_lines,
     say_in_terminal,
+    speak_notices,
 )
 
 log = get_logger(__name__)
@@ -104,6 +105,8 @@ async def serve(options: RunOptions) -> None:
         logging.getLogger("apscheduler").setLevel(logging.ERROR)  # a late tick is no news
     say = say_in_terminal() if options.all_in_one else None
     if say is not None:
+        if quiet:
+            speak_notices(say)
         say(greeting(config))
         for line in mistake_lines(problems):
             say(line)

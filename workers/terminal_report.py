@@ -8,7 +8,8 @@ log says the same for machines; in a terminal its lines about these are left out
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 from redis.exceptions import RedisError
 from rich.console import Console
@@ -19,7 +20,7 @@ from monitor.config.schema import Config
 from monitor.errors import Problem
 from monitor.health.config_store import ConfigStore
 from monitor.model import FeedState
-from monitor.observability.logs import get_logger
+from monitor.observability.logs import get_logger, speak
 from monitor.polling.feed_store import FeedStore
 from monitor.reasons import FetchReason
 from monitor.terminal import CleanConsole
@@ -31,7 +32,15 @@ log = get_logger(__name__)
 LOOK_EVERY = 2.0
 PATIENCE = 30.0  # seconds in which the first round of polls may end before anything is said of it
 HIDDEN = frozenset(
-    {"poll_failed", "config_problem", "config_refused", "config_needs_restart", "config_reloaded"}
+    {
+        "poll_failed",
+        "config_problem",
+        "config_refused",
+        "config_needs_restart",
+        "config_reloaded",
+        "network_out",
+        "network_back",
+    }
 )
 _NAMED = 3  # feeds a line names before it counts
 # How a fetch fails when it is our own network that is missing.
@@ -67,6 +76,24 @@ def counted(number: int, noun: str) -> str:
     """Return a number with its noun: "1 feed", "28 feeds", "1,240 stories"."""
     plural = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
     return f"{number:,} {noun if number == 1 else plural}"
+
+
+def notice_line(kind: str, text: str, recovered: bool) -> Text | None:
+    """Return what the watchdog says, as a line; None where this module says it itself."""
+    if kind == "network_out":
+        return None
+    return Text(text, style="green" if recovered else "yellow")
+
+
+def speak_notices(say: Say) -> None:
+    """Have the watchdog's notices told as sentences, in place of the log's records."""
+
+    def tell(event: Mapping[str, Any]) -> None:
+        line = notice_line(event["kind"], event["text"], event["recovered"])
+        if line is not None:
+            say(line)
+
+    speak("notice", tell)
 
 
 def config_lines(
@@ -152,7 +179,8 @@ class TerminalReport:
             log.warning("store_unreachable", worker=self.name, error=str(error))
         while not await self._runtime.wait_or_stop(LOOK_EVERY):
             try:
-                self._compare(await self._states())
+                out = await FeedStore(self._runtime.store, self._runtime.keys).outage()
+                self._compare(await self._states(), out=bool(out))
             except (RedisError, OSError) as error:
                 log.warning("store_unreachable", worker=self.name, error=str(error))
 
@@ -184,8 +212,16 @@ class TerminalReport:
         line.append("New alerts follow as they happen.")
         self._say(line)
 
-    def _compare(self, states: Sequence[FeedState]) -> None:
-        """Say what changed since the last look. Of many feeds at once, one line."""
+    def _compare(self, states: Sequence[FeedState], *, out: bool = False) -> None:
+        """Say what changed since the last look. Of many feeds at once, one line.
+
+        `out` says that a poller takes our own network to be out.
+        """
+        if out:
+            if not self._no_network:
+                self._say(no_network_line(len(states)))
+            self._no_network = True
+            return
         tried = [state for state in states if state.last_poll >= self._since]
         early = self._runtime.clock.now() - self._since < PATIENCE
         if not tried or (len(tried) < len(states) and early):
@@ -199,7 +235,7 @@ class TerminalReport:
             return
         again = [name for name in well if name in self._failing]
         fresh = [state for name, state in failing.items() if name not in self._failing]
-        if self._no_network and again:
+        if self._no_network and well:
             self._no_network = False
             self._say(Text("The feeds answer again.", style="green"))
             again = []
@@ -215,7 +251,7 @@ def no_network(failing: Iterable[FeedState]) -> bool:
 
 def no_network_line(feeds: int) -> Text:
     """Return the one sentence that stands for every feed failing at once."""
-    which = "The one feed does not answer" if feeds == 1 else f"None of {feeds:,} feeds answered"
+    which = "The one feed does not answer" if feeds == 1 else f"None of {feeds:,} feeds answers"
     return Text(
         f"{which}; is there a network? Everything is tried again by itself.", style="yellow"
     )

@@ -384,7 +384,7 @@ def _words(seconds: float) -> str:
         return f"{seconds / 3600:.0f} hours"
     if seconds >= 120:
         return f"{seconds / 60:.0f} minutes"
-    return f"{seconds:.0f} seconds"
+    return f"{max(0, seconds):.0f} seconds"
 
 
 def _short(url: str) -> str:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import logging
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any, Literal, TextIO
 from urllib.parse import quote, urlsplit
@@ -159,6 +159,7 @@ class _FromLibraries(logging.Handler):
 
 
 _hidden: set[str] = set()
+_spoken: dict[str, Callable[[EventDict], None]] = {}
 
 
 def hide(events: Iterable[str]) -> None:
@@ -166,7 +167,15 @@ def hide(events: Iterable[str]) -> None:
     _hidden.update(events)
 
 
+def speak(name: str, say: Callable[[EventDict], None]) -> None:
+    """Have `say` tell this event from now on, in place of the log's line."""
+    _spoken[name] = say
+
+
 def _without_hidden(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+    if say := _spoken.get(str(event.get("event"))):
+        say(event)
+        raise structlog.DropEvent
     if event.get("event") in _hidden:
         raise structlog.DropEvent
     return event

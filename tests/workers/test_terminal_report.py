@@ -23,6 +23,7 @@ from workers.terminal_report import (
     goodbye,
     greeting,
     mistake_lines,
+    notice_line,
     say_in_terminal,
 )
 
@@ -49,14 +50,14 @@ class Listener:
         runtime = Runtime(config, store, "", clock)
         self.report = TerminalReport(runtime, lambda line: self.said.append(line.plain))
 
-    def look(self, *reasons: str) -> list[str]:
+    def look(self, *reasons: str, out: bool = False) -> list[str]:
         """Let the report see each feed with how its poll ended ("" for well); return new lines."""
         before = len(self.said)
         now = self.clock.now()
         self.report._compare([
             FeedState(name, "", last_poll=now, last_reason=reason or "ok", failures=bool(reason))
             for name, reason in zip(FEEDS, reasons, strict=False)
-        ])  # fmt: skip
+        ], out=out)  # fmt: skip
         return self.said[before:]
 
 
@@ -69,10 +70,25 @@ def listener(config: Config, store: Redis, clock: ManualClock) -> Listener:
 def test_without_a_network_there_is_one_sentence(listener: Listener) -> None:
     """Every feed failing at once is one question; it is not repeated, and its end is told."""
     (line,) = listener.look(*["dns_failed"] * 4)
-    assert line.startswith("None of 4 feeds answered; is there a network?")
+    assert line.startswith("None of 4 feeds answers; is there a network?")
     assert listener.look(*["dns_failed"] * 4) == []
     assert listener.look("", "", "", "dns_failed") == ["The feeds answer again."]
     assert listener.look("", "", "", "") == ["feed-3 answers again."]
+
+
+def test_an_outage_that_the_poller_sees_is_the_same_sentence(listener: Listener) -> None:
+    """While our own network is out not every feed is asked: it is said once, and so is its end."""
+    (line,) = listener.look("dns_failed", out=True)
+    assert "is there a network?" in line
+    assert listener.look("dns_failed", "dns_failed", out=True) == []
+    assert listener.look("", "", "", "") == ["The feeds answer again."]
+
+
+def test_the_watchdogs_words_are_lines_for_people() -> None:
+    """No log records: the sentence alone; of the network this module speaks itself."""
+    line = notice_line("canary_lost", "The canary did not arrive.", False)
+    assert line is not None and line.plain == "The canary did not arrive."
+    assert notice_line("network_out", "most sites fail", False) is None
 
 
 def test_feeds_that_fail_take_one_line(listener: Listener) -> None:
