@@ -81,7 +81,8 @@ SECTIONS: list[tuple[str, str, list[type[BaseModel]]]] = [
         "wirewatch.yaml",
         "Everything has a default.",
         [schema.WirewatchFile, schema.StoreSettings, schema.EmbeddingSettings,
-         schema.PollingSettings, schema.EventSettings, schema.OpsSettings, schema.DeskSettings],
+         schema.PollingSettings, schema.EventSettings, schema.OpsSettings, schema.DeskSettings,
+         schema.TranslationSettings, schema.LanguageModelSettings],
     ),
     (
         "Channels",
