@@ -115,7 +115,8 @@ async def a_desk(url: str, folder: Path) -> AsyncIterator[str]:
     )
     feeds = [{"id": f"f{n}", "url": f"https://n{n}.example.org/rss"} for n in range(200)]
     (folder / "feeds.yaml").write_text(yaml.safe_dump({"feeds": feeds}))
-    settings = {"store": {"url": url, "prefix": KEYS.prefix}, "desk": {"port": 18484}}
+    store = {"url": url, "prefix": KEYS.prefix, "allow_unsafe": True}
+    settings = {"store": store, "desk": {"port": 18484}}
     (folder / "wirewatch.yaml").write_text(yaml.safe_dump(settings))
     command = [sys.executable, "-m", "monitor.cli", "run", "--only", "desk", "--config", folder]
     process = subprocess.Popen(  # noqa: ASYNC220 -- nothing else runs yet
@@ -128,6 +129,8 @@ async def a_desk(url: str, folder: Path) -> AsyncIterator[str]:
                     await client.get("http://127.0.0.1:18484/healthz")
                     break
                 except httpx.TransportError:
+                    if process.poll() is not None:
+                        raise SystemExit("the desk did not start; is port 18484 free?") from None
                     await asyncio.sleep(0.1)
         yield "http://127.0.0.1:18484"
     finally:

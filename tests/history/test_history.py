@@ -16,7 +16,7 @@ from monitor.alerting.silences import Matcher, Silence
 from monitor.history.export import as_csv, as_json_lines
 from monitor.history.history_store import HistoryStore
 from monitor.history.records import Action, AlertRecord, StoryRecord
-from monitor.history.search import Query
+from monitor.history.search import Query, matches, may_match
 from monitor.model import Alert, Assignment, Receipt
 from monitor.store.commands import Redis
 from monitor.store.keys import Keys
@@ -200,3 +200,12 @@ async def test_a_delivery_is_kept_with_its_receipt(
     sent = await history.deliveries(records, ["world"])
     assert sent["a-first"][0].ref and sent["a-first"][0].words == "sent"
     assert "Anna" in sent["quiet"][0].words
+
+
+@given(title=st.text(min_size=1, max_size=40), at=st.integers(0, 39), length=st.integers(1, 8))
+def test_no_alert_is_passed_over_unread(title: str, at: int, length: int) -> None:
+    """Whatever a headline holds, the quick look at its stored form never misses what matches."""
+    record = AlertRecord.of(told("a", NOW, title))
+    query = Query.of(record.title[at : at + length])
+    if matches(query, record):
+        assert may_match(query, record.to_json().encode("utf-8", "replace"))
