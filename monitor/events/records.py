@@ -10,6 +10,7 @@ import json
 import struct
 import sys
 from array import array
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +20,7 @@ from monitor.model import Vector
 _HEAD = struct.Struct("<BI")
 _VERSION = 4
 _READ = (1, 2, 3, 4)  # earlier versions lack the last fields
-_ABSENT = ((), 0, "", "", 1, 0, "", "")  # what those of version 4 are then
+_ABSENT: tuple[Any, ...] = ((), 0, "", "", 1, 0, "", "")  # what those of version 4 are then
 
 
 def pack(member: Member, vector: Vector, links: dict[str, float]) -> bytes:
