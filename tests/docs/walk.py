@@ -33,7 +33,7 @@ from tests.support.outlets import Outlets
 
 COLUMNS, LINES = 80, 24
 LIMIT = 240.0  # seconds: a limit on hangs
-_ESCAPES = re.compile(r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b\[[0-9;?]*[A-Za-z]|\r")
+_CODES = re.compile(r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b\[([0-9;?]*)([A-Za-z])|[\r\n]")
 
 QUAKE = "Magnitude 7.4 earthquake strikes off Sumatra, tsunami warning issued"
 TOLL = "Sumatra earthquake: death toll rises to 31 as rescuers reach villages"
@@ -62,8 +62,39 @@ class Program:
         return self.process.poll() is None
 
     def text(self) -> str:
-        """What it printed, without colours."""
-        return _ESCAPES.sub("", self.printed.decode("utf-8", "replace"))
+        """What stands in the terminal, with all that has scrolled out of it."""
+        return "\n".join(row.rstrip() for row in _shown(self.printed.decode("utf-8", "replace")))
+
+
+def _shown(printed: str) -> list[str]:
+    """Return the rows of a terminal: lines wrap at its width, a progress bar overwrites itself."""
+    rows, row, column, at = [""], 0, 0, 0
+
+    def put(text: str) -> None:
+        nonlocal row, column
+        for char in text:
+            if column == COLUMNS:
+                row, column = row + 1, 0
+            while row >= len(rows):
+                rows.append("")
+            rows[row] = f"{rows[row].ljust(column)[:column]}{char}{rows[row][column + 1 :]}"
+            column += 1
+
+    for code in _CODES.finditer(printed):
+        put(printed[at : code.start()])
+        at = code.end()
+        if code[0] == "\r":
+            column = 0
+        elif code[0] == "\n":
+            row, column = row + 1, column
+        elif code[2] == "A":
+            row = max(0, row - int(code[1] or 1))
+        elif code[2] == "K" and row < len(rows):
+            rows[row] = "" if code[1] == "2" else rows[row][:column]
+        while row >= len(rows):
+            rows.append("")
+    put(printed[at:])
+    return rows
 
 
 @dataclass
@@ -158,11 +189,10 @@ class Walk:
                 raise SystemExit(f"{self.name}: never {words!r}, but:\n{self.running.text()}")
 
     def _record(self, line: str, printed: str) -> None:
-        rows = []
-        for row in printed.replace(str(self.folder), "/home/reader/news").splitlines():
-            rows += [row[at : at + COLUMNS] for at in range(0, len(row), COLUMNS)] or [""]
         shown = f"$ {line}" if not line.startswith("(") else line
-        self.lines += [shown, *(row.rstrip() for row in rows), ""]
+        text = printed.replace(str(self.folder), "/home/reader/news").strip("\n")
+        text = re.sub(r"code=[\w-]+(?:\n[\w-]+)?", "code=…", text)
+        self.lines += [shown, *text.splitlines(), ""]
 
 
 def _watch_here(walk: Walk, *feeds: str) -> None:

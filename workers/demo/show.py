@@ -50,7 +50,14 @@ def write_configuration(folder: Path, server: FeedServer) -> None:
         },
     }
     feeds = [
-        {"id": name, "name": title, "owner": title, "url": server.url(name), "interval": "1s"}
+        {
+            "id": name,
+            "name": title,
+            "owner": title,
+            "url": server.url(name),
+            "interval": "1s",
+            "trust": "wire" if name.endswith("wire") else "established",
+        }
         for name, title in OUTLETS.items()
     ]
     for name, data in (("wirewatch.yaml", settings), ("feeds.yaml", {"feeds": feeds})):
