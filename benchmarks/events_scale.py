@@ -25,6 +25,7 @@ from monitor.embedding.transformer import DEFAULT_WEIGHTS
 from monitor.events import EventIndex, Owners, pair_score, records
 from monitor.events.features import reduce
 from monitor.model import EmbeddedStory, Passage, Story
+from monitor.observability import logs
 
 WINDOW = 72 * 3600.0
 RECORDS = "records"
@@ -205,4 +206,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    logs.configure()
     main()

@@ -49,6 +49,7 @@ from monitor.events.index import FLOOR
 from monitor.events.index_rows import Rows
 from monitor.events.text import strip_outlet
 from monitor.model import Matrix
+from monitor.observability import logs
 
 FOLDS = 3
 WIDTH = 192  # of the space
@@ -330,4 +331,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    logs.configure()
     main()

@@ -34,6 +34,7 @@ from monitor.config.schema import FeedSource, PollingSettings
 from monitor.identity import content_hash
 from monitor.model import Entry, FeedState
 from monitor.net.fetcher import Fetcher
+from monitor.observability import logs
 from monitor.observability.logs import configure
 from monitor.parsing.document import ParsedFeed
 from monitor.parsing.parser_pool import ParserPool
@@ -282,4 +283,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    logs.configure()
     main()

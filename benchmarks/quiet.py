@@ -13,9 +13,10 @@ import yaml
 
 from benchmarks.labelled import rows
 from monitor.analysis.offline import offline_analysis
-from monitor.analysis.replay import Line, replay
+from monitor.analysis.replay import ReplayStory, replay
 from monitor.config.schema import Config, Topic
 from monitor.model import Story
+from monitor.observability import logs
 
 # Named and described as a desk would, each near to much of the news.
 NOTHING = """
@@ -54,7 +55,7 @@ def main() -> None:
             when = seen.timestamp()
             story = Story(id=f"h{at}", title=row["title"], source=row["source"],
                           published=when, seen_at=when)  # fmt: skip
-            lines.append(Line(at, story))
+            lines.append(ReplayStory(at, story))
     count = 0
     for _, outcome, _ in replay(lines, analysis, encoder, window=Config().events.window):
         for alert in outcome.alerts:
@@ -65,4 +66,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    logs.configure()
     main()

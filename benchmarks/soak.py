@@ -40,6 +40,7 @@ from redis.exceptions import RedisError
 # ruff: noqa: ASYNC110, ASYNC240
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from benchmarks.soak_faults import Faults
+from monitor.observability import logs
 from monitor.store.client import connect
 from monitor.store.embedded.server import EmbeddedStore
 from monitor.store.keys import Keys
@@ -415,4 +416,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    logs.configure()
     sys.exit(main())

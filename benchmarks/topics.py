@@ -29,6 +29,7 @@ from monitor.config.schema import Topic
 from monitor.embedding.transformer import DEFAULT_MODEL, TransformerEmbedder
 from monitor.matching import Background, TopicMatcher, texts
 from monitor.model import EmbeddedStory, Matrix, Passage, Story
+from monitor.observability import logs
 
 
 @dataclass(frozen=True)
@@ -361,4 +362,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    logs.configure()
     sys.exit(main())

@@ -61,3 +61,11 @@ def shorten(text: str, limit: int) -> str:
     cut = text[: max(0, limit - 1)]
     space = cut.rfind(" ", limit * 3 // 4)
     return (cut[:space] if space > 0 else cut).rstrip() + "…"
+
+
+def span(seconds: float) -> str:
+    """Return a duration in its largest fitting unit: "45 s", "12 min", "3 h", "2 d"."""
+    for limit, unit, name in ((90, 1, "s"), (5400, 60, "min"), (172_800, 3600, "h")):
+        if seconds < limit:
+            return f"{max(0.0, seconds) / unit:.0f} {name}"
+    return f"{seconds / 86400:.0f} d"

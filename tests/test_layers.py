@@ -38,7 +38,7 @@ LAYERS: list[tuple[str, set[str]]] = [
 # In a folder of a stage only these files may import the store: everything else there is a pure
 # decision, a renderer, or a client of the outside world.
 STATEFUL = re.compile(
-    r"(_store|_sender|_commit|outbox|archive|poll|dead_letters|retention|actions)$"
+    r"(_store|_sender|_step|_commit|outbox|archive|poll|dead_letters|retention|actions)$"
 )
 STAGES = {"monitor.parsing", "monitor.embedding", "monitor.matching", "monitor.events",
           "monitor.alerting", "monitor.polling", "monitor.delivery", "monitor.analysis",
@@ -97,6 +97,13 @@ def test_every_module_has_its_layer() -> None:
     """Each module belongs to a row of LAYERS, so the next two tests look at all of them."""
     homeless = [name for name in modules() if name != "monitor" and layer_of(name)[0] < 0]
     assert homeless == [], "put them into a row of LAYERS"
+
+
+def test_the_page_shows_every_layer() -> None:
+    """docs/architecture.md names each package of the layers."""
+    page = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    named = {name.removeprefix("monitor.") for _, packages in LAYERS for name in packages}
+    assert {n for n in named if f"{n}/`" not in page and f"{n}.py`" not in page} == set()
 
 
 def test_imports_point_downward() -> None:
@@ -205,4 +212,26 @@ def test_stores_own_their_keys() -> None:
             named = last in ("keys", "_keys") and text
             if named or (isinstance(called, ast.Attribute) and _COMMANDS.match(last)):
                 wrong.append(f"{name}:{node.lineno} {last}(…)")
+    assert wrong == []
+
+
+# Faults last as long as they say: in the chaos runs, in stand-ins, in a child that hangs.
+_MAY_SLEEP = {
+    "support/waiting.py", "support/http_sink.py", "support/slack_standin.py", "conftest.py",
+    "support/docker/engine.py",
+}  # fmt: skip
+_SLEEP = re.compile(r"(asyncio|time)\.sleep\(.*")
+
+
+def test_tests_wait_for_conditions() -> None:
+    """No test sleeps for a time and hopes that it was enough (`tests/support/waiting.py`)."""
+    wrong = []
+    for path in sorted((ROOT / "tests").rglob("*.py")):
+        place = path.relative_to(ROOT / "tests").as_posix()
+        if place.startswith("chaos/") or place in _MAY_SLEEP:
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            slept = isinstance(node, ast.Call) and _SLEEP.match(ast.unparse(node))
+            if slept and "sleep(0)" not in slept[0]:  # sleep(0) lets others have their turn
+                wrong.append(f"{place}:{node.lineno}")
     assert wrong == []

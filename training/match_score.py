@@ -23,6 +23,7 @@ from monitor.embedding import embed_stories
 from monitor.embedding.multilingual import MultilingualEmbedder
 from monitor.matching.judge_text import topic_text
 from monitor.model import Story
+from monitor.observability import logs
 from training.prepare import HERE, LEAD, lines, table, title_of
 
 HELD = ("04", "09", "14")  # chunks of our own that the judge was not taught
@@ -95,4 +96,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    logs.configure()
     main()

@@ -23,6 +23,7 @@ import yaml
 from babel import Locale
 
 from monitor.events.place_names import FILE, key_of, keys_of
+from monitor.observability import logs
 from training.pair_swaps import names
 from training.pairs import table
 
@@ -157,4 +158,5 @@ _COUNTRY_WORDS = {
 
 
 if __name__ == "__main__":
+    logs.configure()
     main()

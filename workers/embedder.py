@@ -21,8 +21,7 @@ from monitor.analysis.pair_store import PairStore
 from monitor.analysis.text_archive import ModelInfo, TextVectors
 from monitor.codec import unpack_story
 from monitor.config.schema import Topic
-from monitor.embedding import Embedder as TextEmbedder
-from monitor.embedding import embed_stories, open_embedder, pair_judge
+from monitor.embedding import Embedder, embed_stories, open_embedder, pair_judge
 from monitor.errors import ModelError
 from monitor.health.heartbeat_store import HeartbeatStore
 from monitor.matching import Background, TopicJudge, TopicMatcher, texts
@@ -50,7 +49,7 @@ _PROBE = "A sentence of quite ordinary words about nothing in particular. " * 40
 PAIRS_WAIT = 2.0
 
 
-class Embedder:
+class EmbedderWorker:
     """Turns stories into embedded stories until the runtime stops.
 
     Args:
@@ -84,7 +83,7 @@ class Embedder:
         self._heartbeats = HeartbeatStore(runtime.store, runtime.keys)
         self._pairs = PairStore(runtime.store, self._blocking, runtime.keys)
         self._thread: ThreadPoolExecutor | None = None  # a fresh one for every run
-        self._model: TextEmbedder | None = None
+        self._model: Embedder | None = None
         self._judge: TopicJudge | None = None
         self._second: SecondJudge | None = None
         self._screen: TopicMatcher | None = None
@@ -113,7 +112,7 @@ class Embedder:
                 await self._second.aclose()
             await self._blocking.aclose()
 
-    async def _open_model(self) -> TextEmbedder | None:
+    async def _open_model(self) -> Embedder | None:
         """Return the model; None if the service is to stop before it is there."""
         loading = asyncio.create_task(in_passing(self._load))
         stopping = asyncio.create_task(self._runtime.stopping.wait())
@@ -141,7 +140,7 @@ class Embedder:
             return False
         return True
 
-    def _load(self) -> TextEmbedder:
+    def _load(self) -> Embedder:
         model = open_embedder(self._runtime.config.embedding)
         self._judge = topic_judge(model)
         return model

@@ -181,9 +181,9 @@ def _build(name: str, runtime: Runtime, options: RunOptions, health: Health) -> 
 
         return Poller(runtime)
     if name == "embedder":
-        from workers.embedder import Embedder
+        from workers.embedder import EmbedderWorker
 
-        return Embedder(runtime, sole=sole)
+        return EmbedderWorker(runtime, sole=sole)
     if name == "triage":
         from workers.triage import Triage
 

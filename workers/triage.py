@@ -77,7 +77,7 @@ class Triage:
         self._archive = AnalysisStore.of(store, runtime.config)
         self._outbox = OutboxStore(store, keys, settings.keep_receipts)
         history = HistoryStore(store, keys, settings.keep_history)
-        self._settlement = BatchCommit(self._archive, self._outbox, history)
+        self._batch_commit = BatchCommit(self._archive, self._outbox, history)
         self._retention = Retention(store, keys, settings.keep_receipts)
         self._swept = -SWEEP_EVERY
         self._lease = Lease.named(store, keys, "triage")
@@ -228,11 +228,11 @@ class Triage:
             scored = await asyncio.to_thread(
                 self._analysis.score_and_assign, fresh, prepared, answers
             )
-            told = await self._told(scored.events)
+            told = await self._alert_states(scored.events)
             now = self._runtime.clock.now()
             decided = self._analysis.decide(scored, told, now)
             analysis = self._analysis
-            commands = self._settlement.batch(
+            commands = self._batch_commit.commands_for(
                 decided, analysis.index, analysis.matcher.model, self._runtime.config, now
             )
             commands += self._outbox.put_commands(onward(canaries, now))
@@ -289,8 +289,8 @@ class Triage:
         """Send stories embedded by a model that is no longer in use back to the embedder."""
         return [story_command(self._runtime.keys, item.story) for item in foreign]
 
-    async def _told(self, events: set[str]) -> dict[AlertKey, AlertState]:
-        rows = await self._archive.told(events)
+    async def _alert_states(self, events: set[str]) -> dict[AlertKey, AlertState]:
+        rows = await self._archive.alert_states(events)
         return {key: AlertState.from_dict(json.loads(text)) for key, text in rows.items()}
 
     async def _keep_apart(self) -> None:
@@ -315,10 +315,10 @@ class Triage:
         try:
             scored = ScoredBatch((stored[0],), (assignment,), analysis.matcher.score([stored[0]]))
             now = self._runtime.clock.now()
-            decided = analysis.decide(scored, await self._told(scored.events), now)
+            decided = analysis.decide(scored, await self._alert_states(scored.events), now)
             model, config = analysis.matcher.model, self._runtime.config
-            commands = self._settlement.batch(decided, analysis.index, model, config, now)
-            commands += self._settlement.parted(assignment)
+            commands = self._batch_commit.commands_for(decided, analysis.index, model, config, now)
+            commands += self._batch_commit.parted(assignment)
             commands += self._partings.keep_commands(replace(asked, others=others))
             await self._lease.write(commands)
         except (RedisError, OSError):
@@ -333,7 +333,7 @@ class Triage:
             due = {key for key, until in (await self._archive.pending()).items() if until <= now}
             if not due or self._analysis is None:
                 return
-            told = await self._told({event for _, event in due})
+            told = await self._alert_states({event for _, event in due})
             commands: list[Command] = []
             for topic, event in due:
                 state = told.get((topic, event))
@@ -341,7 +341,9 @@ class Triage:
                 lapsed = lapse(state, settings, now) if state and settings else None
                 if lapsed and lapsed.told and lapsed.suppression:
                     changed = {(topic, event): lapsed.told}
-                    commands += self._settlement.told(changed, self._runtime.config)
+                    commands += self._batch_commit.alert_state_commands(
+                        changed, self._runtime.config
+                    )
                     metrics.SUPPRESSIONS.labels(reason=lapsed.suppression.reason).inc()
                 else:
                     commands += self._archive.pending_commands(topic, event, None)

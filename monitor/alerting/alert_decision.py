@@ -26,6 +26,7 @@ from monitor.alerting.alert_state import AlertState
 from monitor.config.schema import Topic
 from monitor.model import Alert, Assignment, EmbeddedStory, Match, Suppression
 from monitor.reasons import AlertReason, Severity, SuppressionReason, Trust
+from monitor.text import span
 
 _NEAR = 0.75  # of the line: where an event already told vouches for a story
 
@@ -89,7 +90,7 @@ def decide(
     age = now - story.published if story.published > 0 else 0.0
     if story.stale or age > topic.fresh_for:
         return hold(
-            SuppressionReason.STALE, f"dated {_span(age)} ago; fresh for {_span(topic.fresh_for)}"
+            SuppressionReason.STALE, f"dated {span(age)} ago; fresh for {span(topic.fresh_for)}"
         )
     wanted = topic.alert.min_severity
     if severity and Severity.rank(severity) < Severity.rank(wanted):
@@ -140,7 +141,7 @@ def lapse(told: AlertState, topic: Topic, now: float) -> Decision | None:
     if told.state != "waiting" or now - told.since <= topic.alert.wait_at_most:
         return None
     story = told.held["story"]["id"] if told.held else ""
-    detail = f"no further source within {_span(topic.alert.wait_at_most)}"
+    detail = f"no further source within {span(topic.alert.wait_at_most)}"
     reason = SuppressionReason.SOURCES_EXPIRED
     return Decision(
         None,
@@ -237,7 +238,7 @@ def _as_stored(alert: Alert) -> dict[str, Any]:
 
 def _waits(topic: Topic, assignment: Assignment, told: AlertState, now: float) -> str:
     left = told.since + topic.alert.wait_at_most - now
-    return f"{_too_few(topic, assignment)}; waits {_span(left)} more at most"
+    return f"{_too_few(topic, assignment)}; waits {span(left)} more at most"
 
 
 def _too_few(topic: Topic, assignment: Assignment) -> str:
@@ -250,11 +251,3 @@ def _too_few(topic: Topic, assignment: Assignment) -> str:
         (known.count(Trust.WIRE), wanted.wire, "wires"),
     )
     return ", ".join(f"{have} of {want} {what}" for have, want, what in counts if have < want)
-
-
-def _span(seconds: float) -> str:
-    minutes = max(0, round(seconds / 60))
-    if minutes < 90:
-        return f"{minutes} min"
-    hours = minutes / 60
-    return f"{hours:.0f} h" if hours < 72 else f"{hours / 24:.0f} d"

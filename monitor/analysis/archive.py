@@ -62,20 +62,20 @@ class AnalysisStore:
         A bucket's end is set by its first record: later changes to one must not keep all the rest.
         """
         start = _second(seen_at // self._bucket * self._bucket)
-        bucket = self._keys("window", _short(model), start)
+        bucket = self._keys("window", name_digest(model), start)
         lifetime = int(self._window * WINDOW_SLACK + 2 * self._bucket)
         return [["HSET", bucket, story_id, record], ["EXPIRE", bucket, lifetime, "NX"]]
 
     async def window(self, model: str) -> AsyncIterator[list[bytes]]:
         """Yield the records of a model's window, a bucket at a time, oldest first."""
-        pattern = _glob(self._keys("window", _short(model), "*"))
+        pattern = _glob(self._keys("window", name_digest(model), "*"))
         names = sorted([key async for key in self._client.scan_iter(pattern, count=1000)])
         for name in names:
             yield await self._client.hvals(name)
 
     async def windows_of_others(self, model: str) -> AsyncIterator[list[bytes]]:
         """Yield the records of all other models' windows, a bucket at a time."""
-        own = self._keys("window", _short(model), "")
+        own = self._keys("window", name_digest(model), "")
         names = sorted(
             [
                 key
@@ -90,7 +90,7 @@ class AnalysisStore:
 
     # --- what has been told
 
-    async def told(self, events: Iterable[str]) -> dict[tuple[str, str], str]:
+    async def alert_states(self, events: Iterable[str]) -> dict[tuple[str, str], str]:
         """Return what was told about events: (topic, event) → JSON."""
         wanted = sorted(set(events))
         if not wanted:
@@ -104,7 +104,7 @@ class AnalysisStore:
             for topic, text in row.items()
         }
 
-    def told_commands(self, topic: str, event: str, record: str) -> list[Command]:
+    def alert_state_commands(self, topic: str, event: str, record: str) -> list[Command]:
         """Store what was told of one topic and event."""
         key = self._keys("told", event)
         return [["HSET", key, topic, record], ["EXPIRE", key, self._keep]]
@@ -146,7 +146,9 @@ class AnalysisStore:
             ["EXPIRE", day, self._keep + 86400],
         ]
         if page := _page(story.url):
-            commands.append(["SET", self._keys("url", _short(page)), story.id, "EX", self._keep])
+            commands.append(
+                ["SET", self._keys("url", name_digest(page)), story.id, "EX", self._keep]
+            )
         return commands
 
     def member_commands(self, event: str, story_id: str, seen_at: float) -> list[Command]:
@@ -216,7 +218,7 @@ class AnalysisStore:
         url = wanted if "://" in wanted else f"https://{wanted}"
         # Records of earlier versions have whole addresses.
         for name in (_page(url), canonical_url(url), wanted):
-            story_id = await self._client.get(self._keys("url", _short(name)))
+            story_id = await self._client.get(self._keys("url", name_digest(name)))
             if story_id and (found := await self.story(story_id.decode())) is not None:
                 return found
         return None
@@ -293,7 +295,8 @@ def _day(at: float) -> str:
     return time.strftime("%Y%m%d", time.gmtime(at))
 
 
-def _short(name: str) -> str:
+def name_digest(name: str) -> str:
+    """Return a name of any length as a short part of a key."""
     return hashlib.sha256(name.encode("utf-8", "replace")).hexdigest()[:24]
 
 

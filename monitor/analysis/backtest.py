@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from monitor.analysis.offline import topic_judge
-from monitor.analysis.replay import Line, replay
+from monitor.analysis.replay import ReplayStory, replay
 from monitor.analysis.story_analysis import Analysis
 from monitor.config.schema import Config
 from monitor.embedding import Embedder
@@ -156,7 +156,7 @@ def _remembered(
 
 
 def run_backtest(
-    lines: Sequence[Line],
+    lines: Sequence[ReplayStory],
     config: Config,
     encoder: Embedder,
     *,

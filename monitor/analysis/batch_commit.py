@@ -38,7 +38,7 @@ class BatchCommit:
         self._outbox = outbox
         self._history = history
 
-    def batch(
+    def commands_for(
         self, decided: DecidedBatch, index: EventIndex, model: str, config: Config, now: float
     ) -> list[Command]:
         """Return the commands for everything that `concluded` decided and `index` changed.
@@ -59,7 +59,7 @@ class BatchCommit:
             record = index.pack(story_id)
             commands += self._archive.window_commands(story_id, seen_at, record, model)
             commands += self._archive.member_commands(index.event_of(story_id), story_id, seen_at)
-        commands += self.told(decided.told, config)
+        commands += self.alert_state_commands(decided.told, config)
         alerts = [alert for outcome in decided.outcomes for alert in outcome.alerts]
         commands += self.alerts(alerts, config, now)
         commands += self._kept(decided, alerts, now)
@@ -73,12 +73,14 @@ class BatchCommit:
             for command in self._history.leave_commands(parted_from, story_id)
         ]
 
-    def told(self, told: dict[AlertKey, AlertState], config: Config) -> list[Command]:
+    def alert_state_commands(
+        self, told: dict[AlertKey, AlertState], config: Config
+    ) -> list[Command]:
         """Return the commands that remember what was told, and what waits for sources."""
         commands: list[Command] = []
         for (topic, event), state in told.items():
             text = json.dumps(state.to_dict(), ensure_ascii=False)
-            commands += self._archive.told_commands(topic, event, text)
+            commands += self._archive.alert_state_commands(topic, event, text)
             settings = config.topic(topic)
             waits = state.state == "waiting" and settings is not None
             until = state.since + settings.alert.wait_at_most if waits and settings else None

@@ -104,7 +104,7 @@ async def _waits(
         for row in record.get("suppressions", ())
         if row["reason"] == SuppressionReason.AWAITING_SOURCES
     ]
-    states = await archive.told([str(record.get("event", ""))]) if held else {}
+    states = await archive.alert_states([str(record.get("event", ""))]) if held else {}
     rows = []
     for topic in held:
         text = states.get((topic, str(record.get("event", ""))))

@@ -24,7 +24,7 @@ _KEEP = 60  # seconds
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class PairRequest:
     """Pairs of texts, and where the answers go."""
 
     reply: str
@@ -67,15 +67,15 @@ class PairStore:
             return {}
         return {(q.story, q.other): float(s) for q, s in zip(questions, scores, strict=True)}
 
-    async def next_request(self, wait: float) -> Request | None:
+    async def next_request(self, wait: float) -> PairRequest | None:
         """Return the oldest request that waits for an answer; None after `wait` seconds without."""
         found = await self._blocking.blpop([self._keys("pairs")], timeout=wait)
         if not found:
             return None
         data = json.loads(found[1])
-        return Request(data["reply"], tuple((one, two) for one, two in data["pairs"]))
+        return PairRequest(data["reply"], tuple((one, two) for one, two in data["pairs"]))
 
-    async def answer(self, request: Request, scores: Sequence[float]) -> None:
+    async def answer(self, request: PairRequest, scores: Sequence[float]) -> None:
         """Hand the logits of a request back, in its order."""
         pipe = self._client.pipeline(transaction=True)
         pipe.rpush(request.reply, json.dumps([round(float(score), 4) for score in scores]))

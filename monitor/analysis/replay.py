@@ -34,7 +34,7 @@ _EPOCH = 1_767_225_600.0  # 2026-01-01: where no story says when
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ReplayStory:
     """One story of the input and the number of its line."""
 
     number: int
@@ -68,7 +68,7 @@ class Tally:
             self.held[suppression.topic, suppression.reason.value] += 1
 
 
-def read_stories(path: Path) -> tuple[list[Line], list[Problem]]:
+def read_stories(path: Path) -> tuple[list[ReplayStory], list[Problem]]:
     """Read a JSON-lines file of stories; a bad line is a problem, and the others go on.
 
     Only `title` is needed. Without `published` a story has the time of the line before it.
@@ -76,7 +76,7 @@ def read_stories(path: Path) -> tuple[list[Line], list[Problem]]:
     Raises:
         OSError: the file cannot be read.
     """
-    lines: list[Line] = []
+    lines: list[ReplayStory] = []
     problems: list[Problem] = []
     last = 0.0
     with path.open(encoding="utf-8", errors="replace") as file:
@@ -89,7 +89,7 @@ def read_stories(path: Path) -> tuple[list[Line], list[Problem]]:
                 problems.append(Problem(str(path), number, f"{error}; the line was left out"))
                 continue
             last = story.published or last
-            lines.append(Line(number, story))
+            lines.append(ReplayStory(number, story))
     first = next((line.story.published for line in lines if line.story.published), _EPOCH)
     return [_with_time(line, first) for line in lines], problems
 
@@ -117,7 +117,7 @@ def _story(row: Any, number: int, last: float) -> Story:
     )
 
 
-def with_trust(lines: Sequence[Line], feeds: Sequence[FeedSource]) -> list[Line]:
+def with_trust(lines: Sequence[ReplayStory], feeds: Sequence[FeedSource]) -> list[ReplayStory]:
     """Give stories that name a configured feed the trust of that feed, and others none."""
     hosts = {feed.id: (feed, urlsplit(feed.url).hostname or "") for feed in feeds}
     return [
@@ -143,15 +143,15 @@ def _instant(value: Any) -> float:
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
-def _with_time(line: Line, first: float) -> Line:
+def _with_time(line: ReplayStory, first: float) -> ReplayStory:
     if line.story.published:
         return line
     data = {**line.story.to_dict(), "published": first, "seen_at": first}
-    return Line(line.number, Story.from_dict(data))
+    return ReplayStory(line.number, Story.from_dict(data))
 
 
 def replay(
-    lines: Sequence[Line],
+    lines: Sequence[ReplayStory],
     analysis: Analysis,
     encoder: Embedder,
     *,
@@ -236,7 +236,7 @@ def _about(told: dict[AlertKey, AlertState], events: set[str]) -> dict[AlertKey,
 def output(outcome: StoryDecision, matches: Sequence[Match]) -> dict[str, Any]:
     """Return the line of the decisions file for one story; every topic is listed.
 
-    `event` and the alerts' events are those of the moment; see `settle_event`.
+    `event` and the alerts' events are those of the moment; see `set_event`.
     """
     record = decision_record(outcome, outcome.item.story.seen_at)
     verdicts = {held["topic"]: held["reason"] for held in record["suppressions"]}
@@ -249,7 +249,7 @@ def output(outcome: StoryDecision, matches: Sequence[Match]) -> dict[str, Any]:
     return {"id": outcome.item.story.id, **record, "matches": listed}
 
 
-def settle_event(row: dict[str, Any], event: str) -> dict[str, Any]:
+def set_event(row: dict[str, Any], event: str) -> dict[str, Any]:
     """Return a line of the decisions file with the event its story ended up in."""
     alerts = [{**alert, "event": event} for alert in row["alerts"]]
     return {**row, "event": event, "alerts": alerts}

@@ -43,7 +43,7 @@ class TrialError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class TrialCase:
     """One story under the topic: as it is (`before`) and as proposed (`after`)."""
 
     story: Story
@@ -59,7 +59,7 @@ class Case:
 class Told:
     """What a topic would have told: its first alerts, oldest first, and how many updates."""
 
-    alerts: tuple[Case, ...]
+    alerts: tuple[TrialCase, ...]
     updates: int
 
 
@@ -77,10 +77,10 @@ class Trial:
 
     stories: int
     line: float
-    above: tuple[Case, ...]
-    below: tuple[Case, ...]
-    gained: tuple[Case, ...]
-    lost: tuple[Case, ...]
+    above: tuple[TrialCase, ...]
+    below: tuple[TrialCase, ...]
+    gained: tuple[TrialCase, ...]
+    lost: tuple[TrialCase, ...]
     before: int
     after: int
     hours_before: tuple[tuple[str, int], ...]
@@ -88,7 +88,7 @@ class Trial:
     told_before: Told
     told_after: Told
     judged: bool
-    headline: Case | None
+    headline: TrialCase | None
 
 
 def as_yaml(topic: Topic) -> str:
@@ -198,11 +198,11 @@ def _told(
     topic: Topic,
     rows: Sequence[tuple[EmbeddedStory, dict[str, Any]]],
     matches: Sequence[Match],
-    cases: Sequence[Case],
+    cases: Sequence[TrialCase],
 ) -> Told:
     """Decide story by story, as triage does, in the events that the service found."""
     states: dict[str, AlertState] = {}
-    alerts, updates = list[Case](), 0
+    alerts, updates = list[TrialCase](), 0
     for (item, record), match, case in zip(rows, matches, cases, strict=True):
         place = recorded_assignment(item.story.id, record)
         told, severity = states.get(place.event), str(record.get("severity", ""))
@@ -217,13 +217,19 @@ def _told(
     return Told(tuple(alerts), updates)
 
 
-def _case(story: Story, before: Match, after: Match) -> Case:
+def _case(story: Story, before: Match, after: Match) -> TrialCase:
     why = after.reason.value if after.reason else "fired"
-    return Case(story, before.score, after.score, before.fired, after.fired, why, after.nearest)
+    return TrialCase(
+        story, before.score, after.score, before.fired, after.fired, why, after.nearest
+    )
 
 
 def _trial(
-    cases: Sequence[Case], line: float, told: tuple[Told, Told], judged: bool, tried: Case | None
+    cases: Sequence[TrialCase],
+    line: float,
+    told: tuple[Told, Told],
+    judged: bool,
+    tried: TrialCase | None,
 ) -> Trial:
     by_score = sorted(cases, key=lambda case: -case.after)
     above = [case for case in by_score if case.fired_after]
@@ -249,5 +255,5 @@ def _trial(
     )
 
 
-def _hour(case: Case) -> str:
+def _hour(case: TrialCase) -> str:
     return f"{int(case.story.seen_at % 86400 // 3600):02}:00"

@@ -70,3 +70,6 @@ class LazyGroup(click.Group):
 @click.version_option(package_name="wirewatch", prog_name="wirewatch")
 def main() -> None:
     """Watch the news, match it against your topics, alert once per happening."""
+    from monitor.observability import logs
+
+    logs.configure()

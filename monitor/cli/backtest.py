@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from monitor.analysis.backtest import Backtest, Case, Difference, Remembering
-    from monitor.analysis.replay import Line
+    from monitor.analysis.replay import ReplayStory
     from monitor.config.schema import Config
 
 
@@ -119,7 +119,7 @@ def _only(config: Config, ids: tuple[str, ...], *, must: bool = False) -> Config
 
 
 def _with_bar(
-    lines: Sequence[Line], config: Config, encoder: Remembering, quiet: bool, run: Any
+    lines: Sequence[ReplayStory], config: Config, encoder: Remembering, quiet: bool, run: Any
 ) -> Backtest:
     from rich.progress import (
         BarColumn,
@@ -138,7 +138,7 @@ def _with_bar(
         return found
 
 
-def _from_file(path: Path) -> list[Line]:
+def _from_file(path: Path) -> list[ReplayStory]:
     from monitor.analysis.replay import read_stories
 
     lines, problems = read_stories(path)
@@ -147,10 +147,10 @@ def _from_file(path: Path) -> list[Line]:
     return lines
 
 
-async def _from_store(config: Config, since: str, encoder: Remembering) -> list[Line]:
+async def _from_store(config: Config, since: str, encoder: Remembering) -> list[ReplayStory]:
     """Return the archive's stories, oldest first; vectors of the same model are taken over."""
     from monitor.analysis.archive import AnalysisStore
-    from monitor.analysis.replay import Line
+    from monitor.analysis.replay import ReplayStory
     from monitor.clock import SystemClock
     from monitor.config.value_types import parse_duration
 
@@ -158,7 +158,7 @@ async def _from_store(config: Config, since: str, encoder: Remembering) -> list[
         seconds = parse_duration(since)
     except ValueError as error:
         fail(f"--since: {error}")
-    lines: list[Line] = []
+    lines: list[ReplayStory] = []
     async with open_store(config) as (client, _):
         archive = AnalysisStore.of(client, config)
         now = SystemClock().now()
@@ -170,7 +170,7 @@ async def _from_store(config: Config, since: str, encoder: Remembering) -> list[
                 item = found[0]
                 if item.model == encoder.fingerprint:
                     encoder.know(item)
-                lines.append(Line(len(lines) + 1, item.story))
+                lines.append(ReplayStory(len(lines) + 1, item.story))
     return lines
 
 

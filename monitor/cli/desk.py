@@ -13,7 +13,7 @@ from monitor.cli.setup import config_option, fail, load_or_exit, open_store, run
 
 if TYPE_CHECKING:
     from monitor.config.schema import Config
-    from monitor.desk.sign_in_store import Token
+    from monitor.desk.sign_in_store import ApiToken
 
 SCOPES = ("read", "answer", "silence", "operate", "edit")
 
@@ -99,7 +99,7 @@ async def _add(config: Config, name: str, scopes: tuple[str, ...]) -> str:
         return await store.add_token(name, scopes, getpass.getuser(), time.time())
 
 
-async def _tokens(config: Config) -> list[Token]:
+async def _tokens(config: Config) -> list[ApiToken]:
     from monitor.desk.sign_in_store import SignInStore
 
     async with open_store(config) as (client, keys):

@@ -1,37 +1,37 @@
-"""`wirewatch feeds`: list, inspect, discover, import, export; and what `feed_control` adds."""
+"""`wirewatch feeds`: list, inspect, discover, import, export; and what
+`feed_inspect` and `feed_control` add."""
 
 from __future__ import annotations
 
 import json
 import sys
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from monitor.cli.feed_control import pause, poll, resume
+from monitor.cli.feed_inspect import inspect, settings_for
 from monitor.cli.setup import (
     OutputFile,
     config_option,
-    console,
     fail,
     load_or_exit,
     open_store,
     run_async,
     say_json,
 )
-from monitor.cli.words import counted
-from monitor.text import one_line
+from monitor.cli.words import counted, iso, show
+from monitor.text import one_line, span
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from monitor.config.schema import Config, FeedSource, PollingSettings
-    from monitor.model import Entry, FeedState
-    from monitor.polling.fetch_result import FetchResult
+    from monitor.config.schema import Config, FeedSource
+    from monitor.model import FeedState
 
-_SHOWN = 20
+_INTERVALS = ("interval_s", "expected_delay_s")
 
 
 @click.group()
@@ -39,146 +39,8 @@ def feeds() -> None:
     """List, inspect, find, import and export feeds; poll, pause and resume them."""
 
 
-for _command in (poll, pause, resume):
+for _command in (inspect, poll, pause, resume):
     feeds.add_command(_command)
-
-
-@feeds.command()
-@click.argument("where", metavar="URL_OR_FILE")
-@config_option
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@click.option("--kind", type=click.Choice(["auto", "feed", "sitemap"]), default="auto")
-@click.option("--allow", multiple=True, help="Internal host or network to allow, this once.")
-def inspect(where: str, config_dir: Path, as_json: bool, kind: str, allow: tuple[str, ...]) -> None:
-    """Fetch (or read) and parse one feed exactly as the poller would, storing nothing.
-
-    URL_OR_FILE is an address, a file, "-" for standard input, or the id of a configured feed.
-    """
-    settings, source = _settings(config_dir, where, kind, allow)
-    document = _read(where)
-    if document is None and "://" not in source.url:
-        fail(f"{where} is neither a file, an http(s) address, nor the id of a feed")
-    from monitor.polling.inspection import inspect_feed
-
-    outcome = run_async(inspect_feed(document, source, settings))
-    if as_json:
-        say_json(_described(source, outcome))
-    else:
-        _print(_table(source, outcome))
-    sys.exit(0 if outcome.parsed is not None else 1)
-
-
-def _settings(
-    folder: Path, where: str, kind: str, allow: tuple[str, ...]
-) -> tuple[PollingSettings, FeedSource]:
-    from monitor.config.load import examine
-    from monitor.config.schema import FeedSource, PollingSettings
-
-    settings, source = PollingSettings(), None
-    if folder.is_dir():
-        config = examine(folder).config
-        settings = config.polling
-        source = next((feed for feed in config.feeds if where in (feed.id, feed.url)), None)
-    if allow:
-        settings = settings.model_copy(update={"allow_hosts": (*settings.allow_hosts, *allow)})
-    if source is None:
-        source = FeedSource.model_validate({"id": "inspected", "url": where, "kind": kind})
-    return settings, source
-
-
-def entries_of(where: str, config_dir: Path, document: bytes | None = None) -> tuple[Entry, ...]:
-    """Return the entries of a feed (an address, or a document at hand), or leave with a message."""
-    settings, source = _settings(config_dir, where, "auto", ())
-    from monitor.polling.inspection import inspect_feed
-
-    outcome = run_async(inspect_feed(document, source, settings))
-    if outcome.parsed is None:
-        fail(f"{where}: {outcome.message or outcome.reason}", code=1)
-    return outcome.parsed.entries
-
-
-def _read(where: str) -> bytes | None:
-    if where == "-":
-        return sys.stdin.buffer.read()
-    path = Path(where)
-    return path.read_bytes() if "://" not in where and path.is_file() else None
-
-
-def _described(source: FeedSource, outcome: FetchResult) -> dict[str, Any]:
-    from monitor.polling.poll_decision import shown_url
-
-    parsed = outcome.parsed
-    feed: dict[str, Any] = {"url": shown_url(source), "status": outcome.status or None}
-    entries: tuple[Entry, ...] = ()
-    warnings: list[str] = []
-    if parsed is not None:
-        feed |= {
-            "title": parsed.title,
-            "link": parsed.link,
-            "language": parsed.language,
-            "version": parsed.version,
-            "hub": parsed.hub,
-            "self": parsed.self_url,
-            "next": parsed.next_url,
-            "ttl": parsed.ttl or None,
-        }
-        entries, warnings = parsed.entries, list(parsed.warnings)
-    data: dict[str, Any] = {
-        "feed": feed,
-        "entries": [
-            {
-                "id": entry.guid,
-                "title": entry.title,
-                "link": entry.link,
-                "summary": entry.summary,
-                "content": entry.content,
-                "published": _iso(entry.published or entry.updated),
-                "author": entry.author,
-                "language": entry.language,
-            }
-            for entry in entries
-        ],
-        "warnings": warnings,
-    }
-    if parsed is None:
-        data["error"] = {"reason": str(outcome.reason), "message": outcome.message}
-    return data
-
-
-def _table(source: FeedSource, outcome: FetchResult) -> RenderableType:
-    from rich.console import Group
-    from rich.text import Text
-
-    data = _described(source, outcome)
-    if outcome.parsed is None:
-        return Text(f"{outcome.reason}: {one_line(outcome.message)}", style="red")
-    feed = data["feed"]
-    title = one_line(feed["title"] or feed["url"])
-    head = Text(f"{title}  ({feed['version']}, {one_line(feed['language'] or '?')})")
-    head.stylize("bold")
-    parts: list[RenderableType] = [head]
-    for entry in data["entries"][:_SHOWN]:
-        parts.append(Text(f"{entry['published'] or 'undated':<20}  {one_line(entry['title'])}"))
-        address = Text(f"  {one_line(entry['link'])}", style="dim")
-        address.no_wrap, address.overflow = True, "fold"
-        parts.append(address)
-    if (more := len(data["entries"]) - _SHOWN) > 0:
-        parts.append(Text(f"and {more} more", style="dim"))
-    parts += [Text(f"warning: {one_line(text)}", style="yellow") for text in data["warnings"]]
-    return Group(*parts)
-
-
-def _print(renderable: RenderableType) -> None:
-    console().print(renderable)
-
-
-def _iso(instant: float | None) -> str | None:
-    if instant is None:
-        return None
-    try:
-        return datetime.fromtimestamp(instant, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    except (OverflowError, ValueError, OSError):
-        return None
 
 
 @feeds.command(name="list")
@@ -206,7 +68,7 @@ def list_(config_dir: Path, as_json: bool, failing: bool) -> None:
         if failing and not rows:
             click.echo("No feed needs attention.")
         else:
-            _print(_health_table(rows, now))
+            show(_health_table(rows, now))
 
 
 async def _states(config: Config) -> tuple[list[FeedState], dict[str, float]]:
@@ -236,11 +98,11 @@ def _health(source: FeedSource, state: FeedState, now: float, paused: float) -> 
         "id": source.id,
         "health": health,
         "title": state.title or source.name,
-        "last_success": _iso(state.last_success or None),
+        "last_success": iso(state.last_success or None),
         "latency_ms": round(state.latency * 1000) if state.polls else None,
         "interval_s": round(state.interval) if state.polls else None,
         "expected_delay_s": round(expected_delay(state)) if state.polls else None,
-        "next_due": _iso(state.next_due or None),
+        "next_due": iso(state.next_due or None),
         "items_per_day": round(items_per_day(state, now), 1),
         "unchanged_share": round(state.unchanged / state.polls, 2) if state.polls else None,
         "polls": state.polls,
@@ -281,9 +143,8 @@ def _health_table(rows: list[dict[str, Any]], now: float) -> RenderableType:
         table.add_row(
             row["id"],
             Text(row["health"], style=colours[row["health"]]),
-            f"{_span(ago)} ago" if ago is not None else "never",
-            _span(row["interval_s"]),
-            _span(row["expected_delay_s"]),
+            f"{span(ago)} ago" if ago is not None else "never",
+            *(span(row[name]) if row[name] is not None else "" for name in _INTERVALS),
             f"{row['items_per_day']:g}",
         )
         if row["failures"] or row["error"]:
@@ -293,15 +154,6 @@ def _health_table(rows: list[dict[str, Any]], now: float) -> RenderableType:
     if not wrong:
         return table
     return Group(table, Text("\nwhat is wrong", style="bold"), *wrong)
-
-
-def _span(seconds: float | None) -> str:
-    if seconds is None:
-        return ""
-    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{max(0, seconds):.0f} s"
 
 
 @feeds.command(name="import")
@@ -392,12 +244,12 @@ def discover(site: str, config_dir: Path, as_json: bool, allow: tuple[str, ...])
     from monitor.cli.feed_lists import discover_feeds
 
     url = site if "://" in site else f"https://{site}"
-    settings, _ = _settings(config_dir, url, "auto", allow)
+    settings, _ = settings_for(config_dir, url, "auto", allow)
     found, problem = run_async(discover_feeds(url, settings))
     if as_json:
         say_json(found)
     elif found:
-        _print(_found_table(found))
+        show(_found_table(found))
     else:
         click.echo(problem or f"No feed found at {url}.", err=True)
     sys.exit(0 if found else 1)

@@ -100,7 +100,7 @@ def missed(
 
 
 def _read(where: str, config_dir: Path) -> list[Outside]:
-    from monitor.cli.feeds import entries_of
+    from monitor.cli.feed_inspect import entries_of
     from monitor.editors.outside_list import from_entries, from_table
 
     path = Path(where)

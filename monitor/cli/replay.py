@@ -78,7 +78,7 @@ def replay(stories: Path, config_dir: Path, out: Path | None, as_json: bool, qui
         with out.open("w", encoding="utf-8") as file:
             for at, line in enumerate(lines):
                 row = decisions[at if at in decisions else by_id[line.story.id]]
-                row = pipeline.settle_event(row, final.get(line.story.id, row["event"]))
+                row = pipeline.set_event(row, final.get(line.story.id, row["event"]))
                 file.write(json.dumps(row, ensure_ascii=False) + "\n")
     tally.events = set(final.values())
     _summary(tally, config, as_json)

@@ -55,7 +55,7 @@ async def _send(config: Config, names: list[str], alert: Alert) -> dict[str, Sen
 
 async def _one(config: Config, name: str, alert: Alert) -> SendResult:
     from monitor.config.schema import TerminalChannel
-    from monitor.delivery.channel import ChannelUnusable, Context, SendResult
+    from monitor.delivery.channel import ChannelUnusable, SendContext, SendResult
     from monitor.delivery.channel_registry import build
     from monitor.model import Notification
     from monitor.reasons import DeliveryReason
@@ -68,7 +68,7 @@ async def _one(config: Config, name: str, alert: Alert) -> SendResult:
     try:
         note = Notification(f"{alert.id}@{name}", name, "alert", alert, created_at=alert.decided_at)
         async with asyncio.timeout(channel.traits.timeout + 2):
-            context = Context(now=alert.decided_at)
+            context = SendContext(now=alert.decided_at)
             return await channel.send(channel.render(note, context), note, context)
     except TimeoutError:
         return SendResult("unknown", DeliveryReason.TIMEOUT, "no answer in time")

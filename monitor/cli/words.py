@@ -6,7 +6,10 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from monitor.text import span
+
 if TYPE_CHECKING:
+    from rich.console import RenderableType
     from rich.table import Table
     from rich.text import Text
 
@@ -16,17 +19,6 @@ def moment(at: float) -> str:
     if not at:
         return "-"
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-
-
-def span(seconds: float) -> str:
-    """Return a duration in its largest fitting unit: "45 s", "12 min", "3 h", "2 d"."""
-    if seconds < 90:
-        return f"{max(0, seconds):.0f} s"
-    if seconds < 5400:
-        return f"{seconds / 60:.0f} min"
-    if seconds < 172_800:
-        return f"{seconds / 3600:.0f} h"
-    return f"{seconds / 86400:.0f} d"
 
 
 def ago(at: float, now: float) -> str:
@@ -54,3 +46,20 @@ def rows_by_id(rows: Iterable[tuple[str, Text]]) -> Table:
     for name, text in found:
         table.add_row(name, text)
     return table
+
+
+def show(renderable: RenderableType) -> None:
+    """Print a table or a text in colours, where the terminal has them."""
+    from monitor.cli.setup import console
+
+    console().print(renderable)
+
+
+def iso(instant: float | None) -> str | None:
+    """Return an instant in UTC as RFC 3339, None for none or one outside the calendar."""
+    if instant is None:
+        return None
+    try:
+        return datetime.fromtimestamp(instant, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    except (OverflowError, ValueError, OSError):
+        return None

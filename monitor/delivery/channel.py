@@ -11,7 +11,7 @@ from monitor.reasons import DeliveryReason
 
 
 @dataclass(frozen=True, slots=True)
-class Context:
+class SendContext:
     """What a channel is told besides the notification.
 
     `attempt` counts from 1. `resend` is true when an earlier try may have arrived. `began` is
@@ -94,15 +94,17 @@ class Channel(Protocol):
 
     traits: Traits
 
-    def render(self, notification: Notification, context: Context) -> Any:
+    def render(self, notification: Notification, context: SendContext) -> Any:
         """Return the message as the service takes it. No I/O."""
         ...
 
-    async def send(self, message: Any, notification: Notification, context: Context) -> SendResult:
+    async def send(
+        self, message: Any, notification: Notification, context: SendContext
+    ) -> SendResult:
         """Deliver what `render` made of the notification; return what became of it."""
         ...
 
-    async def find(self, notification: Notification, context: Context) -> Lookup:
+    async def find(self, notification: Notification, context: SendContext) -> Lookup:
         """Look in the channel's history for a send whose outcome is unknown."""
         ...
 

@@ -1,9 +1,9 @@
 """One channel's sender. Every notification takes these steps, in this order:
 
     wait      while the channel rests, and between two sends
-    gate      drop what is silenced; hold it for quiet hours, a digest or a ceiling
-    fold      turn what was held, or a flood, into one ranked digest, and alerts of several topics
-              on one event into one message
+    gate      drop what is silenced; hold it for quiet hours, a digest or a ceiling (gate_step)
+    fold      turn what was held, or a flood, into one ranked digest (gate_step), and alerts of
+              several topics on one event into one message
     dedup     a send that left no record is looked up in the channel's history first
     render    make the message as the service takes it, with headlines in the newsroom's language
     send      mark, then hand it over
@@ -21,13 +21,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from monitor.alerting import send_gate
-from monitor.alerting.flood_guard import FloodGuard
 from monitor.alerting.silence_store import SilenceStore
 from monitor.clock import Clock
 from monitor.config.schema import Config
 from monitor.delivery import digest
-from monitor.delivery.channel import Channel, Context, SendResult
+from monitor.delivery.channel import Channel, SendContext, SendResult
+from monitor.delivery.gate_step import GateStep
 from monitor.delivery.history_lookup import look_up
 from monitor.delivery.outbox import Due, OutboxStore
 from monitor.delivery.send_decision import (
@@ -86,7 +85,6 @@ class ChannelSender:
         self.name = name
         self._channel = channel
         self._outbox = outbox
-        self._silences = silences
         self._lease = lease
         self._clock = clock
         self._config = config
@@ -94,7 +92,9 @@ class ChannelSender:
         self._readable = readable
         self._next_send = 0.0
         self._health = ChannelHealth()
-        self._floods = FloodGuard(channel.traits.overflow)
+        self._gate = GateStep(
+            name, channel.traits.overflow, outbox, silences, lease, clock, config, stopping
+        )
 
     async def start(self) -> None:
         """Take over what the last sender knew: a pause asked for, a fault already told."""
@@ -114,8 +114,8 @@ class ChannelSender:
             return 1.0
         ready = [item for item in due if item.began][:1]  # what was begun was let through before
         if not ready:
-            ready = await self._gate(digest.in_turn(due))
-            if await self._fold(ready) or await self._join(ready):
+            ready = await self._gate.admit(digest.in_turn(due))
+            if await self._gate.fold(ready) or await self._join(ready):
                 return 0.0
         for item in ready:
             if (pause := self._wait()) > 0 or self._stopping():
@@ -155,75 +155,6 @@ class ChannelSender:
         await self._outbox.later(self._lease, notification, until, "", {}, {})
         return True
 
-    # --- gate
-
-    async def _gate(self, due: Sequence[Due]) -> list[Due]:
-        """Drop and hold what must be; return the rest in order."""
-        config, now = self._config(), self._clock.now()
-        silences = await self._silences.active(now)
-        limited = {topic.id for topic in config.topics if topic.alert.max_per_hour}
-        topics = {d.notification.alert.topic for d in due if d.notification.alert}
-        counted = await self._outbox.ceilings(self.name, sorted(topics & limited))
-        sent = {topic: send_gate.Ceiling(n, now + left) for topic, (n, left) in counted.items()}
-        ready: list[Due] = []
-        holds: list[tuple[Notification, float, str]] = []
-        for item in due:
-            if self._stopping():
-                break
-            notification = item.notification
-            topic = notification.alert.topic if notification.alert else ""
-            ceiling = sent.get(topic, send_gate.Ceiling())
-            alert = notification.alert
-            flood = self._floods.hold_until(alert, now) if alert is not None else 0.0
-            verdict = send_gate.decide(config, notification, silences, ceiling, now, flood)
-            with trace(notification.trace):
-                if isinstance(verdict, send_gate.Drop):
-                    await self._drop(notification, verdict)
-                elif isinstance(verdict, send_gate.Hold):
-                    holds.append((notification, verdict.until, verdict.reason.value))
-                else:
-                    ready.append(item)
-                    if topic in limited:
-                        sent[topic] = ceiling.one_more(now)
-        await self._hold(holds)
-        return ready
-
-    async def _drop(self, notification: Notification, drop: send_gate.Drop) -> None:
-        now = self._clock.now()
-        note = f"{drop.reason}: {drop.detail}"
-        receipt = Receipt(
-            notification.id, self.name, now, note=note, state="dropped", until=drop.until
-        )
-        await self._outbox.done(self._lease, notification, receipt, {}, drop.reason.value, {})
-        metrics.SUPPRESSIONS.labels(reason=drop.reason).inc()
-        log.info("dropped", notification=notification.id, reason=drop.reason, by=drop.detail)
-
-    async def _hold(self, holds: Sequence[tuple[Notification, float, str]]) -> None:
-        await self._outbox.hold(self._lease, holds)
-        for notification, until, reason in holds:
-            digested = reason == DeliveryReason.DIGESTED
-            if not digested:
-                metrics.SUPPRESSIONS.labels(reason=reason).inc()
-            self._count(DeliveryReason.HELD if digested else reason)
-            with trace(notification.trace):
-                log.info("held", notification=notification.id, reason=reason, until=until)
-
-    # --- fold
-
-    async def _fold(self, ready: Sequence[Due]) -> bool:
-        """Turn what was held, or what floods the channel, into a digest. Return whether it did."""
-        alerts = [item.notification for item in ready if item.notification.alert is not None]
-        what = digest.to_fold(alerts, self._channel.traits.overflow)
-        if what is None:
-            return False
-        now, reason = self._clock.now(), DeliveryReason.DIGESTED.value
-        await self._outbox.fold(self._lease, what.members, digest.fold(what, now), reason, now)
-        if what.flood:
-            self._floods.folded(what.members, now)
-        self._count(reason, len(what.members))
-        log.info("folded", channel=self.name, alerts=len(what.members), title=what.title)
-        return True
-
     async def _join(self, ready: Sequence[Due]) -> bool:
         """Make one message of alerts of several topics on one event. Return whether it did."""
         members = digest.alike([item.notification for item in ready])
@@ -239,10 +170,10 @@ class ChannelSender:
 
     # --- dedup
 
-    async def _dedup(self, item: Due) -> tuple[Context, SendResult | None]:
+    async def _dedup(self, item: Due) -> tuple[SendContext, SendResult | None]:
         """Look up a send that left no record; return the context of the next try, or its result."""
         notification, now = item.notification, self._clock.now()
-        context = Context(
+        context = SendContext(
             now=now,
             thread=await self._thread(notification),
             attempt=notification.attempts + 1,
@@ -276,7 +207,7 @@ class ChannelSender:
 
     # --- render, send
 
-    def _render(self, notification: Notification, context: Context) -> Any:
+    def _render(self, notification: Notification, context: SendContext) -> Any:
         """Return the message, or the result that says why there is none."""
         try:
             return self._channel.render(as_told(notification, context.thread), context)
@@ -285,7 +216,9 @@ class ChannelSender:
             detail = f"{type(error).__name__}: {error}"
             return SendResult("refused", DeliveryReason.RENDER_FAILED, detail)
 
-    async def _send(self, message: Any, notification: Notification, context: Context) -> SendResult:
+    async def _send(
+        self, message: Any, notification: Notification, context: SendContext
+    ) -> SendResult:
         self._next_send = self._clock.now() + self._channel.traits.spacing
         try:
             with metrics.SEND_SECONDS.labels(channel=self.name).time():
@@ -299,7 +232,7 @@ class ChannelSender:
 
     # --- record
 
-    async def _record(self, item: Due, context: Context, result: SendResult) -> None:
+    async def _record(self, item: Due, context: SendContext, result: SendResult) -> None:
         """Write down what became of one send.
 
         Raises:
@@ -336,7 +269,7 @@ class ChannelSender:
                 await self._give_up(notification, step)
 
     async def _record_sent(
-        self, notification: Notification, context: Context, result: SendResult
+        self, notification: Notification, context: SendContext, result: SendResult
     ) -> None:
         now = self._clock.now()
         reason = result.reason
@@ -365,7 +298,7 @@ class ChannelSender:
             {"state": "ok", "reason": reason.value, "detail": "", "last_ok": now, "failures": 0},
             ceilings={told.topic for told in (alert, *notification.alerts) if told is not None},
         )
-        self._floods.sent(notification, now)
+        self._gate.floods.sent(notification, now)
         self._count(reason.value)
         for told in (alert, *notification.alerts):
             if told is not None:
@@ -379,7 +312,7 @@ class ChannelSender:
         say("delivered", notification=notification.id, reason=reason, note=receipt.note)
 
     async def _threads(
-        self, notification: Notification, context: Context, result: SendResult
+        self, notification: Notification, context: SendContext, result: SendResult
     ) -> dict[str, Thread]:
         """Return what later updates attach to; a digest leaves threads that are there alone."""
         threads = threads_after(notification, context.thread, result.ref, result.subject)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from monitor.delivery.channel import Channel, Context, Lookup
+from monitor.delivery.channel import Channel, Lookup, SendContext
 from monitor.model import Notification
 from monitor.observability.logs import get_logger
 
@@ -13,7 +13,7 @@ log = get_logger(__name__)
 LOOKUP_SECONDS = 60.0
 
 
-async def look_up(channel: Channel, notification: Notification, context: Context) -> Lookup:
+async def look_up(channel: Channel, notification: Notification, context: SendContext) -> Lookup:
     """Return what the history says; "later" where it cannot be asked now. Never raises."""
     try:
         async with asyncio.timeout(LOOKUP_SECONDS):

@@ -23,7 +23,7 @@ from monitor.store.keys import Keys
 from monitor.store.lease import Lease
 from monitor.store.transaction import Command
 
-LEASE_SECONDS = 12.0  # longer than one send may take (pipeline/deliver.py), shorter than patience
+LEASE_SECONDS = 12.0  # longer than one send may take, shorter than patience
 RECENT = 200
 
 

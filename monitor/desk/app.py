@@ -38,7 +38,7 @@ _FOR_PROGRAMS = ("/api/", "/live", "/mcp")
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class ProblemPage:
     """What an error page shows: what is wrong, and what to do."""
 
     message: str
@@ -122,7 +122,7 @@ async def _problem(ask: Ask, message: str, status: int) -> Response:
     if ask.request.url.path.startswith(_FOR_PROGRAMS) or not ask.person.name:
         return JSONResponse({"error": message}, status)
     title = "Not found" if status == 404 else "Not possible"
-    return await page(ask, "problem.html", title, "", Problem(message), status)
+    return await page(ask, "problem.html", title, "", ProblemPage(message), status)
 
 
 def _refused(ask: Ask, message: str, status: int) -> Response:

@@ -18,7 +18,7 @@ from monitor.delivery.formatting import link
 from monitor.desk.ask import Ask
 from monitor.desk.people import Person
 from monitor.polling.recent_polls import KEPT, RecentPoll
-from monitor.text import on_page, one_line
+from monitor.text import on_page, one_line, span
 
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
@@ -118,14 +118,6 @@ def asset(name: str) -> str:
 def _path(ask: Ask) -> str:
     url = ask.request.url
     return url.path + (f"?{url.query}" if url.query else "")
-
-
-def span(seconds: float) -> str:
-    """Return a duration in its largest fitting unit: "45 s", "12 min", "3 h", "2 d"."""
-    for limit, unit, name in ((90, 1, "s"), (5400, 60, "min"), (172_800, 3600, "h")):
-        if seconds < limit:
-            return f"{max(0.0, seconds) / unit:.0f} {name}"
-    return f"{seconds / 86400:.0f} d"
 
 
 def ago(at: float, now: float) -> str:

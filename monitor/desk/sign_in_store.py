@@ -23,7 +23,7 @@ MOST_TOKENS = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Token:
+class ApiToken:
     """A named API token, without its secret."""
 
     name: str
@@ -83,7 +83,7 @@ class SignInStore:
         await self._client.hset(self._keys("desk", "tokens"), _hash(secret), json.dumps(record))
         return secret
 
-    async def tokens(self) -> list[Token]:
+    async def tokens(self) -> list[ApiToken]:
         """Return every token, by name."""
         rows = await self._client.hvals(self._keys("desk", "tokens"))
         return sorted((_token(row) for row in rows), key=lambda token: token.name)
@@ -111,9 +111,9 @@ class SignInStore:
         return secret
 
 
-def _token(row: bytes) -> Token:
+def _token(row: bytes) -> ApiToken:
     data = json.loads(row)
-    return Token(data["name"], tuple(data["rights"]), data["made_at"], data.get("by", ""))
+    return ApiToken(data["name"], tuple(data["rights"]), data["made_at"], data.get("by", ""))
 
 
 def _hash(secret: str) -> str:

@@ -233,7 +233,7 @@ class Groups:
         groups: dict[int, list[str]] = {}
         for names, label in zip(ordered, labels, strict=True):
             groups.setdefault(label, []).extend(names)
-        self._settle(nearby, list(groups.values()))
+        self._give_ids(nearby, list(groups.values()))
 
     def _weight(self, event: str, time: float) -> int:
         """Return by how many stories a sum of links to an event is divided.
@@ -307,7 +307,7 @@ class Groups:
         self.changed.update((story, *others))
         return others
 
-    def settled(self) -> tuple[dict[str, str], tuple[tuple[str, str, str], ...]]:
+    def take_moves(self) -> tuple[dict[str, str], tuple[tuple[str, str, str], ...]]:
         """Return what became of events since this was last asked, and start afresh.
 
         First the events that went into another as a whole (gone -> into), then the single moves
@@ -344,7 +344,7 @@ class Groups:
                     sums[place[name], to] = -_NEVER
         return sums
 
-    def _settle(self, local: list[str], groups: list[list[str]]) -> None:
+    def _give_ids(self, local: list[str], groups: list[list[str]]) -> None:
         """Give the groups their event ids: each event's id stays with the most of its stories."""
         was = {name: self.members[name].event for group in groups for name in group}
         claims = sorted(

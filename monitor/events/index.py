@@ -160,7 +160,7 @@ class EventIndex:
         others = self._groups.part(story) if story in self._members else ()
         if not others:
             return None
-        _, moved = self._groups.settled()
+        _, moved = self._groups.take_moves()
         found = replace(self._again(story), repeated=False, new_event=True, why=why, moved=moved)
         return found, others
 
@@ -260,7 +260,7 @@ class EventIndex:
 
     def _conclude(self, done: dict[str, Assignment]) -> None:
         """Bring a batch's assignments to where its last story left things."""
-        merged, moved = self._groups.settled()
+        merged, moved = self._groups.take_moves()
         for story, assignment in done.items():
             event = self._members[story].event
             gone = tuple(name for name, into in merged.items() if into == event)

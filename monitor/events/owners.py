@@ -12,6 +12,7 @@ import yaml
 
 from monitor.errors import ConfigError, Problem
 from monitor.folding import fold
+from monitor.identity import site
 from monitor.model import Story
 
 _SHIPPED = Path(__file__).with_name("owners.yaml")
@@ -58,13 +59,13 @@ class Owners:
         if story.source and (found := self._owner.get(_key(story.source))):
             return found
         known = self._of_host(host := _host(story.url))
-        return known or story.source or _registrable(host) or story.feed_id
+        return known or story.source or site(host) or story.feed_id
 
     def of_address(self, url: str) -> str:
         """Return who owns the host of an address."""
         host = _host(url)
-        site = _registrable(host)
-        return self._of_host(host) or self._owner.get(_key(site), site)
+        outlet = site(host)
+        return self._of_host(host) or self._owner.get(_key(outlet), outlet)
 
     def credited(self, story: Story) -> str:
         """Return whose report a story says it is: an agency's or another outlet's; or "".
@@ -96,12 +97,6 @@ def _host(url: str) -> str:
         return (urlsplit(url).hostname or "").removeprefix("www.")
     except ValueError:
         return ""
-
-
-def _registrable(host: str) -> str:
-    labels = host.split(".")
-    short = len(labels) > 2 and len(labels[-1]) == 2 and len(labels[-2]) <= 3
-    return ".".join(labels[-3:] if short else labels[-2:])
 
 
 def _key(name: str) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from monitor.delivery.channel import Context, Lookup, SendResult, Traits, sent
+from monitor.delivery.channel import Lookup, SendContext, SendResult, Traits, sent
 from monitor.model import EmbeddedStory, Notification, Story
 
 FEED = "_canary"  # no feed or channel of a configuration can have this name
@@ -70,14 +70,16 @@ class CanaryChannel:
 
     traits = Traits(timeout=5.0)
 
-    def render(self, notification: Notification, context: Context) -> None:
+    def render(self, notification: Notification, context: SendContext) -> None:
         """A canary needs no words."""
 
-    async def send(self, message: None, notification: Notification, context: Context) -> SendResult:
+    async def send(
+        self, message: None, notification: Notification, context: SendContext
+    ) -> SendResult:
         """Take it."""
         return sent(notification.id)
 
-    async def find(self, notification: Notification, context: Context) -> Lookup:
+    async def find(self, notification: Notification, context: SendContext) -> Lookup:
         """A canary may be taken twice; nobody minds."""
         return Lookup("absent")
 

@@ -38,7 +38,7 @@ _FENCE = re.compile(r"^```(?:json)?\s*(.*?)\s*```$", re.DOTALL)
 log = get_logger(__name__)
 
 
-class Asked(Protocol):
+class Answering(Protocol):
     """What was asked before, and how much may still be asked today."""
 
     async def known(self, question: str) -> str | None:
@@ -93,7 +93,7 @@ class SecondJudge:
         clock: time.
     """
 
-    def __init__(self, settings: LanguageModelSettings, asked: Asked, clock: Clock) -> None:
+    def __init__(self, settings: LanguageModelSettings, asked: Answering, clock: Clock) -> None:
         self.settings = settings
         self._endpoint = Endpoint("language_model", settings, clock)
         self._asked, self._clock = asked, clock

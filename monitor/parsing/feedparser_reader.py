@@ -59,8 +59,8 @@ def parse(
         link=web_link(str(feed.get("link") or ""), url),
         language=one_line(str(feed.get("language") or ""), 40),
         ttl=minutes(feed.get("ttl")),
-        skip_hours=hours(_all_text(body, b"hour")) if b"skipHours" in body else [],
-        skip_days=days(_all_text(body, b"day")) if b"skipDays" in body else [],
+        skip_hours=hours(all_text(body, b"hour")) if b"skipHours" in body else [],
+        skip_days=days(all_text(body, b"day")) if b"skipDays" in body else [],
     )
     for link in feed.get("links", ()):
         note_link(document, str(link.get("rel", "")), str(link.get("href", "")), url)
@@ -233,8 +233,8 @@ def _is_markup(value: str, kind: str, atom: bool) -> bool:
     return not atom and looks_like_html(value)
 
 
-def _all_text(body: bytes, tag: bytes) -> list[str]:
-    # feedparser keeps only the last of several <hour> or <day> elements.
+def all_text(body: bytes, tag: bytes) -> list[str]:
+    """Return the texts of every `tag`; feedparser keeps the last <hour> or <day> only."""
     found = []
     for piece in body.split(b"<" + tag + b">")[1:50]:
         found.append(piece[:20].split(b"<", 1)[0].decode("ascii", "replace").strip())

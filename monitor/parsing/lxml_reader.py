@@ -9,9 +9,6 @@ tests/polling/test_parse.py holds the two equal.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import suppress
-from urllib.parse import urljoin
 
 from lxml import etree
 
@@ -19,8 +16,7 @@ from monitor.parsing.date_reader import DateReader
 from monitor.parsing.document import EVERYTHING, MAX_ENTRIES, MAX_TITLE, Document, FeedItem, Wanted
 from monitor.parsing.element_names import NotPlain, element_name
 from monitor.parsing.feedparser_reader import (
-    HTML_TYPES,
-    _all_text,
+    all_text,
     choose_alternate,
     days,
     hours,
@@ -30,25 +26,16 @@ from monitor.parsing.feedparser_reader import (
     note_link,
 )
 from monitor.parsing.html_text import headline, web_link
+from monitor.parsing.lxml_nodes import attribute, is_absolute, is_html, link_of, media_type, text_of
 from monitor.text import one_line
 
 _ATOM = "http://www.w3.org/2005/Atom"
 _RSS1 = "http://purl.org/rss/1.0/"
 _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 _XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
-_ELSEWHERE = "http://elsewhere.invalid/a/"
 _REBASED = re.compile(rb"base\s*=\s*[\"']")
 _ENTITY_LIKE = re.compile(r"&([A-Za-z0-9_]+);")
 _VERSIONS = {"0.91": "rss091u", "0.92": "rss092", "0.93": "rss093", "0.94": "rss094"}
-# What feedparser mends in every text: Windows-1252 characters that came as C1 controls.
-_C1 = {
-    code: bytes([code]).decode("cp1252")
-    for code in range(128, 160)
-    if code not in (0x81, 0x8D, 0x8F, 0x90, 0x9D)
-}
-
-_C1_SIGN = re.compile("[\x80-\x9f]")
-
 _TEXTS = {
     "description": "text/html",
     "content_encoded": "text/html",
@@ -134,8 +121,8 @@ def _document(
     document = Document(
         version=version,
         fast=True,
-        skip_hours=hours(_all_text(body, b"hour")) if b"skipHours" in body else [],
-        skip_days=days(_all_text(body, b"day")) if b"skipDays" in body else [],
+        skip_hours=hours(all_text(body, b"hour")) if b"skipHours" in body else [],
+        skip_days=days(all_text(body, b"day")) if b"skipDays" in body else [],
     )
     rebased = b"base" in body and _REBASED.search(body) is not None
     _describe(document, root, feed, url, rebased)
@@ -165,24 +152,24 @@ def _describe(
         if name == "dc_title" or (name == "title" and (child.get("mode") or len(child))):
             raise NotPlain
         if name == "title" and not document.title:
-            _media_type(child, "text/plain")
-            document.title = headline(_text(child, deep=True), markup=True, limit=MAX_TITLE)
+            media_type(child, "text/plain")
+            document.title = headline(text_of(child, deep=True), markup=True, limit=MAX_TITLE)
         elif name == "link":
-            rel, href = _link(child)
+            rel, href = link_of(child)
             if href is None and not rebased:
-                link = _text(child, deep=True)
-            elif href is None or (rebased and not _absolute(href)):
+                link = text_of(child, deep=True)
+            elif href is None or (rebased and not is_absolute(href)):
                 raise NotPlain
             else:
                 note_link(document, rel, href, url)
-                if rel == "alternate" and _is_html(child):
+                if rel == "alternate" and is_html(child):
                     link = href
         elif name == "id":
-            link = link or _text(child, deep=True)
+            link = link or text_of(child, deep=True)
         elif name in ("language", "dc_language") and not said:
-            said = _text(child, deep=True)
+            said = text_of(child, deep=True)
         elif name == "ttl":
-            document.ttl = minutes(_text(child, deep=True))
+            document.ttl = minutes(text_of(child, deep=True))
     document.link = web_link(link, url)
     document.language = one_line(said.replace("_", "-"), 40)
 
@@ -211,51 +198,51 @@ def _item(
     for child in item:
         name = element_name(child)
         if name == "title":
-            value = _text(child)
+            value = text_of(child)
             if reopened and title and title[0]:
                 raise NotPlain  # after an image or a source feedparser takes a second title
             if title is None or not title[0]:
-                title = (value, _media_type(child, "text/plain"))
+                title = (value, media_type(child, "text/plain"))
                 language = child.get(_XML_LANG) or language
         elif name in _TEXTS:
             texts.add(name, child, 0)
         elif name == "link":
-            _, href = _link(child)
+            _, href = link_of(child)
             if href is None and atom:
                 raise NotPlain
             if href is None:
-                resolved.append(_text(child))
-                fields["link"] = _ENTITY_LIKE.sub(r"&\1", _text(child).replace("&amp;", "&"))
-            elif child.get("rel", "alternate").lower() == "alternate" and _is_html(child):
+                resolved.append(text_of(child))
+                fields["link"] = _ENTITY_LIKE.sub(r"&\1", text_of(child).replace("&amp;", "&"))
+            elif child.get("rel", "alternate").lower() == "alternate" and is_html(child):
                 resolved.append(href)
                 alternates.append((child.get("hreflang", ""), href))
                 fields["link"] = choose_alternate(alternates, document.language) if atom else href
         elif name in ("guid", "id"):
-            fields["id"] = _text(child)
-            permalink = _attribute(child, "ispermalink", "true") == "true"
+            fields["id"] = text_of(child)
+            permalink = attribute(child, "ispermalink", "true") == "true"
             if guid_is_link is None:
                 guid_is_link = permalink and "link" not in fields
             if permalink:
                 resolved.append(fields["id"])
                 fields.setdefault("link", fields["id"])
         elif name in _PUBLISHED:
-            fields["published"] = _text(child)
+            fields["published"] = text_of(child)
         elif name in _UPDATED:
-            fields["updated"] = _text(child)
+            fields["updated"] = text_of(child)
         elif name in _AUTHORS:
             fields["author"] = _author(child)
         elif name == "media_title":
             media_title = True
         else:
             if name == "source" and not atom and not len(child):
-                fields["outlet"] = _text(child)
+                fields["outlet"] = text_of(child)
             reopened = reopened or name in ("image", "source")
             media_title = _harmless(child, name, texts, 1) or media_title
     if guid_is_link and is_no_address(fields.get("link", ""), fields["id"]):
         fields["link"] = ""
     if media_title and (title is None or not title[0]):
         raise NotPlain
-    if rebased and not all(map(_absolute, resolved)):
+    if rebased and not all(map(is_absolute, resolved)):
         raise NotPlain  # an xml:base somewhere might matter
     return make_item(
         guid=fields.get("id", ""),
@@ -330,7 +317,7 @@ class _Texts:
         is_content = name.startswith("content")
         if not is_content and self._summary is not None and not self._has_content:
             name, is_content = "content", True  # a second summary is taken for the content
-        pair = (_text(node), _media_type(node, _TEXTS[name]))
+        pair = (text_of(node), media_type(node, _TEXTS[name]))
         if is_content:
             self._has_content = True
             self._contents.append(pair)
@@ -354,7 +341,7 @@ class _Texts:
 
 def _author(node: etree._Element) -> str:
     if len(node) == 0:
-        return _text(node)
+        return text_of(node)
     parts: dict[str, str] = {}
     for child in node:
         name = element_name(child)
@@ -364,59 +351,6 @@ def _author(node: etree._Element) -> str:
             continue
         if name in parts:
             raise NotPlain
-        parts[name] = _text(child)
+        parts[name] = text_of(child)
     name, email = parts.get("name", ""), parts.get("email", "")
     return f"{name} ({email})" if name and email else name or email
-
-
-def _text(node: etree._Element, *, deep: bool = False) -> str:
-    if len(node):
-        if not deep:
-            raise NotPlain  # markup that was not escaped
-        text = "".join(_pieces(node))
-    else:
-        text = node.text or ""
-    text = text.strip()
-    if text.isascii():
-        return text
-    with suppress(UnicodeError):
-        # A common mistake that feedparser mends: UTF-8 taken for Latin-1 and encoded again.
-        text = text.encode("iso-8859-1").decode("utf-8")
-    return text.translate(_C1) if _C1_SIGN.search(text) else text
-
-
-def _pieces(node: etree._Element) -> Iterator[str]:
-    for piece in node.itertext():
-        yield str(piece)
-
-
-def _absolute(link: str) -> bool:
-    try:
-        return not link or urljoin(_ELSEWHERE, link) == link
-    except ValueError:  # such as http://example.c[o.test/
-        return False
-
-
-def _attribute(node: etree._Element, wanted: str, default: str) -> str:
-    for name, value in node.attrib.items():
-        if str(name).lower() == wanted:
-            return str(value)
-    return default
-
-
-def _media_type(node: etree._Element, default: str) -> str:
-    said = _attribute(node, "type", default).lower()
-    kind = {"text": "text/plain", "plain": "text/plain", "html": "text/html"}.get(said, said)
-    if kind not in ("text/plain", "text/html"):
-        raise NotPlain
-    return kind
-
-
-def _link(node: etree._Element) -> tuple[str, str | None]:
-    href = node.get("url") or node.get("uri") or node.get("href")
-    return node.get("rel", "alternate").lower(), href or None
-
-
-def _is_html(node: etree._Element) -> bool:
-    kind = node.get("type", "text/html").lower()
-    return kind in HTML_TYPES

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
 import json
 import os
 import signal
@@ -21,7 +20,6 @@ log = get_logger(__name__)
 
 _MAX_REPLY = 256 * 1024 * 1024
 _START_SECONDS = 30.0
-_PIPE_BYTES = 1 << 20
 _MOMENT = 0.1  # of `parse_timeout`; the heaviest real documents take a sixtieth
 _OVERSPENT = -signal.SIGPROF
 _NOTHING = b'<rss version="2.0"><channel><title>-</title></channel></rss>'
@@ -161,7 +159,7 @@ class ParserPool:
         except BaseException:
             # Whatever went wrong, this process may hold half an answer: it is not used again.
             if child is not None:
-                await self._bury(child)
+                await self._discard(child)
             child = None
             raise
         finally:
@@ -184,7 +182,7 @@ class ParserPool:
         """Kill the parser processes."""
         self._closed = True
         for child in list(self._children):
-            await self._bury(child)
+            await self._discard(child)
 
     @property
     def pids(self) -> list[int]:
@@ -193,7 +191,7 @@ class ParserPool:
 
     async def _start(self, old: _Child | None) -> _Child:
         if old is not None:
-            await self._bury(old)
+            await self._discard(old)
         if self._closed:
             raise ParseError(FetchReason.INTERNAL, "the parser pool is closed")
         process = await asyncio.create_subprocess_exec(
@@ -209,17 +207,16 @@ class ParserPool:
             env=_bare_environment(),
         )
         child = _Child(process)
-        child.widen()
         self._children.add(child)
         try:
             async with asyncio.timeout(_START_SECONDS):
                 await child.ready()
         except (TimeoutError, EOFError, OSError):
-            await self._bury(child)
+            await self._discard(child)
             raise ParseError(FetchReason.INTERNAL, "a parser process did not start") from None
         return child
 
-    async def _bury(self, child: _Child) -> None:
+    async def _discard(self, child: _Child) -> None:
         self._children.discard(child)
         await child.kill()
 
@@ -234,15 +231,6 @@ class _Child:
     @property
     def alive(self) -> bool:
         return self._process.returncode is None and not self._process.stdout.at_eof()  # type: ignore[union-attr]
-
-    def widen(self) -> None:
-        """Let a whole document fit into each pipe: otherwise parent and child take turns for it."""
-        if sys.platform == "linux":
-            for number in (0, 1):
-                transport = self._process._transport.get_pipe_transport(number)  # type: ignore[attr-defined]
-                with contextlib.suppress(OSError, AttributeError):
-                    pipe = transport.get_extra_info("pipe")
-                    fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
 
     async def ready(self) -> None:
         """Wait until the process has set its limits."""

@@ -12,7 +12,9 @@ tells. A request that takes more processor time than its header allows ends the 
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import fcntl
 import gc
 import json
 import os
@@ -28,6 +30,7 @@ from monitor.reasons import FetchReason
 
 READY = b"\0\0\0\0"  # an empty frame: the limits stand, documents may come
 _PR_SET_PDEATHSIG = 1
+_PIPE_BYTES = 1 << 20
 _REHEARSAL = (
     b'<rss version="2.0"><channel><title>t</title><item><title>a &amp;amp; b</title>'
     b"<pubDate>jeu., 01 janv. 2026 00:00:00 Europe/Paris</pubDate><description>&lt;p&gt;c&lt;/p&gt;"
@@ -41,14 +44,15 @@ _ARTICLE = (
 _OUT_OF_MEMORY = "the document needs more memory than polling.parse_memory allows"
 
 
-Request = dict[str, Any]
-Work = Callable[[bytes, Request], dict[str, object]]
+ParseRequest = dict[str, Any]
+Work = Callable[[bytes, ParseRequest], dict[str, object]]
 
 
 def main() -> None:
     """Serve until standard input ends."""
     job, memory = sys.argv[1], int(sys.argv[2])
     _die_with_parent()
+    _widen_pipes()
     work = _work(job)
     _lock_down(memory)
     gc.freeze()
@@ -63,7 +67,7 @@ def main() -> None:
         sink.write(len(data).to_bytes(4, "big") + data)
         sink.flush()
         if reply.get("reason") == FetchReason.PARSE_MEMORY:
-            return  # a heap that burst once is not worth keeping
+            return  # after a MemoryError the process is replaced
 
 
 def _work(job: str) -> Work:
@@ -71,7 +75,7 @@ def _work(job: str) -> Work:
     if job == "article":
         from monitor.parsing.article import allows, extract
 
-        def article(body: bytes, request: Request) -> dict[str, object]:
+        def article(body: bytes, request: ParseRequest) -> dict[str, object]:
             if request["kind"] == "robots":
                 return {"allowed": allows(body, str(request["url"]))}
             return {"text": extract(body, str(request["url"]))}
@@ -84,7 +88,7 @@ def _work(job: str) -> Work:
     from monitor.parsing.discovery import feed_links
     from monitor.parsing.document import Wanted
 
-    def feed(body: bytes, request: Request) -> dict[str, object]:
+    def feed(body: bytes, request: ParseRequest) -> dict[str, object]:
         if request["kind"] == "links":
             return {"links": feed_links(body, str(request["url"]))}
         known, since = request.get("known", ()), request.get("since")
@@ -103,7 +107,7 @@ def _work(job: str) -> Work:
     return feed
 
 
-def _serve(work: Work, source: BinaryIO, request: Request) -> dict[str, object]:
+def _serve(work: Work, source: BinaryIO, request: ParseRequest) -> dict[str, object]:
     try:
         body = source.read(int(request["length"]))
         return {"ok": work(body, request)}
@@ -122,11 +126,11 @@ def _serve(work: Work, source: BinaryIO, request: Request) -> dict[str, object]:
         }
 
 
-def _read(source: BinaryIO) -> Request | None:
+def _read(source: BinaryIO) -> ParseRequest | None:
     size = source.read(4)
     if len(size) < 4:
         return None
-    header: Request = json.loads(source.read(int.from_bytes(size, "big")))
+    header: ParseRequest = json.loads(source.read(int.from_bytes(size, "big")))
     return header
 
 
@@ -137,6 +141,14 @@ def _die_with_parent() -> None:
         if os.getppid() != parent:
             os._exit(0)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent to handle
+
+
+def _widen_pipes() -> None:
+    """Let a whole document fit into each pipe: otherwise parent and child take turns for it."""
+    if sys.platform == "linux":
+        for number in (0, 1):
+            with contextlib.suppress(OSError):  # a socket, or more than this user may have
+                fcntl.fcntl(number, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
 
 
 def _lock_down(memory: int) -> None:

@@ -211,7 +211,7 @@ class FeedStore:
             home: where the feed lives from now on, if elsewhere.
         """
         state = decision.state
-        described = _encode(state, before)
+        described = encode_state(state, before)
         if home is not None:
             described += ["host", home.host, "site", home.site]
         held = answered or place
@@ -335,7 +335,8 @@ class FeedStore:
         return await run_script(self._client, script, keys, args)
 
 
-def _encode(state: FeedState, before: FeedState | None) -> list[str]:
+def encode_state(state: FeedState, before: FeedState | None) -> list[str]:
+    """Return the fields of a state as they are stored, name by value; only what differs."""
     flat = []
     for name, read in _FIELDS:
         value = getattr(state, name)

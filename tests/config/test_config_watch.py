@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -17,15 +17,10 @@ from monitor.observability import metrics
 from monitor.store.commands import Redis
 from monitor.store.keys import Keys
 from tests.support.loglines import logged
+from tests.support.waiting import until
 from workers import reload
 from workers.reload import ConfigWatch
 from workers.runtime import Runtime
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait for a condition; the test's own time limit is the end of patience."""
-    while not condition():
-        await asyncio.sleep(0.01)
 
 
 @pytest.fixture
@@ -58,6 +53,11 @@ async def report(runtime: Runtime, name: str) -> list[str]:
     return found
 
 
+async def no_problems(runtime: Runtime) -> bool:
+    """Whether the report names no problem any more."""
+    return not await report(runtime, "problems")
+
+
 def measured(name: str, **labels: str) -> float:
     """What a metric says now."""
     return metrics.REGISTRY.get_sample_value(f"wirewatch_{name}", labels) or 0.0
@@ -87,15 +87,13 @@ async def test_a_process_follows_good_changes_and_names_bad_ones(
         topics.write_text("- {name: Floods, wrong: 1}\n- Fires\n- Storms\n")
         watch.look_now()
         await until(lambda: names() == ["Fires", "Floods", "Storms"])
-        while not (problems := await report(runtime, "problems")):
-            await asyncio.sleep(0.01)
+        problems = await until(lambda: report(runtime, "problems"))
         assert "topics.yaml:1: unknown key" in problems[0]
 
         topics.write_text("- Storms\n")
         watch.look_now()
         await until(lambda: names() == ["Storms"])
-        while await report(runtime, "problems"):
-            await asyncio.sleep(0.01)
+        await until(lambda: no_problems(runtime))
 
 
 async def test_a_change_is_seen_without_being_asked(
@@ -147,8 +145,7 @@ async def test_a_refused_file_shows_in_the_metrics(
         topics.write_text("- {name: Floods, wrong: 1}\n")
         watch.look_now()
         await until(lambda: measured("config_ok") == 0)
-        while not await report(runtime, "problems"):
-            await asyncio.sleep(0.01)
+        await until(lambda: report(runtime, "problems"))
         assert measured("config_reloads_total", outcome="refused") == refused + 1
         assert measured("config_loaded_timestamp_seconds") == good
 
@@ -156,7 +153,6 @@ async def test_a_refused_file_shows_in_the_metrics(
         topics.write_text("- Floods\n- Fires\n")
         watch.look_now()
         await until(lambda: measured("config_ok") == 1)
-        while await report(runtime, "problems"):
-            await asyncio.sleep(0.01)
+        await until(lambda: no_problems(runtime))
         assert measured("config_reloads_total", outcome="accepted") == accepted + 1
         assert measured("config_loaded_timestamp_seconds") == good + 120

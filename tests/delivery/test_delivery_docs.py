@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.delivery.channel import Context
+from monitor.delivery.channel import SendContext
 from monitor.delivery.channels.webhook import VERSION, body
 from monitor.delivery.retry_policy import CAP, GIVE_UP_AFTER, MAX_ATTEMPTS
 from monitor.model import Notification
@@ -62,7 +62,7 @@ def test_webhook_bodies_fit_the_schema() -> None:
     digest = Notification("d@x", "x", "digest", alerts=(FIRST, UPDATE), notice="Digest")
     kinds = [note(FIRST, "x"), note(UPDATE, "x", "update"), digest]
     for item in [*kinds, Notification("n@x", "x", "notice", notice="Hello")]:
-        made = json.loads(json.dumps(body(item, Context(now=NOW))))
+        made = json.loads(json.dumps(body(item, SendContext(now=NOW))))
         assert _fits(made, schema, schema), item.kind
     made["surprise"] = 1
     assert not _fits(made, schema, schema)

@@ -115,7 +115,7 @@ async def test_a_wait_is_explained_while_it_lasts_and_after(
     await archived(store, keys, suppressions=held)
     archive = AnalysisStore(store, keys, 14 * 86400.0, 3 * 86400.0)
     record = json.dumps(AlertState(FIRST.topic, FIRST.event, state, NOW).to_dict())
-    await apply(store, archive.told_commands(FIRST.topic, FIRST.event, record))
+    await apply(store, archive.alert_state_commands(FIRST.topic, FIRST.event, record))
     said = " ".join((await ask(STORY.id)).split())
     assert words in said and "until 2026-01-01 06:00:00 UTC" in said
 
@@ -142,9 +142,9 @@ async def test_addresses_stored_by_earlier_versions_are_found(
     store: Redis, keys: Keys, ask: Ask
 ) -> None:
     """A story archived under its whole address is still found by it."""
-    from monitor.analysis.archive import _short
+    from monitor.analysis.archive import name_digest
 
     await archived(store, keys)
     await store.delete(*[key async for key in store.scan_iter(f"{keys('url', '*')}")])
-    await store.set(keys("url", _short(STORY.url)), STORY.id)
+    await store.set(keys("url", name_digest(STORY.url)), STORY.id)
     assert STORY.title in await ask(STORY.url)

@@ -133,9 +133,9 @@ async def test_a_killed_send_is_looked_up_by_the_next_process(
     world = await desk("world", slack_config(slack))
     await world.put(note(FIRST, "world"))
     await world.outbox.begin(world.lease, note(FIRST, "world"), world.clock.now())
-    from monitor.delivery.channel import Context
+    from monitor.delivery.channel import SendContext
 
-    context = Context(now=world.clock.now())
+    context = SendContext(now=world.clock.now())
     message = world.channel.render(note(FIRST, "world"), context)
     await world.channel.send(message, note(FIRST, "world"), context)
     world.another()

@@ -72,7 +72,9 @@ def inbound(store: Redis, keys: Keys, clock: ManualClock, slack: SlackStandin) -
 
 
 @pytest.mark.parametrize("fault", ["secret", "old", "body", "none", "garbage"])
-async def test_only_slack_is_listened_to(inbound: SlackInbound, fault: str) -> None:
+async def test_only_slack_is_listened_to(
+    inbound: SlackInbound, store: Redis, keys: Keys, fault: str
+) -> None:
     """A wrong secret, an old call, a changed body, no signature: 401, and nothing is done."""
     body = urlencode({"command": "/wirewatch", "text": "silence topic=* 1h"}).encode()
     request = signed(
@@ -88,7 +90,7 @@ async def test_only_slack_is_listened_to(inbound: SlackInbound, fault: str) -> N
     changed = body + b"x" if fault == "body" else body
     reply = await inbound.handle_slack(Request("POST", "/slack", headers=headers, body=changed))
     assert reply.status == 401
-    assert await inbound._silences.all() == []
+    assert await SilenceStore(store, keys).all() == []
 
 
 @given(st.binary(max_size=200), st.sampled_from([FORM, "application/json", ""]))

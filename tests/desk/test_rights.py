@@ -14,6 +14,7 @@ from monitor.desk.people import RIGHTS, is_loopback, is_trusted
 from monitor.desk.routes import ADDRESSES, OPEN
 from monitor.errors import WirewatchError
 from tests.desk.world import World, settings
+from tests.support.waiting import until
 from workers.desk import Desk
 from workers.runtime import Runtime
 
@@ -208,8 +209,7 @@ async def test_the_desk_prints_a_one_time_address_that_opens(world: World) -> No
     runtime = Runtime(world.config, world.store, world.url, clock=world.clock)
     desk = Desk(runtime, said.append)
     running = asyncio.create_task(desk.run())
-    while not said:
-        await asyncio.sleep(0.01)
+    await until(lambda: said)
     address = said[0].split()[-1]
     async with httpx.AsyncClient(follow_redirects=True) as anna:
         page = await anna.get(address)

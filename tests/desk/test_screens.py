@@ -8,7 +8,7 @@ import re
 import pytest
 from jinja2 import meta
 
-from monitor.desk.app import Problem
+from monitor.desk.app import ProblemPage
 from monitor.desk.pages import (
     delivery,
     event,
@@ -200,12 +200,13 @@ async def test_hostile_headlines_are_only_text(world: World) -> None:
 def test_every_context_is_what_its_template_shows() -> None:
     """A page's documented fields and the names its template uses are the same."""
     contexts = {
-        "now.html": now.Context, "event.html": event.Context, "why.html": why.Context,
-        "feeds.html": feeds.Context, "silences.html": silences.Context, "problem.html": Problem,
-        "history.html": history.Context, "delivery.html": delivery.Context,
-        "dead_letter.html": delivery.LetterContext, "sign_in.html": sign_in.Context,
-        "inspect.html": feeds.InspectContext, "topics.html": topics.Context,
-        "tuner.html": topics.TunerContext,
+        "now.html": now.NowPage, "event.html": event.EventPage, "why.html": why.WhyPage,
+        "feeds.html": feeds.FeedsPage, "silences.html": silences.SilencesPage,
+        "problem.html": ProblemPage,
+        "history.html": history.HistoryPage, "delivery.html": delivery.DeliveryPage,
+        "dead_letter.html": delivery.LetterPage, "sign_in.html": sign_in.SignInPage,
+        "inspect.html": feeds.InspectContext, "topics.html": topics.TopicsPage,
+        "tuner.html": topics.TunerPage,
     }  # fmt: skip
     templates = set(environment().list_templates()) - {"base.html", "parts.html"}
     assert templates == set(contexts)

@@ -25,6 +25,7 @@ from monitor.store.client import connect_blocking
 from monitor.store.commands import Redis
 from monitor.store.keys import Keys
 from monitor.store.transaction import apply
+from tests.support.waiting import until
 from workers.desk import listen
 
 HOST = "http://desk.test"
@@ -178,8 +179,7 @@ class World:
         )  # fmt: skip
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         following = asyncio.create_task(self.live.run())
-        while not server.started:
-            await asyncio.sleep(0.01)
+        await until(lambda: server.started)
         try:
             yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         finally:

@@ -19,8 +19,9 @@ import yaml
 from monitor.config.opml import read_opml
 from tests.docs.pages import ROOT, blocks
 from tests.docs.terminal import Terminal
-from tests.docs.world import CABLE, NEXT, World, until
+from tests.docs.world import CABLE, NEXT, World
 from tests.support.docker.engine import Engine
+from tests.support.waiting import until
 
 Hook = Callable[[World, Terminal], Awaitable[None]]
 PREFIX = "docs-operators"

@@ -11,6 +11,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.support.waiting import until
+
 _LIMIT = 240.0  # seconds: a limit on hangs; the larger model takes a while to load
 
 
@@ -94,12 +96,14 @@ class Terminal:
             )
         running = Running(line, process, log)
         self.running.append(running)
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + _LIMIT
-        while not re.search(works, running.said()):
+
+        def still_runs() -> None:
             assert process.returncode is None, f"{line} ended:\n{running.said()}"
-            assert loop.time() < deadline, f"{line} never said {works!r}, but:\n{running.said()}"
-            await asyncio.sleep(0.05)
+
+        try:
+            await until(lambda: re.search(works, running.said()), alive=still_runs, limit=_LIMIT)
+        except TimeoutError:
+            raise AssertionError(f"{line} never said {works!r}, but:\n{running.said()}") from None
         return running
 
     async def stop(self) -> None:

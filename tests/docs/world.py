@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import shutil
 import socket
 import sys
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Self
 
@@ -23,6 +21,7 @@ from tests.support.outlets import Outlets
 from tests.support.service import Service
 from tests.support.slack_standin import Fault, SlackStandin
 from tests.support.smtp_standin import SmtpStandin
+from tests.support.waiting import until
 
 CABLE = "Two data cables severed in the Gulf within a day"
 NEXT = "Coast guard boards tanker after power link to the island fails"
@@ -194,13 +193,6 @@ class World:
         url = find_running(folder / "data")
         assert url is not None, f"no store runs on {folder}/data"
         return url
-
-
-async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 180.0) -> None:
-    """Wait until a condition holds, `seconds` at most."""
-    async with asyncio.timeout(seconds):
-        while not await condition():
-            await asyncio.sleep(0.05)
 
 
 def _free_port() -> int:

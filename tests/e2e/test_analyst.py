@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import shutil
 from pathlib import Path
@@ -38,9 +37,7 @@ async def test_feedback_tune_and_backtest_on_what_the_service_has_seen(tmp_path:
             await service.until_baselined()
             for number, title in enumerate(STORIES):
                 outlets.publish("wire", title, guid=f"n{number}")
-            while (await service.counts()).get("stories", 0) < len(STORIES) + 1:
-                assert service.alive(), service.said()
-                await asyncio.sleep(0.1)
+            await service.until(lambda: _handed_over(service))
             for number, good in enumerate(STORIES.values()):
                 code, text = await service.ask(
                     "feedback", f"https://wire.example/n{number}", "--topic", "energy",
@@ -79,3 +76,7 @@ async def backtested(service: Service, folder: Path) -> None:
         "backtest", "--since", "1d", "--max-alerts-per-day", "0", "--quiet"
     )
     assert code == 1, "one refinery attack is more than none a day"
+
+
+async def _handed_over(service: Service) -> bool:
+    return (await service.counts()).get("stories", 0) > len(STORIES)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import signal
 import subprocess
@@ -18,6 +17,7 @@ from monitor.store.commands import Redis
 from monitor.store.keys import Keys
 from tests.support.outlets import Outlets
 from tests.support.service import ENERGY, Service
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.slow
 
@@ -31,16 +31,16 @@ MUSEUMS = {
 
 async def until_said(service: Service, *words: str) -> None:
     """Wait until the service has printed every one of the words."""
-    while not all(word in service.said() for word in words):
-        assert service.alive(), service.said()
-        await asyncio.sleep(0.1)
+    await service.until(lambda: all(word in service.said() for word in words))
 
 
 async def until_config(service: Service, right: Callable[[dict[str, str]], bool]) -> None:
     """Wait until what the service notes of its configuration is right."""
-    while not right(await service.hash("config")):
-        assert service.alive(), service.said()
-        await asyncio.sleep(0.1)
+
+    async def noted() -> bool:
+        return right(await service.hash("config"))
+
+    await service.until(noted)
 
 
 async def test_a_topic_edit_applies_live_and_a_broken_file_is_refused(tmp_path: Path) -> None:
@@ -94,8 +94,12 @@ class Stage:
 
     async def until_reloaded(self, **values: object) -> None:
         """Wait until it has taken over a configuration of these figures."""
-        while not any(values.items() <= row.items() for row in self.lines("config_reloaded")):
-            await asyncio.sleep(0.05)
+
+        def reloaded() -> bool:
+            rows = self.lines("config_reloaded")
+            return any(values.items() <= row.items() for row in rows)
+
+        await until(reloaded)
 
 
 Launch = Callable[..., Stage]
@@ -121,10 +125,13 @@ def launch(tmp_path: Path, keys: Keys, valkey_url: str) -> Iterator[Launch]:
 
 async def until_beating(store: Redis, keys: Keys, stages: dict[str, Stage]) -> None:
     """Wait until every stage gives signs of life; by then it listens to signals."""
-    while {beat.stage for beat in await HeartbeatStore(store, keys).beats()} != set(stages):
+
+    async def beating() -> bool:
         for stage in stages.values():
             stage.lines("")
-        await asyncio.sleep(0.05)
+        return {beat.stage for beat in await HeartbeatStore(store, keys).beats()} == set(stages)
+
+    await until(beating)
 
 
 async def test_every_process_follows_the_same_change(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from prometheus_client.samples import Sample
 from tests.support.http_sink import HttpSink
 from tests.support.outlets import Outlets
 from tests.support.service import ENERGY, Service
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.slow
 
@@ -113,18 +114,12 @@ async def _walk(service: Service) -> Walk:
             )
             await service.until_baselined()
             outlets.publish("wire", STRIKE, LEAD)
-            await _until(service, lambda: _told(desk))
+            await service.until(lambda: _told(desk))
             outlets.publish("post", STRIKE, LEAD)
-            await _until(service, lambda: _copied(service))
+            await service.until(lambda: _copied(service))
             unmoved = await _unmoved(f"http://127.0.0.1:{port}/metrics")
             assert await asyncio.to_thread(service.stop) == 0  # it has spans to hand over still
             return Walk(unmoved, [one.body for one in collector.taken], _lines(service))
-
-
-async def _until(service: Service, happened: Callable[[], Awaitable[bool]]) -> None:
-    while not await happened():
-        assert service.alive(), service.said()
-        await asyncio.sleep(0.1)
 
 
 async def _told(desk: HttpSink) -> bool:
@@ -137,15 +132,19 @@ async def _copied(service: Service) -> bool:
 
 async def _unmoved(url: str) -> list[Row]:
     """Return what has not moved; a figure may come a moment after what it counts."""
+    still: list[Row] = []
+
+    async def moved() -> bool:
+        nonlocal still
+        page = (await client.get(url)).text
+        samples = [one for kind in text_string_to_metric_families(page) for one in kind.samples]
+        still = [row for row in MOVED if not _total(samples, row)]
+        still += [row for row in MEASURED if _total(samples, row) is None]
+        return not still
+
     async with httpx.AsyncClient() as client:
-        for _ in range(100):
-            page = (await client.get(url)).text
-            samples = [one for kind in text_string_to_metric_families(page) for one in kind.samples]
-            still = [row for row in MOVED if not _total(samples, row)]
-            still += [row for row in MEASURED if _total(samples, row) is None]
-            if not still:
-                break
-            await asyncio.sleep(0.1)
+        with suppress(TimeoutError):
+            await until(moved, limit=10.0)
     return still
 
 

@@ -24,7 +24,9 @@ from monitor.store.safety import check_store
 # and reports each number that the store acknowledged.
 _SERVICE = """
 import sys, redis
+from monitor.observability import logs
 from monitor.store.embedded.server import EmbeddedStore
+logs.configure()
 store = EmbeddedStore(sys.argv[1])
 client = redis.Redis.from_url(store.start())
 for n in range(1_000_000):

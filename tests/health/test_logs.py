@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import logging
+import subprocess
+import sys
 
 import pytest
 from hypothesis import given
@@ -15,15 +17,10 @@ from monitor.observability import logs, redact
 from monitor.observability.redact import MASK
 
 
-def _forget_all() -> None:
-    redact._known.clear()
-    redact._pattern = None
-
-
 @pytest.fixture(autouse=True)
 def _forget() -> None:
     """Start without registered secrets."""
-    _forget_all()
+    redact.forget_all()
 
 
 def _written(log_format: str = "human", **values: object) -> str:
@@ -76,7 +73,7 @@ def test_ordinary_urls_stay_whole() -> None:
 @given(st.text(min_size=4, max_size=40).filter(lambda s: len(s.strip()) >= 4))
 def test_a_registered_secret_never_appears(secret: str) -> None:
     """Whatever its characters, alone, inside text, inside a URL, or in an error."""
-    _forget_all()
+    redact.forget_all()
     logs.register_secret(secret)
     value = secret.strip()
     line = _written("json", a=f"x{value}y", b=[value], c=RuntimeError(value), d={value: value})
@@ -151,7 +148,6 @@ def test_a_trace_is_on_every_line_inside() -> None:
     log = logs.get_logger("x")
     with logs.trace("t1", story="s9"):
         log.info("inside")
-        assert logs.current_trace() == "t1"
     log.info("outside")
     logs.configure()
     inside, outside = [json.loads(line) for line in stream.getvalue().splitlines()]
@@ -177,3 +173,14 @@ def test_a_closed_stream_does_not_stop_the_service() -> None:
     stream.close()
     logs.get_logger("x").info("nobody_hears")
     logs.configure()
+
+
+def test_importing_the_service_configures_no_logging() -> None:
+    """Who uses a module of ours keeps the logging of their own program."""
+    script = (
+        "import logging, structlog, workers.main, monitor.net.fetcher, monitor.cli\n"
+        "assert not structlog.is_configured()\n"
+        "assert logging.getLogger().handlers == []"
+    )
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr

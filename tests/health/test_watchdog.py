@@ -30,15 +30,16 @@ from monitor.health.hourly_profile import HourlyProfile
 from monitor.health.rules import HealthFinding, Kind
 from monitor.model import EmbeddedStory, FeedState, Notification, Passage
 from monitor.observability import metrics
-from monitor.polling.feed_store import _encode
+from monitor.polling.feed_store import encode_state
 from monitor.polling.schedule import record_items
 from monitor.store.client import connect
 from monitor.store.commands import Redis
 from monitor.store.keys import Keys
 from monitor.store.lease import Lease
 from tests.support.service import Service
+from tests.support.waiting import until
 from workers.canary import Canary
-from workers.embedder import Embedder
+from workers.embedder import EmbedderWorker
 from workers.heartbeat import Heartbeat
 from workers.notifier import Notifier
 from workers.runtime import Runtime
@@ -127,7 +128,7 @@ async def test_a_feed_that_went_silent_is_told(runtime: Runtime, clock: ManualCl
         FeedState("bbc", "https://example.org/rss", started=MONDAY), times, times[-1]
     )
     state = replace(state, last_item=times[-1], last_success=now, polls=9)
-    await runtime.store.hset(runtime.keys("feed", "bbc", "state"), items=_encode(state, None))
+    await runtime.store.hset(runtime.keys("feed", "bbc", "state"), items=encode_state(state, None))
     clock.advance(now - clock.now())
     await _beat(runtime)
     told = await Watchdog(runtime).look()
@@ -252,9 +253,8 @@ async def test_a_model_that_cannot_be_loaded_is_told_with_its_reason(
     assert 300_000 < await runtime.store.pttl(fault) <= 600_000
     sound = EmbeddingSettings(model="hashing")
     runtime.config = runtime.config.model_copy(update={"embedding": sound})
-    embedder = asyncio.create_task(Embedder(runtime).run())
-    while not await runtime.store.exists(runtime.keys("model")):
-        await asyncio.sleep(0.01)
+    embedder = asyncio.create_task(EmbedderWorker(runtime).run())
+    await until(lambda: runtime.store.exists(runtime.keys("model")))
     assert not await runtime.store.exists(fault)
     runtime.stopping.set()
     await embedder
@@ -304,8 +304,8 @@ async def test_who_watches_no_longer_shows_no_figures(
     await _beat(runtime)
     watchdog = Watchdog(runtime)
     await watchdog.turn()
-    await runtime.store.delete(watchdog._lease.key)
-    other = Lease(runtime.store, watchdog._lease.key, seconds=3600.0)
+    await runtime.store.delete(runtime.keys("lease", "watchdog"))
+    other = Lease(runtime.store, runtime.keys("lease", "watchdog"), seconds=3600.0)
     assert await other.take()
     await watchdog.turn()
     before = _gauges()
@@ -316,7 +316,7 @@ async def test_who_watches_no_longer_shows_no_figures(
     assert metrics.REGISTRY.get_sample_value("wirewatch_feeds_due") == 1
     assert len(_gauges()) > len(before) + 10
     if how == "taken over":
-        await runtime.store.delete(watchdog._lease.key)
+        await runtime.store.delete(runtime.keys("lease", "watchdog"))
         assert await other.take()
     else:
         runtime.store = watchdog._lease._client = connect("unix:///nowhere")
@@ -333,7 +333,7 @@ async def test_who_watches_again_counts_the_feeds_at_once(
     """Feeds are counted every five minutes only; after a pause nobody waits for so long."""
     watchdog = Watchdog(runtime)
     await watchdog.turn()
-    other = Lease(runtime.store, watchdog._lease.key)
+    other = Lease(runtime.store, runtime.keys("lease", "watchdog"))
     await runtime.store.delete(other.key)
     assert await other.take()
     await watchdog.turn()
@@ -406,7 +406,7 @@ async def test_the_canary_is_shown_by_who_sends_it_alone(
     await walker.turn()
     assert metrics.REGISTRY.get_sample_value("wirewatch_canary_ok") == 1
     assert metrics.REGISTRY.get_sample_value("wirewatch_canary_seconds") == 2.5
-    other = Lease(runtime.store, walker._lease.key)
+    other = Lease(runtime.store, runtime.keys("lease", "canary"))
     await runtime.store.delete(other.key)
     assert await other.take()
     await walker.turn()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
 from monitor.clock import Clock, SystemClock
@@ -12,6 +12,7 @@ from monitor.config.schema import Config, FeedSource, PollingSettings, StoreSett
 from monitor.polling.feed_store import FeedStore
 from monitor.store.commands import Redis
 from monitor.store.keys import Keys
+from tests.support.waiting import until
 from workers.poller import Poller
 from workers.runtime import Runtime
 
@@ -19,14 +20,6 @@ from workers.runtime import Runtime
 def config(keys: Keys, settings: PollingSettings, *feeds: FeedSource) -> Config:
     """Return a configuration of these feeds."""
     return Config(store=StoreSettings(prefix=keys.prefix), polling=settings, feeds=feeds)
-
-
-async def until(condition: Callable[[], Awaitable[Any]], seconds: float = 20.0) -> Any:
-    """Wait for a condition to hold, and return what it gave."""
-    async with asyncio.timeout(seconds):
-        while not (result := await condition()):
-            await asyncio.sleep(0.02)
-        return result
 
 
 async def handed_over(store: Redis, keys: Keys) -> list[dict[str, Any]]:

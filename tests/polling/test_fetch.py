@@ -16,6 +16,7 @@ from monitor.errors import FetchError
 from monitor.identity import digest
 from monitor.net.fetcher import Fetcher
 from monitor.reasons import FetchReason
+from tests.support.waiting import takes
 
 
 async def reason_of(fetcher: Fetcher, url: str) -> FetchReason:
@@ -164,7 +165,7 @@ async def test_a_trickle_meets_the_total_deadline(
             while True:
                 writer.write(b"x")
                 await writer.drain()
-                await asyncio.sleep(0.01)
+                await takes(0.01)
         except OSError:
             gone.set()
 
@@ -380,7 +381,7 @@ async def test_a_failure_is_told_before_its_page_ends(
 
     async def trickle(_: Asked, writer: asyncio.StreamWriter) -> None:
         writer.write(head + b"slow")
-        await asyncio.sleep(60)
+        await asyncio.Event().wait()
 
     publisher.pages["/slow"] = trickle
     for path, body in (("/cut", b"short"), ("/slow", b"slow")):

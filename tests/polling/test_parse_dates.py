@@ -235,7 +235,7 @@ def test_every_format_takes_the_same_dates() -> None:
 def test_the_names_are_the_cldrs() -> None:
     """The table of names is what `python -m monitor.parsing.date_names` makes of the CLDR."""
     made = {
-        name: tuple(map(date_names._meaning, said.split(" ")))
+        name: tuple(map(date_names.read_meaning, said.split(" ")))
         for name, said in date_names.from_cldr().items()
     }
     assert made == date_names.date_names()

@@ -20,6 +20,7 @@ from monitor.config.schema import PollingSettings
 from monitor.errors import ParseError
 from monitor.parsing.parser_pool import ParserPool
 from monitor.reasons import FetchReason
+from tests.support.waiting import takes, until
 
 GOOD = rss(("1", "Ferry sinks", "Thu, 01 Jan 2026 00:00:00 GMT")).encode()
 MB = 1_000_000
@@ -168,11 +169,14 @@ async def test_a_crash_costs_one_document(pool: ParserPool) -> None:
     await pool.warm()
     attack = asyncio.create_task(pool.parse(HOSTILE["author regex"], "http://a.example/"))
     await asyncio.sleep(0)
-    while not attack.done():
+
+    def crashed() -> bool:
         for pid in pool.pids:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGSEGV)
-        await asyncio.sleep(0.01)
+        return attack.done()
+
+    await until(crashed)
     with pytest.raises(ParseError) as caught:
         await attack
     # Killed in mid-document, or while the replacement was still starting.
@@ -194,7 +198,7 @@ async def test_a_cancelled_parse_does_not_answer_the_next(pool: ParserPool) -> N
     await pool.warm()
     for _ in range(4):
         task = asyncio.create_task(pool.parse(HOSTILE["comment in CDATA"], "http://a.example/"))
-        await asyncio.sleep(0.001)
+        await takes(0.001)  # the document is on its way
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         assert (await pool.parse(GOOD, "http://b.example/")).entries[0].title == "Ferry sinks"
@@ -240,5 +244,4 @@ async def test_parsers_die_with_a_killed_parent() -> None:
     parent.wait()
     parent.stdout.close()
     async with asyncio.timeout(10):
-        while not all(map(gone, pids)):
-            await asyncio.sleep(0.02)
+        await until(lambda: all(map(gone, pids)))

@@ -21,6 +21,7 @@ from monitor.polling.feed_store import FeedStore
 from monitor.store.commands import Redis
 from monitor.store.keys import Keys
 from tests.support.loglines import logged
+from tests.support.waiting import hold_the_loop, takes
 from workers.poller import TICK, ticking
 
 RECENT = formatdate(time.time() - 600, usegmt=True)
@@ -55,7 +56,7 @@ async def test_one_bad_feed_stops_no_other(
 
     async def hang(_: Asked, writer: asyncio.StreamWriter) -> None:
         await writer.drain()
-        await asyncio.sleep(30)
+        await asyncio.Event().wait()
 
     publisher.pages["/hang"] = hang
     publisher.serve(
@@ -231,16 +232,12 @@ async def test_a_stop_in_the_middle_of_a_tick_is_silent(caplog: pytest.LogCaptur
         wake = asyncio.Event()
         with ticking(wake):
             await asyncio.wait_for(wake.wait(), 20)
-            _hold_the_loop(1.5 * TICK)  # the next tick is due in the loop's next round
+            hold_the_loop(1.5 * TICK)  # the next tick is due in the loop's next round
             for _ in range(rounds):
                 await asyncio.sleep(0)
         for _ in range(5):
             await asyncio.sleep(0)
     assert not [row.message for row in caplog.records if row.exc_info]
-
-
-def _hold_the_loop(seconds: float) -> None:
-    time.sleep(seconds)
 
 
 async def test_no_secret_reaches_the_store(
@@ -267,9 +264,11 @@ async def test_no_secret_reaches_the_store(
 POLLER = textwrap.dedent("""
     import asyncio, sys
     from monitor.config.schema import Config, FeedSource, PollingSettings, StoreSettings
+    from monitor.observability import logs
     from monitor.store.client import connect
     from workers.poller import Poller
     from workers.runtime import Runtime
+    logs.configure()
     url, prefix, feed = sys.argv[1:]
     settings = PollingSettings(allow_hosts=("127.0.0.0/8",), host_spacing=0, parser_processes=1)
     config = Config(store=StoreSettings(prefix=prefix), polling=settings,
@@ -306,16 +305,19 @@ async def test_kill_9_at_any_point_loses_and_repeats_nothing(
         async with asyncio.timeout(30):
             while count < target:
                 await feeds.poll_now(["paper"], 0.0)
-                await asyncio.sleep(0.01 + 0.004 * round_)
+                await takes(0.01 + 0.004 * round_)
         os.kill(process.pid, signal.SIGKILL)  # between body and store, or after: by chance
         process.wait()
         await store.delete(keys("host", "127.0.0.1"))  # as when its lease has run out
         process = subprocess.Popen(arguments)  # noqa: ASYNC220
     before = await feeds.load_states(["paper"])
     async with asyncio.timeout(30):
-        while (await feeds.load_states(["paper"]))[0].polls < before[0].polls + 2:
+
+        async def polled_again() -> bool:
             await feeds.poll_now(["paper"], 0.0)
-            await asyncio.sleep(0.02)
+            return (await feeds.load_states(["paper"]))[0].polls >= before[0].polls + 2
+
+        await until(polled_again)
     process.terminate()
     process.kill()
     process.wait()

@@ -207,7 +207,7 @@ async def test_a_hub_is_asked_under_the_guard(
     hub.state = replace(hub.state, hub=hub.publisher.url("/hub", "127.0.0.2"))
     await hub.tend()
     assert hub.asked() == []
-    hub.publisher.pages["/silent"] = lambda *_: asyncio.sleep(60)
+    hub.publisher.pages["/silent"] = lambda *_: asyncio.Event().wait()
     hub.state = replace(hub.state, hub=hub.publisher.url("/silent"))
     clock.advance(CHANGED_AFTER + 1)
     async with asyncio.timeout(20):

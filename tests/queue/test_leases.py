@@ -14,10 +14,11 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from monitor.queue.streams import StreamMessage, StreamQueue
-from monitor.store.client import _open
+from monitor.store.client import open_client
 from monitor.store.commands import Redis
 from monitor.store.keys import Keys
 from monitor.store.lease import Lease, renewed
+from tests.support.waiting import any_moment, until
 
 TIMEOUT = 0.05  # of a socket; 10 s in service
 LEASE = 0.08
@@ -44,7 +45,7 @@ async def hung_store() -> AsyncIterator[str]:
 
 def quick(url: str) -> Redis:
     """The client of the service with shorter times."""
-    return _open(
+    return open_client(
         url,
         socket_timeout=TIMEOUT,
         socket_connect_timeout=TIMEOUT,
@@ -73,7 +74,7 @@ async def test_what_renews_a_lease_always_ends(kind: str) -> None:
     async def trial(url: str) -> None:
         client = quick(url)
         async with held(kind, client):
-            await asyncio.sleep(LEASE / 4 + dice.uniform(0.0, 4 * TIMEOUT))
+            await any_moment(dice, LEASE / 4, LEASE / 4 + 4 * TIMEOUT)
         await client.aclose()
 
     async with hung_store() as url:
@@ -91,27 +92,26 @@ async def test_work_that_hangs_does_not_keep_its_lease(store: Redis, keys: Keys)
     theirs = Lease(store, keys("lease", "x"), seconds=0.4)
     assert await ours.take()
     async with renewed(ours.take, 0.1, patience=0.3):
-        while not await theirs.take():
-            await asyncio.sleep(0.02)
+        await until(theirs.take)
 
 
 async def test_work_that_moves_keeps_its_lease(store: Redis, keys: Keys) -> None:
     """A block that marks its progress is renewed for longer than the lease lasts."""
     ours = Lease(store, keys("lease", "x"), seconds=0.4)
     theirs = Lease(store, keys("lease", "x"), seconds=0.4)
-    renewals = asyncio.Event()
     times = 0
 
     async def renew() -> bool:
         nonlocal times
         times += 1
-        if times == 12:
-            renewals.set()
         return await ours.take()
 
     assert await ours.take()
     async with renewed(renew, 0.1, patience=0.3) as moving:
-        while not renewals.is_set():
+
+        async def enough() -> bool:
             moving.mark()
             assert not await theirs.take()
-            await asyncio.sleep(0.05)
+            return times >= 12
+
+        await until(enough)

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -18,6 +19,9 @@ import yaml
 from monitor.store.client import connect
 from monitor.store.embedded.server import find_running
 from monitor.store.keys import TABLE, Keys
+from tests.support.slack_standin import SlackStandin
+from tests.support.smtp_standin import SmtpStandin
+from tests.support.waiting import T, until
 
 ENERGY = {
     "id": "energy",
@@ -25,6 +29,26 @@ ENERGY = {
     "description": "Attacks by drones or missiles on power plants, grids and refineries.",
     "examples": ["Missiles damage a power plant and leave a city without electricity"],
 }
+
+
+def slack_and_mail(slack: SlackStandin, smtp: SmtpStandin) -> dict[str, dict[str, Any]]:
+    """Return the channels "slack" and "mail", which lead to stand-ins."""
+    return {
+        "slack": {
+            "type": "slack",
+            "token": "${SLACK_BOT_TOKEN}",
+            "channel": slack.channel,
+            "api_url": slack.api_url,
+        },
+        "mail": {
+            "type": "email",
+            "host": "127.0.0.1",
+            "port": smtp.port,
+            "security": "none",
+            "from": "Wirewatch <alerts@desk.example>",
+            "to": ["editor@desk.example"],
+        },
+    }
 
 
 class Service:
@@ -168,6 +192,14 @@ class Service:
 
     async def until_baselined(self) -> None:
         """Wait until the first look round is done."""
-        while "first_look" not in await self.hash("config"):
-            assert self.alive(), self.said()
-            await asyncio.sleep(0.1)
+        await self.until(self._baselined)
+
+    async def _baselined(self) -> bool:
+        return "first_look" in await self.hash("config")
+
+    async def until(self, condition: Callable[[], Awaitable[T] | T]) -> T:
+        """Wait for a condition, and fail with what the service printed if it ends before."""
+        return await until(condition, alive=self._still_runs)
+
+    def _still_runs(self) -> None:
+        assert self.alive(), self.said()

@@ -15,19 +15,25 @@ from monitor.model import Story
 from monitor.store.commands import Redis
 from monitor.store.keys import Keys
 from tests.support.json_standin import JsonStandin, chat
-from workers.embedder import Embedder
+from tests.support.waiting import until
+from workers.embedder import EmbedderWorker
 from workers.runtime import Runtime
 
 
-async def _embeds(worker: Embedder, runtime: Runtime, number: int) -> None:
+async def _embeds(worker: EmbedderWorker, runtime: Runtime, number: int) -> None:
     """Run the worker until it has handed over one more story, then have it stop."""
     store, keys = runtime.store, runtime.keys
     story = Story(id=f"s{number}", title="Ferry sinks", published=1.0, seen_at=1.0)
     await store.xadd(keys("stream", "stories"), dict(pack_story(story)))
     task = asyncio.create_task(worker.run())
-    while await store.xlen(keys("stream", "vectors")) < number:
+
+    async def embedded() -> bool:
+        return await store.xlen(keys("stream", "vectors")) >= number
+
+    def still_runs() -> None:
         assert not task.done(), task.exception()
-        await asyncio.sleep(0.02)
+
+    await until(embedded, alive=still_runs)
     runtime.stopping.set()
     await task
 
@@ -38,7 +44,7 @@ async def test_an_embedder_that_ended_can_be_run_again(
     """After its run ended, for whatever reason, the same worker embeds again when run again."""
     config = Config(store=StoreSettings(prefix=keys.prefix))
     runtime = Runtime(config, store, valkey_url, clock)
-    worker = Embedder(runtime)
+    worker = EmbedderWorker(runtime)
     await _embeds(worker, runtime, 1)
     runtime.stopping.clear()
     await _embeds(worker, runtime, 2)
@@ -56,7 +62,7 @@ async def test_a_stop_while_the_model_loads_waits_for_nothing(
 
     monkeypatch.setattr("workers.embedder.open_embedder", load)
     runtime = Runtime(Config(store=StoreSettings(prefix=keys.prefix)), store, valkey_url, clock)
-    task = asyncio.create_task(Embedder(runtime).run())
+    task = asyncio.create_task(EmbedderWorker(runtime).run())
     try:
         assert await asyncio.to_thread(begun.wait, 20.0)
         runtime.stopping.set()
@@ -73,7 +79,7 @@ async def test_stories_carry_the_judges_answers_for_the_topics_in_force(
     edited = topic.model_copy(update={"description": "Ferries and other ships that sink."})
     config = Config(store=StoreSettings(prefix=keys.prefix), topics=(topic,))
     runtime = Runtime(config, store, valkey_url, clock)
-    worker = Embedder(runtime)
+    worker = EmbedderWorker(runtime)
     await _embeds(worker, runtime, 1)
     runtime.stopping.clear()
     await runtime.reload(config.model_copy(update={"topics": (edited,)}))
@@ -94,7 +100,7 @@ async def test_a_desks_own_language_model_is_asked_where_the_judge_runs(
         settings = {"url": service.url, "near": 0.5}
         data = {"store": {"prefix": keys.prefix}, "topics": [topic], "language_model": settings}
         runtime = Runtime(Config.model_validate(data), store, valkey_url, clock)
-        await _embeds(Embedder(runtime), runtime, 1)
+        await _embeds(EmbedderWorker(runtime), runtime, 1)
         assert len(service.asked) == 1
     [(_, fields)] = await store.xrange(keys("stream", "vectors"))
     judged = unpack_embedded(fields).judged

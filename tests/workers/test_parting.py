@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -23,6 +23,7 @@ from monitor.matching.background_sentences import SENTENCES
 from monitor.model import Story
 from monitor.store.commands import Redis
 from monitor.store.keys import Keys
+from tests.support.waiting import until
 from workers.runtime import Runtime
 from workers.triage import Triage
 
@@ -85,12 +86,6 @@ class Desk:
         rows = [await self.store.hget(self.keys("notification", i.decode()), "json") for i in ids]
         alerts = [json.loads(row or b"")["alert"] for row in rows]
         return sorted(f"{one['story']['id']} {one['reason']}" for one in alerts)
-
-
-async def until(condition: Callable[[], Awaitable[bool]]) -> None:
-    """Wait for a condition; the test's own timeout is the limit."""
-    while not await condition():
-        await asyncio.sleep(0.02)
 
 
 @pytest.fixture

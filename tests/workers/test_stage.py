@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -21,6 +21,7 @@ from monitor.store.faults import is_store_fault
 from monitor.store.keys import Keys
 from monitor.store.transaction import apply
 from tests.support.loglines import logged
+from tests.support.waiting import until
 from workers import stage as stage_module
 from workers.runtime import Runtime
 from workers.stage import Stage, Tool
@@ -63,14 +64,6 @@ class Bench(Tool):
     async def dead(self) -> int:
         return int(await self.store.hlen(self.keys("dead")))
 
-    async def until(self, condition: Callable[[], bool | Awaitable[bool]]) -> None:
-        async with asyncio.timeout(60):
-            while True:
-                found = condition()
-                if await found if isinstance(found, Awaitable) else found:
-                    return
-                await asyncio.sleep(0.01)
-
 
 @asynccontextmanager
 async def at_work(store: Redis, url: str, keys: Keys, name: str = "one") -> AsyncIterator[Bench]:
@@ -111,12 +104,12 @@ async def test_a_story_that_fails_beside_others_is_a_dead_letter_after_three_tri
         async with at_work(store, valkey_url, keys) as bench:
             bench.fails = lambda names: ArithmeticError("no sum") if "bad" in names else None
             await bench.put("good-1", "bad", "good-2")
-            await bench.until(lambda: len(bench.done) == 2)
+            await until(lambda: len(bench.done) == 2)
             number = 2
             while not await bench.dead():
                 number += 1
                 await bench.put(f"good-{number}")
-                await bench.until(lambda wanted=number: len(bench.done) == wanted)
+                await until(lambda wanted=number: len(bench.done) == wanted)
         (letter,) = lines("dead_letter")
     assert (letter["reason"], letter["trace"]) == ("poison", "t-bad")
     assert sum(names == ("bad",) for names in bench.tried) == 3
@@ -130,8 +123,8 @@ async def test_what_is_no_story_is_a_dead_letter_at_once(
     before = counted("malformed")
     await store.xadd(keys("stream", "stories"), {"story": b"\xff"})
     with logged() as lines:
-        async with at_work(store, valkey_url, keys) as bench:
-            await bench.until(lambda: counted("malformed") == before + 1)
+        async with at_work(store, valkey_url, keys):
+            await until(lambda: counted("malformed") == before + 1)
         (letter,) = lines("dead_letter")
     assert "trace" not in letter
 
@@ -146,11 +139,11 @@ async def test_when_everything_fails_the_stage_rests_and_every_story_waits(
             bench.sound = False
             bench.fails = lambda names: MemoryError("no memory")
             await bench.put(*names)
-            await bench.until(lambda: len(bench.rests) > 8)
+            await until(lambda: len(bench.rests) > 8)
             assert await bench.dead() == 0
             assert set(bench.rests) == {"no memory"}
             bench.sound, bench.fails = True, lambda names: None
-            await bench.until(lambda: set(bench.done) == set(names))
+            await until(lambda: set(bench.done) == set(names))
         (first,) = [line for line in lines("stage_rests") if line["level"] == "error"]
     assert first["reason"] == "work_fails"
     assert bench.rests[-1] == "", "nobody was told that it works again"
@@ -164,10 +157,10 @@ async def test_without_a_probe_several_failures_in_a_row_are_the_works_own(
     async with at_work(store, valkey_url, keys) as bench:
         bench.fails = lambda names: ArithmeticError("no sum")
         await bench.put("a", "b", "c", "d")
-        await bench.until(lambda: len(bench.rests) > 3)
+        await until(lambda: len(bench.rests) > 3)
         assert await bench.dead() == 0
         bench.fails = lambda names: None
-        await bench.until(lambda: sorted(bench.done) == ["a", "b", "c", "d"])
+        await until(lambda: sorted(bench.done) == ["a", "b", "c", "d"])
 
 
 @pytest.mark.parametrize(
@@ -188,12 +181,12 @@ async def test_the_stores_failures_are_never_a_storys(
     async with at_work(store, valkey_url, keys) as bench:
         bench.fails = lambda names: fault
         await bench.put("a", "b")
-        await bench.until(lambda: len(bench.tried) > 30)
+        await until(lambda: len(bench.tried) > 30)
         assert await bench.dead() == 0
         (row, *_) = await store.xpending_range(bench.queue.key, bench.queue.group, "-", "+", 1)
         assert row["times_delivered"] == 1, "the store's failure was counted as a crash"
         bench.fails = lambda names: None
-        await bench.until(lambda: sorted(bench.done) == ["a", "b"])
+        await until(lambda: sorted(bench.done) == ["a", "b"])
 
 
 async def test_a_stop_with_work_in_hand_is_no_crash(
@@ -206,9 +199,9 @@ async def test_a_stop_with_work_in_hand_is_no_crash(
             bench.fails = lambda names: full
             if turn == 0:
                 await bench.put("a")
-            await bench.until(lambda: len(bench.tried) > 0)
+            await until(lambda: len(bench.tried) > 0)
     async with at_work(store, valkey_url, keys, "last") as bench:
-        await bench.until(lambda: bench.done == ["a"])
+        await until(lambda: bench.done == ["a"])
         assert await bench.dead() == 0
 
 
@@ -221,7 +214,7 @@ async def test_a_long_batch_is_not_spelled_out(store: Redis, valkey_url: str, ke
         async with at_work(store, valkey_url, keys) as bench:
             bench.sound = True
             bench.fails = lambda names: ArithmeticError("no sum")
-            await bench.until(lambda: len(bench.tried) >= 10)
+            await until(lambda: len(bench.tried) >= 10)
         found = lines("batch_failed")
     batch = next(line for line in found if line["size"] == 9)
     single = [line["trace"] for line in found if line["size"] == 1][:9]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import cast
 
@@ -25,6 +25,7 @@ from monitor.matching.background_sentences import SENTENCES
 from monitor.model import Story
 from monitor.store.commands import Redis
 from monitor.store.keys import Keys
+from tests.support.waiting import until
 from workers.runtime import Runtime
 from workers.triage import Triage
 
@@ -105,12 +106,6 @@ class Desk:
     async def reasons(self) -> list[str]:
         """Why each waiting notification was decided."""
         return sorted(str(row["alert"]["reason"]) for row in await self.outbox())  # type: ignore[index]
-
-
-async def until(condition: Callable[[], Awaitable[bool]]) -> None:
-    """Wait for a condition; the test's own timeout is the limit."""
-    while not await condition():
-        await asyncio.sleep(0.02)
 
 
 @pytest.fixture
@@ -216,12 +211,12 @@ async def test_a_poisonous_message_costs_itself_alone(desk: Desk) -> None:
 
 async def test_a_standby_takes_over_and_nothing_is_told_twice(desk: Desk) -> None:
     """When the leader loses its lease mid-way the standby goes on where it stopped."""
-    async with desk.triage("one") as leader:
+    async with desk.triage("one"):
         await desk.publish(story(1, STRIKE))
         await desk.settled(1)
         async with desk.triage("two"):
             # The leader is cut off, as if paused: another token holds the lease from here on.
-            await desk.store.set(leader._lease.key, "someone else", px=300)
+            await desk.store.set(desk.keys("lease", "triage"), "someone else", px=300)
             await desk.publish(story(2, STRIKE, source="Post"), story(3, "Grid attack in Kharkiv"))
             await desk.settled(3)
     told = [row["alert"]["story"]["id"] for row in await desk.outbox()]  # type: ignore[index]

@@ -14,8 +14,8 @@ from monitor.delivery import formatting
 from monitor.delivery.channel import (
     RESEND_AFTER,
     ChannelUnusable,
-    Context,
     Lookup,
+    SendContext,
     SendResult,
     Traits,
     sent,
@@ -45,12 +45,12 @@ class Apprise:
                 "Apprise does not know this address; see its list of services for how to write it"
             )
 
-    def render(self, notification: Notification, context: Context) -> tuple[str, str]:
+    def render(self, notification: Notification, context: SendContext) -> tuple[str, str]:
         """Return title and body."""
         return _inert(formatting.subject(notification), 180), text(notification)
 
     async def send(
-        self, message: tuple[str, str], notification: Notification, context: Context
+        self, message: tuple[str, str], notification: Notification, context: SendContext
     ) -> SendResult:
         """Hand one notification to the service."""
         title, body = message
@@ -82,7 +82,7 @@ class Apprise:
         detail = one_line(said.last or "the service did not take it", 200)
         return SendResult("retry", DeliveryReason.SERVER_ERROR, detail)
 
-    async def find(self, notification: Notification, context: Context) -> Lookup:
+    async def find(self, notification: Notification, context: SendContext) -> Lookup:
         """Apprise cannot look back."""
         return Lookup("cannot_tell", detail="Apprise cannot look back")
 

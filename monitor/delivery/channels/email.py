@@ -12,7 +12,7 @@ import aiosmtplib
 from aiosmtplib import errors as smtp
 
 from monitor.config.schema import EmailChannel
-from monitor.delivery.channel import RESEND_AFTER, Context, Lookup, SendResult, Traits, sent
+from monitor.delivery.channel import RESEND_AFTER, Lookup, SendContext, SendResult, Traits, sent
 from monitor.delivery.channels import email_message
 from monitor.model import Notification
 from monitor.reasons import DeliveryReason
@@ -29,7 +29,7 @@ class Mail:
     def __init__(self, settings: EmailChannel) -> None:
         self._settings = settings
 
-    def render(self, notification: Notification, context: Context) -> EmailMessage:
+    def render(self, notification: Notification, context: SendContext) -> EmailMessage:
         """Return the MIME message."""
         return email_message.message(
             notification,
@@ -42,7 +42,7 @@ class Mail:
         )
 
     async def send(
-        self, message: EmailMessage, notification: Notification, context: Context
+        self, message: EmailMessage, notification: Notification, context: SendContext
     ) -> SendResult:
         """Send to every recipient, or to those that remain after a part was reached."""
         settings = self._settings
@@ -112,7 +112,7 @@ class Mail:
             return None
         return ssl.create_default_context(cafile=self._settings.ca_file or None)
 
-    async def find(self, notification: Notification, context: Context) -> Lookup:
+    async def find(self, notification: Notification, context: SendContext) -> Lookup:
         """SMTP cannot be asked; the Message-ID is the same, so readers' programs may merge them."""
         return Lookup("cannot_tell", detail="a mail server cannot be asked what it has taken")
 

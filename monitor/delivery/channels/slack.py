@@ -17,7 +17,7 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from monitor.config.schema import SlackChannel
-from monitor.delivery.channel import Context, Lookup, SendResult, Traits, sent
+from monitor.delivery.channel import Lookup, SendContext, SendResult, Traits, sent
 from monitor.delivery.channels import slack_blocks
 from monitor.delivery.channels.http import retry_after
 from monitor.delivery.thread import escalates
@@ -69,7 +69,7 @@ class SlackBot:
         self._session: aiohttp.ClientSession | None = None
         self._settings = settings
 
-    def render(self, notification: Notification, context: Context) -> dict[str, Any]:
+    def render(self, notification: Notification, context: SendContext) -> dict[str, Any]:
         """Return the arguments of chat.postMessage; an update goes into the thread."""
         thread = self._thread_ts(notification, context)
         told = context.thread.alert if thread and context.thread else None
@@ -88,7 +88,7 @@ class SlackBot:
         return call
 
     async def send(
-        self, message: dict[str, Any], notification: Notification, context: Context
+        self, message: dict[str, Any], notification: Notification, context: SendContext
     ) -> SendResult:
         """Post; for an update, the first message of its thread is brought up to date before.
 
@@ -112,12 +112,12 @@ class SlackBot:
             return SendResult("unknown", DeliveryReason.TIMEOUT, _words(error))
         return sent(f"{reply.get('channel') or self._channel}:{reply['ts']}", note=note)
 
-    async def _begin_anew(self, notification: Notification, context: Context) -> SendResult:
+    async def _begin_anew(self, notification: Notification, context: SendContext) -> SendResult:
         alone = replace(context, thread=None)
         result = await self.send(self.render(notification, alone), notification, alone)
         return replace(result, new_thread=True, note="the first message was deleted")
 
-    async def find(self, notification: Notification, context: Context) -> Lookup:
+    async def find(self, notification: Notification, context: SendContext) -> Lookup:
         """Look for our metadata in the channel's history, or in the thread for an update."""
         thread = self._thread_ts(notification, context)
         oldest = f"{max(0.0, context.began - _SLACK_LOOKBACK):.6f}"
@@ -160,7 +160,7 @@ class SlackBot:
         if self._session is not None:
             await self._session.close()
 
-    def _thread_ts(self, notification: Notification, context: Context) -> str:
+    def _thread_ts(self, notification: Notification, context: SendContext) -> str:
         """Return the timestamp of the message that an update goes under, or ""."""
         threaded = notification.kind in ("update", "digest") or bool(notification.follows)
         return _ts(context.thread.ref, self._channel) if context.thread and threaded else ""

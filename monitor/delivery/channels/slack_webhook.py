@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from monitor.config.schema import SlackWebhookChannel
-from monitor.delivery.channel import RESEND_AFTER, Context, Lookup, SendResult, Traits
+from monitor.delivery.channel import RESEND_AFTER, Lookup, SendContext, SendResult, Traits
 from monitor.delivery.channels import slack_blocks
 from monitor.delivery.channels.http import client, post
 from monitor.model import Notification
@@ -27,7 +27,7 @@ class SlackWebhook:
         self._mention = settings.mention
         self._client = client(self.traits.timeout)
 
-    def render(self, notification: Notification, context: Context) -> bytes:
+    def render(self, notification: Notification, context: SendContext) -> bytes:
         """Return the JSON body."""
         body = slack_blocks.message(
             notification, threaded=False, mention=notification.mention or self._mention
@@ -37,7 +37,7 @@ class SlackWebhook:
         return json.dumps(payload, ensure_ascii=False).encode("utf-8", "replace")
 
     async def send(
-        self, message: bytes, notification: Notification, context: Context
+        self, message: bytes, notification: Notification, context: SendContext
     ) -> SendResult:
         """Post the message."""
         headers = {"content-type": "application/json"}
@@ -52,7 +52,7 @@ class SlackWebhook:
             )
         return outcome
 
-    async def find(self, notification: Notification, context: Context) -> Lookup:
+    async def find(self, notification: Notification, context: SendContext) -> Lookup:
         """A webhook has no history to look at."""
         return Lookup("cannot_tell", detail="an incoming webhook has no history")
 

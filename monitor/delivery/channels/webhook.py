@@ -16,7 +16,7 @@ from typing import Any
 
 from monitor.config.schema import WebhookChannel
 from monitor.delivery import formatting
-from monitor.delivery.channel import Context, Lookup, SendResult, Traits
+from monitor.delivery.channel import Lookup, SendContext, SendResult, Traits
 from monitor.delivery.channels import ninjs
 from monitor.delivery.channels.http import client, post
 from monitor.model import Alert, Notification
@@ -35,7 +35,7 @@ class Webhook:
         self._secret = settings.secret.get_secret_value() if settings.secret else ""
         self._client = client(self.traits.timeout)
 
-    def render(self, notification: Notification, context: Context) -> bytes:
+    def render(self, notification: Notification, context: SendContext) -> bytes:
         """Return the JSON body."""
         whole = (
             ninjs.body(notification, context.now) if self._ninjs else body(notification, context)
@@ -44,7 +44,7 @@ class Webhook:
         return data.encode("utf-8", "replace")
 
     async def send(
-        self, message: bytes, notification: Notification, context: Context
+        self, message: bytes, notification: Notification, context: SendContext
     ) -> SendResult:
         """Post one notification; the receiver knows a repeated one by `webhook-id`."""
         name = notification.id.encode("ascii", "backslashreplace").decode()
@@ -57,7 +57,7 @@ class Webhook:
             headers["webhook-signature"] = signature(self._secret, name, int(context.now), message)
         return await post(self._client, self._url, message, headers, context.now)
 
-    async def find(self, notification: Notification, context: Context) -> Lookup:
+    async def find(self, notification: Notification, context: SendContext) -> Lookup:
         """There is no history to ask; receivers drop a `webhook-id` they have seen."""
         return Lookup("cannot_tell", detail="a webhook has no history")
 
@@ -79,7 +79,7 @@ def signature(secret: str, name: str, timestamp: int, raw: bytes) -> str:
     return "v1," + base64.b64encode(digest).decode()
 
 
-def body(notification: Notification, context: Context) -> dict[str, Any]:
+def body(notification: Notification, context: SendContext) -> dict[str, Any]:
     """Return the JSON body, as docs/reference/webhook.md describes it."""
     return {
         "version": VERSION,

@@ -46,7 +46,7 @@ async def event(ask: Ask) -> Response:
     since = ask.now - ask.desk.config().events.window
     claim = (await ask.desk.history.claims([kept.id], since)).get(kept.id)
     return _json(
-        shapes.Event(
+        shapes.EventDetail(
             id=kept.id,
             stories=kept.stories,
             alerts=kept.alerts,

@@ -27,7 +27,7 @@ V1 = "/api/v1"
 RESOURCES: tuple[Resource, ...] = (
     Resource("GET", f"{V1}/alerts", "read", resources.alerts, shapes.AlertPage, query=_SEARCH),
     Resource("GET", f"{V1}/alerts/{{alert}}", "read", resources.alert, shapes.OneAlert),
-    Resource("GET", f"{V1}/events/{{event}}", "read", resources.event, shapes.Event),
+    Resource("GET", f"{V1}/events/{{event}}", "read", resources.event, shapes.EventDetail),
     Resource(
         "GET", f"{V1}/stories/{{story}}/explain", "read", resources.explain, shapes.Explanation
     ),

@@ -29,7 +29,7 @@ class OneAlert(Shape):
     deliveries: list[Delivery]
 
 
-class Event(Shape):
+class EventDetail(Shape):
     """One event with everything kept of it, each list in time order."""
 
     id: str

@@ -16,7 +16,7 @@ from redis.exceptions import RedisError
 
 from monitor.analysis.topic_trial import TrialError
 from monitor.desk.ask import BadRequest, Missing
-from monitor.desk.mcp.tools import TOOLS, Tool
+from monitor.desk.mcp.tools import TOOLS, McpTool
 from monitor.desk.mcp.untrusted import NOTE, marked
 from monitor.desk.services import Services
 from monitor.observability.logs import get_logger
@@ -82,7 +82,7 @@ def _hello(wanted: Any) -> dict[str, Any]:
     }
 
 
-def _described(tool: Tool) -> dict[str, Any]:
+def _described(tool: McpTool) -> dict[str, Any]:
     return {
         "name": tool.name,
         "description": tool.description,
@@ -91,7 +91,7 @@ def _described(tool: Tool) -> dict[str, Any]:
     }
 
 
-async def _call(desk: Services, tool: Tool, arguments: Any) -> dict[str, Any]:
+async def _call(desk: Services, tool: McpTool, arguments: Any) -> dict[str, Any]:
     """Return what a tool found; what is wrong with the question is for the model to read."""
     try:
         found = await tool.answer(desk, tool.takes.model_validate(arguments))

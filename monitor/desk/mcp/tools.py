@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from monitor.analysis.explain_store import explain, find_stories
 from monitor.analysis.text_archive import TextVectors
-from monitor.analysis.topic_trial import Case, Trial, as_yaml, read_topic, try_topic
+from monitor.analysis.topic_trial import Trial, TrialCase, as_yaml, read_topic, try_topic
 from monitor.config.schema import Topic
 from monitor.desk import acts
 from monitor.desk.ask import BadRequest, Missing
@@ -24,13 +24,13 @@ _LISTED = 50  # alerts that a backtest lists
 _BACKTESTED = 5_000  # stories
 
 
-class Question(BaseModel):
+class McpArguments(BaseModel):
     """Base of what tools are asked; an unknown key is a mistake."""
 
     model_config = ConfigDict(extra="forbid")
 
 
-class SearchEvents(Question):
+class SearchEvents(McpArguments):
     """What to search for; what is left out does not matter."""
 
     words: str = Field("", max_length=300, description="Words of headline, lead, outlet or topic.")
@@ -41,23 +41,23 @@ class SearchEvents(Question):
     limit: int = Field(20, ge=1, le=100)
 
 
-class GetEvent(Question):
+class GetEvent(McpArguments):
     """Which event."""
 
     event: str = Field(max_length=100, description="An id from search_events.")
 
 
-class ExplainStory(Question):
+class ExplainStory(McpArguments):
     """Which story."""
 
     story: str = Field(min_length=1, max_length=2000, description="An id, address, or words.")
 
 
-class Nothing(Question):
+class Nothing(McpArguments):
     """No arguments."""
 
 
-class TryTopic(Question):
+class TryTopic(McpArguments):
     """A topic and a headline to try on it."""
 
     topic: str = Field(max_length=100, description="Id of the topic.")
@@ -65,7 +65,7 @@ class TryTopic(Question):
     yaml: str = Field("", max_length=20_000, description="The topic as proposed; else as it is.")
 
 
-class BacktestTopic(Question):
+class BacktestTopic(McpArguments):
     """A topic and how far to look back."""
 
     topic: str = Field(max_length=100, description="Id of the topic.")
@@ -73,7 +73,7 @@ class BacktestTopic(Question):
     days: int = Field(1, ge=1, le=14)
 
 
-class FeedHealth(Question):
+class FeedHealth(McpArguments):
     """Which feeds."""
 
     words: str = Field("", max_length=100, description="Part of an id or name.")
@@ -81,12 +81,12 @@ class FeedHealth(Question):
 
 
 @dataclass(frozen=True, slots=True)
-class Tool:
+class McpTool:
     """One tool. `answer` takes the services and a `takes`, and returns JSON-ready data."""
 
     name: str
     description: str
-    takes: type[Question]
+    takes: type[McpArguments]
     answer: Callable[[Services, Any], Awaitable[Any]]
 
 
@@ -235,11 +235,11 @@ def _summary(trial: Trial) -> dict[str, Any]:
     }
 
 
-def _cases(cases: Sequence[Case]) -> list[dict[str, Any]]:
+def _cases(cases: Sequence[TrialCase]) -> list[dict[str, Any]]:
     return [_case(case) for case in cases]
 
 
-def _case(case: Case) -> dict[str, Any]:
+def _case(case: TrialCase) -> dict[str, Any]:
     return {
         "story": case.story.id,
         "title": case.story.title,
@@ -254,42 +254,44 @@ def _case(case: Case) -> dict[str, Any]:
     }
 
 
-TOOLS: dict[str, Tool] = {
+TOOLS: dict[str, McpTool] = {
     tool.name: tool
     for tool in (
-        Tool(
+        McpTool(
             "search_events",
             "Search what the newsroom was told: happenings of the last year, newest first.",
             SearchEvents,
             search_events,
         ),
-        Tool(
+        McpTool(
             "get_event",
             "One happening whole: stories in order, alerts, who was told where, what people did.",
             GetEvent,
             get_event,
         ),
-        Tool(
+        McpTool(
             "explain_story",
             "Why a story was told, or was not: scores, event, copies, silences, deliveries.",
             ExplainStory,
             explain_story,
         ),
-        Tool(
+        McpTool(
             "list_topics", "The topics that are watched, with all settings.", Nothing, list_topics
         ),
-        Tool(
+        McpTool(
             "try_topic",
             "Try a headline, or a changed topic, on the last day's stories. Nothing is saved.",
             TryTopic,
             try_a_topic,
         ),
-        Tool(
+        McpTool(
             "backtest_topic",
             "The alerts a topic, or a change of it, would have sent in the last days.",
             BacktestTopic,
             backtest_topic,
         ),
-        Tool("feed_health", "Which feeds are silent or failing, and why.", FeedHealth, feed_health),
+        McpTool(
+            "feed_health", "Which feeds are silent or failing, and why.", FeedHealth, feed_health
+        ),
     )
 }

@@ -18,7 +18,7 @@ LETTERS = 200
 
 
 @dataclass(frozen=True, slots=True)
-class ChannelView:
+class ChannelRow:
     """One channel: its state in a word, what is wrong, what waits, and its newest receipts."""
 
     name: str
@@ -30,16 +30,16 @@ class ChannelView:
 
 
 @dataclass(frozen=True, slots=True)
-class Context:
+class DeliveryPage:
     """What the page shows: channels, dead letters (newest first), how many are `hidden`."""
 
-    channels: tuple[ChannelView, ...]
+    channels: tuple[ChannelRow, ...]
     letters: tuple[DeadLetter, ...]
     hidden: int
 
 
 @dataclass(frozen=True, slots=True)
-class LetterContext:
+class LetterPage:
     """One dead letter: `whole` is its record as JSON, secrets blacked out."""
 
     letter: DeadLetter
@@ -51,7 +51,7 @@ async def show(ask: Ask) -> Response:
     names = await ask.desk.channels()
     due = await ask.desk.outbox.first_due(names)
     letters = list(reversed(await ask.desk.dead_letters.list()))
-    context = Context(
+    context = DeliveryPage(
         channels=tuple([await _channel(ask, name, due.get(name, 0.0)) for name in names]),
         letters=tuple(letters[:LETTERS]),
         hidden=max(0, len(letters) - LETTERS),
@@ -63,7 +63,7 @@ async def show_letter(ask: Ask) -> Response:
     """Show one dead letter whole."""
     letter = await _letter(ask, ask.query.get("id", ""))
     whole = redact(json.dumps(letter.record, indent=2, ensure_ascii=False))
-    context = LetterContext(letter, whole)
+    context = LetterPage(letter, whole)
     return await page(ask, "dead_letter.html", "Dead letter", "/delivery", context)
 
 
@@ -89,10 +89,10 @@ async def _letter(ask: Ask, letter_id: str) -> DeadLetter:
     return letter
 
 
-async def _channel(ask: Ask, name: str, due: float) -> ChannelView:
+async def _channel(ask: Ask, name: str, due: float) -> ChannelRow:
     state = await ask.desk.outbox.state(name)
     recent = await ask.desk.outbox.recent(name, RECENT)
-    return ChannelView(
+    return ChannelRow(
         name=name,
         state=state.get("state", ""),
         detail=state.get("detail", ""),

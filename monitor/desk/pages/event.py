@@ -17,7 +17,7 @@ from monitor.reasons import Severity
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class TimelineStory:
     """A story of the timeline, with the alerts that were decided on it.
 
     `apart` says what may be done about its place: "ask" (keep it apart), "asked", or "" (nothing).
@@ -29,7 +29,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Context:
+class EventPage:
     """What the page shows.
 
     `id` names the event, `head` is its first alert or None (a story that waits for sources),
@@ -42,7 +42,7 @@ class Context:
     id: str
     title: str
     head: AlertRecord | None
-    lines: tuple[Line, ...]
+    lines: tuple[TimelineStory, ...]
     alerts: tuple[AlertRecord, ...]
     deliveries: Mapping[str, list[Delivery]]
     actions: tuple[Action, ...]
@@ -62,7 +62,7 @@ async def show(ask: Ask) -> Response:
     ours = Matcher("event", kept.id)
     asked = {one.story for one in await desk.partings.all() if not one.others}
     head = kept.alerts[0] if kept.alerts else None
-    context = Context(
+    context = EventPage(
         id=kept.id,
         title=head.title if head else kept.stories[0].title if kept.stories else kept.id,
         head=head,
@@ -114,12 +114,12 @@ async def mute(ask: Ask) -> Response:
     return ask.back("muted", f"/events/{kept.id}")
 
 
-def _line(story: StoryRecord, kept: EventHistory, asked: set[str]) -> Line:
+def _line(story: StoryRecord, kept: EventHistory, asked: set[str]) -> TimelineStory:
     own = {one.id for one in kept.stories if not one.copy_of}
     apart = "ask" if story.id in own and len(own) > 1 else ""
     apart = "asked" if story.id in asked else apart
     alerts = tuple(alert for alert in kept.alerts if alert.story == story.id)
-    return Line(story, alerts, apart)
+    return TimelineStory(story, alerts, apart)
 
 
 def _all_stories(kept: EventHistory) -> list[StoryRecord]:

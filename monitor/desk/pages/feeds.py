@@ -42,7 +42,7 @@ SHOWN = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class FeedRow:
     """One feed: its settings, its state, and how it does.
 
     `trouble` says what is wrong and `remedy` what to do ("" if nothing), `polls` are its last ones,
@@ -61,7 +61,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Context:
+class FeedsPage:
     """What the page shows.
 
     `rows` are the feeds that match `words`, those with trouble first; `counts` is how many there
@@ -69,7 +69,7 @@ class Context:
     taken over into the configuration folder.
     """
 
-    rows: tuple[Row, ...]
+    rows: tuple[FeedRow, ...]
     counts: dict[str, int]
     words: str
     hidden: int
@@ -101,7 +101,7 @@ async def show(ask: Ask) -> Response:
         counts[row.health] = counts.get(row.health, 0) + 1
     found = [row for row in rows if words in fold(f"{row.feed.id} {row.feed.name}")]
     found.sort(key=lambda row: (not row.trouble, row.feed.name or row.feed.id))
-    context = Context(
+    context = FeedsPage(
         rows=tuple(found[:SHOWN]),
         counts=dict(sorted(counts.items())),
         words=ask.query.get("q", ""),
@@ -111,7 +111,7 @@ async def show(ask: Ask) -> Response:
     return await page(ask, "feeds.html", "Feeds", "/feeds", context)
 
 
-async def feed_rows(desk: Services, now: float) -> list[Row]:
+async def feed_rows(desk: Services, now: float) -> list[FeedRow]:
     """Return every configured feed and how it does, in the order of the configuration."""
     feeds = desk.config().feeds
     states = await desk.feeds.load_states([feed.id for feed in feeds])
@@ -207,7 +207,7 @@ def _watched(ask: Ask) -> str:
     return feed
 
 
-def _row(feed: FeedSource, state: FeedState, now: float, paused: float) -> Row:
+def _row(feed: FeedSource, state: FeedState, now: float, paused: float) -> FeedRow:
     health, trouble = feed_health(state), ""
     if not feed.enabled:
         health = "off"
@@ -219,7 +219,7 @@ def _row(feed: FeedSource, state: FeedState, now: float, paused: float) -> Row:
         trouble = "the feed says it is gone (410)"
     elif (silent := silent_feed(state, now)) is not None:
         health, trouble = "silent", silent.text
-    return Row(
+    return FeedRow(
         feed=feed,
         state=state,
         health=health,

@@ -18,7 +18,7 @@ SHOWN = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Context:
+class HistoryPage:
     """What the page shows.
 
     `rows` are the alerts found, `cursor` asks for older ones ("" at the end). `words`, `topic`,
@@ -47,7 +47,7 @@ async def show(ask: Ask) -> Response:
         found, cursor = list(result.alerts), result.cursor
     except BadRequest as error:
         problem = str(error)
-    context = Context(
+    context = HistoryPage(
         rows=tuple(found),
         cursor=cursor,
         words=ask.query.get("q", ""),

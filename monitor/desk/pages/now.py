@@ -18,7 +18,7 @@ SHOWN = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Context:
+class NowPage:
     """What the page shows.
 
     `rows` are the happenings, `more` whether there are older ones in the history; `topics` (id to
@@ -41,7 +41,7 @@ async def show(ask: Ask) -> Response:
     words, topic = ask.query.get("q", ""), ask.query.get("topic", "")
     urgency = ask.query.get("urgency", "")
     rows = await happenings(ask.desk, Query.of(words, topic, urgency=urgency), ask.now)
-    context = Context(
+    context = NowPage(
         rows=rows[:SHOWN],
         more=len(rows) > SHOWN,
         topics=topic_names(ask.desk.config()),

@@ -13,7 +13,7 @@ from monitor.desk.sign_in_store import SESSION_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
-class Context:
+class SignInPage:
     """What the page shows: `problem` is why the last try failed ("" for none), `by_proxy` whether
     people are signed in by a reverse proxy."""
 
@@ -24,7 +24,7 @@ class Context:
 def refuse(ask: Ask, problem: str = "", status: int = 401) -> Response:
     """Show how one signs in."""
     frame = Frame("Sign in", "/sign-in", "/sign-in", None, "", "0-0", ask.now)
-    context = Context(problem, bool(ask.desk.config().desk.user_header))
+    context = SignInPage(problem, bool(ask.desk.config().desk.user_header))
     return HTMLResponse(render("sign_in.html", frame, context), status)
 
 

@@ -30,7 +30,7 @@ class Preview:
 
 
 @dataclass(frozen=True, slots=True)
-class Context:
+class SilencesPage:
     """What the page shows.
 
     `active` are the silences in force, `over` those that ended of late; `matchers`, `lasts` and
@@ -102,7 +102,7 @@ async def _page(ask: Ask, text: str, lasts: str, problem: str, status: int = 200
         except BadRequest as error:
             problem = str(error)
     every = await ask.desk.silences.all()
-    context = Context(
+    context = SilencesPage(
         active=tuple(silence for silence in every if silence.ends > ask.now),
         over=tuple(silence for silence in reversed(every) if silence.ends <= ask.now)[:SHOWN],
         matchers=text,

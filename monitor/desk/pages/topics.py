@@ -26,7 +26,7 @@ READ = 2_000  # alerts that are counted
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class TopicRow:
     """One topic: its alerts of the last day and week, and the answers people gave on it."""
 
     topic: Topic
@@ -37,14 +37,14 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Context:
+class TopicsPage:
     """What the list shows: a row a topic, in the order of the file."""
 
-    rows: tuple[Row, ...]
+    rows: tuple[TopicRow, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class TunerContext:
+class TunerPage:
     """What the tuner shows.
 
     `yaml` is the topic as typed (or as it is), `headline` the one to try, `problem` what is wrong
@@ -72,14 +72,14 @@ async def show(ask: Ask) -> Response:
     for topic in ask.desk.config().topics:
         answers = await ask.desk.feedback.all(topic.id)
         good = sum(verdict.good for verdict in answers)
-        rows.append(Row(topic, day[topic.id], week[topic.id], good, len(answers) - good))
-    return await page(ask, "topics.html", "Topics", "/topics", Context(tuple(rows)))
+        rows.append(TopicRow(topic, day[topic.id], week[topic.id], good, len(answers) - good))
+    return await page(ask, "topics.html", "Topics", "/topics", TopicsPage(tuple(rows)))
 
 
 async def tune(ask: Ask) -> Response:
     """Show one topic's YAML, to be changed and tried."""
     topic = _topic(ask)
-    return await _page(ask, TunerContext(topic, as_yaml(topic)))
+    return await _page(ask, TunerPage(topic, as_yaml(topic)))
 
 
 async def trial(ask: Ask) -> Response:
@@ -92,7 +92,7 @@ async def trial(ask: Ask) -> Response:
         vectors = TextVectors(desk.client, desk.keys)
         found = await try_topic(desk.archive, vectors, desk.clock, topic, proposed, headline)
     except TrialError as error:
-        return await _page(ask, TunerContext(topic, text, headline, str(error)), 400)
+        return await _page(ask, TunerPage(topic, text, headline, str(error)), 400)
     change, unsaved = diff(topic, proposed), ""
     if change:
         try:
@@ -100,7 +100,7 @@ async def trial(ask: Ask) -> Response:
             change, unsaved = file.diff(desk.folder), _closed(file.path)
         except CannotSave as error:
             unsaved = str(error)
-    return await _page(ask, TunerContext(topic, text, headline, "", found, change, unsaved))
+    return await _page(ask, TunerPage(topic, text, headline, "", found, change, unsaved))
 
 
 async def save(ask: Ask) -> Response:
@@ -113,10 +113,10 @@ async def save(ask: Ask) -> Response:
             raise CannotSave(closed)
         await asyncio.to_thread(file.save, desk.folder)
     except (TrialError, CannotSave) as error:
-        return await _page(ask, TunerContext(topic, text, "", str(error)), 400)
+        return await _page(ask, TunerPage(topic, text, "", str(error)), 400)
     except OSError as error:
         problem = f"{file.path.name} cannot be written: {error.strerror}"
-        return await _page(ask, TunerContext(topic, text, "", problem), 400)
+        return await _page(ask, TunerPage(topic, text, "", problem), 400)
     log.info("topic_saved", topic=topic.id, by=ask.person.name, file=str(file.path))
     return RedirectResponse(f"/topics/{topic.id}?done=saved", 303)
 
@@ -135,5 +135,5 @@ def _topic(ask: Ask) -> Topic:
     return topic
 
 
-async def _page(ask: Ask, context: TunerContext, status: int = 200) -> Response:
+async def _page(ask: Ask, context: TunerPage, status: int = 200) -> Response:
     return await page(ask, "tuner.html", context.topic.name, "/topics", context, status)

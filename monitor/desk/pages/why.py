@@ -27,7 +27,7 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True)
-class Context:
+class WhyPage:
     """What the page shows.
 
     `asked` is what was typed; `told` is the whole explanation of one story (what `wirewatch explain
@@ -52,7 +52,7 @@ async def show(ask: Ask) -> Response:
             since = ask.now - desk.config().store.keep_stories
             found = await find_stories(desk.archive, asked, since, ask.now, FOUND)
             hits = [Hit(**row) for row in found]
-    context = Context(
+    context = WhyPage(
         asked=asked,
         told=told,
         hits=tuple(hits),

