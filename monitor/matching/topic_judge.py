@@ -20,7 +20,7 @@ from monitor.matching.matcher import TopicMatcher
 from monitor.model import EmbeddedStory, Judged, Matrix
 from monitor.observability.logs import get_logger
 
-SCREEN = 1.5  # closeness from which headline and lead are read
+SCREEN = 1.0  # closeness from which headline and lead are read
 SCREEN_BODY = 2.2  # and a stretch of the text
 MOST = 10  # readings of one story
 REMEMBERED = 50_000  # answers
