@@ -29,6 +29,27 @@ settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
 
+# These load the model, start processes, or walk thousands of examples.
+_SLOW_FILES = frozenset(
+    """
+    config/test_config_properties.py config/test_config_starter.py e2e/test_replay.py
+    embedding/test_embedding.py events/test_event_index.py health/test_advice.py
+    matching/test_judging.py matching/test_matching.py matching/test_topic_judge.py
+    matching/test_topic_wizard.py models/test_models.py polling/test_parse.py
+    polling/test_parser_pool.py polling/test_poller.py polling/test_poller_wiring.py
+    queue/test_leases.py workers/test_embedder.py workers/test_stage.py workers/test_triage.py
+    """.split()
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what `make test-fast` leaves out, beside the files that say so themselves."""
+    here = Path(__file__).parent
+    for item in items:
+        if str(item.path.relative_to(here)) in _SLOW_FILES:
+            item.add_marker(pytest.mark.slow)
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let `pytest --data DIR` name the folder of real news data; by default ../shared/data."""
     parser.addoption("--data", default="../shared/data", help="folder with real news data")
