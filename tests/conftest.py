@@ -31,7 +31,27 @@ settings.load_profile("untimed")
 
 # These load the model, start processes, or walk thousands of examples.
 _SLOW_FILES = frozenset(
-    ["config/test_config_properties.py", "config/test_config_starter.py", "e2e/test_replay.py", "embedding/test_embedding.py", "events/test_event_index.py", "health/test_advice.py", "matching/test_judging.py", "matching/test_matching.py", "matching/test_topic_judge.py", "matching/test_topic_wizard.py", "models/test_models.py", "polling/test_parse.py", "polling/test_parser_pool.py", "polling/test_poller.py", "polling/test_poller_wiring.py", "queue/test_leases.py", "workers/test_embedder.py", "workers/test_stage.py", "workers/test_triage.py"]
+    [
+        "config/test_config_properties.py",
+        "config/test_config_starter.py",
+        "e2e/test_replay.py",
+        "embedding/test_embedding.py",
+        "events/test_event_index.py",
+        "health/test_advice.py",
+        "matching/test_judging.py",
+        "matching/test_matching.py",
+        "matching/test_topic_judge.py",
+        "matching/test_topic_wizard.py",
+        "models/test_models.py",
+        "polling/test_parse.py",
+        "polling/test_parser_pool.py",
+        "polling/test_poller.py",
+        "polling/test_poller_wiring.py",
+        "queue/test_leases.py",
+        "workers/test_embedder.py",
+        "workers/test_stage.py",
+        "workers/test_triage.py",
+    ]
 )
 
 
