@@ -64,6 +64,7 @@ class AlertReason(StrEnum):
     DEVELOPMENT = "development"
     CORROBORATED = "corroborated"
     CORRECTION = "correction"
+    SPIKE = "spike"  # far more independent stories than is usual for the topic
 
 
 class Severity(StrEnum):

@@ -25,6 +25,7 @@ from monitor.analysis.archive import AnalysisStore
 from monitor.analysis.batch_commit import BatchCommit, count
 from monitor.analysis.pair_store import PairStore
 from monitor.analysis.parting_store import Parting, PartingStore
+from monitor.analysis.spike_store import SpikeStore
 from monitor.analysis.story_analysis import AlertKey, Analysis, ScoredBatch
 from monitor.codec import unpack_embedded
 from monitor.config.schema import Config
@@ -78,6 +79,7 @@ class Triage:
         self._outbox = OutboxStore(store, keys, settings.keep_receipts)
         history = HistoryStore(store, keys, settings.keep_history)
         self._batch_commit = BatchCommit(self._archive, self._outbox, history)
+        self._spikes = SpikeStore(store, keys)
         self._retention = Retention(store, keys, settings.keep_receipts)
         self._swept = -SWEEP_EVERY
         self._lease = Lease.named(store, keys, "triage")
@@ -232,9 +234,11 @@ class Triage:
             now = self._runtime.clock.now()
             decided = self._analysis.decide(scored, told, now)
             analysis = self._analysis
+            spikes = await self._spikes.add(decided.outcomes, self._runtime.config.topics, now)
             commands = self._batch_commit.commands_for(
                 decided, analysis.index, analysis.matcher.model, self._runtime.config, now
             )
+            commands += spikes
             commands += self._outbox.put_commands(onward(canaries, now))
             commands += self._embed_anew(foreign)
             await self._lease.write(commands + self._queue.done_commands(items))

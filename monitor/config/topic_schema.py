@@ -58,6 +58,11 @@ class TopicAlerting(Settings):
     updates: Literal["thread", "none", "alert"] = Field(
         "thread", description="Developments: into the thread, not at all, or as fresh alerts."
     )
+    spikes: Literal["off", "balanced", "eager"] = Field(
+        "off",
+        description="One message when far more independent stories match than is usual for the "
+        "hour. eager takes smaller rises.",
+    )
     max_per_hour: int = Field(
         0, ge=0, description="More alerts than this in an hour fold into one digest. 0: no limit."
     )

@@ -17,6 +17,7 @@ _URGENCY = {"critical": 3, "high": 2, "normal": 1, "low": 0}
 _REASON = {
     AlertReason.CORRECTION: 3,
     AlertReason.OUTCOME: 3,
+    AlertReason.SPIKE: 2,
     AlertReason.FIRST: 2,
     AlertReason.CORROBORATED: 1,
     AlertReason.DEVELOPMENT: 1,

@@ -294,6 +294,8 @@ def quote(alert: Alert, *, update: bool = False) -> list[tuple[str, bool]]:
     that is another one. Marked are the topic's own terms where they stand, else the words that the
     text shares with the phrase of the topic nearest to it.
     """
+    if alert.reason is AlertReason.SPIKE:
+        return [(one_line(alert.novelty, EVIDENCE), False)]
     title, begins = headline(alert), lede(alert)
     found = one_line(alert.novelty if update and alert.novelty else alert.evidence, EVIDENCE)
     if title.startswith(found):

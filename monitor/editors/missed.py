@@ -26,9 +26,9 @@ from monitor.reasons import MissedReason, SuppressionReason
 
 BEFORE, AFTER = 1.5 * 86400.0, 2.5 * 86400.0  # around the happening's instant
 CANDIDATES = 3  # nearest stories that the judge reads
-FLOOR = 0.3  # least cosine of a candidate
+FLOOR = 0.75  # least cosine of a candidate that the judge reads
 ALIKE = 0.6  # cosine from which two texts tell of one happening, where there is no judge
-SURE = 0.0  # logit of the judge from which they do
+SURE = 3.0  # logit of the judge from which they do: set by reading 220 pairs of a month
 
 Judge = Callable[[Sequence[str], Sequence[str]], Sequence[float]]
 

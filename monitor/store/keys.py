@@ -55,6 +55,7 @@ TABLE: tuple[KeyRule, ...] = (
     KeyRule("pending", "hash", "triage", "trimmed", "a field an alert, for `wait_at_most`"),
     KeyRule("apart", "hash", "triage", "trimmed", "a field a story a person parted, 1,000"),
     KeyRule("feedback:*", "hash", "triage", "ttl"),
+    KeyRule("spikes:*", "zset", "triage", "ttl"),
     # services that may be asked
     KeyRule("asked:*", "string", "workers", "ttl"),
     KeyRule("spent:*", "hash", "workers", "ttl"),

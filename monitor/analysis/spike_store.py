@@ -1,0 +1,115 @@
+"""Which stories a topic matched of late, and the spikes that follow: `spikes:TOPIC`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from monitor.alerting.alert_decision import alert_id
+from monitor.analysis.story_analysis import StoryDecision
+from monitor.config.schema import Topic
+from monitor.editors.spikes import KEPT, SENSES, Matched, find_spike
+from monitor.model import Alert
+from monitor.reasons import AlertReason
+from monitor.store.commands import Redis
+from monitor.store.keys import Keys
+from monitor.store.transaction import Command
+
+_OLDEST = KEPT + 86400.0  # a little longer than what a rhythm is made of
+_TOLD, _SINCE = "told", "since"
+
+
+class SpikeStore:
+    """Remembers what each topic that wants spikes matched, for about four weeks.
+
+    A sorted set holds a member a story, its score the time; two members tell when the topic was
+    first watched so and when its last spike was told.
+    """
+
+    def __init__(self, client: Redis, keys: Keys) -> None:
+        self._client = client
+        self._keys = keys
+
+    async def add(
+        self, outcomes: Sequence[StoryDecision], topics: Sequence[Topic], now: float
+    ) -> list[Command]:
+        """Append a spike's alert to the outcome that completes it; return what to remember."""
+        commands: list[Command] = []
+        for topic in topics:
+            sense = SENSES.get(topic.alert.spikes)
+            if sense is None:
+                continue
+            key = self._keys("spikes", topic.id)
+            fresh = [(one, found) for one in outcomes if (found := _matched(one, topic.id))]
+            if not fresh:
+                continue
+            rows = await self._client.zrange(key, 0, -1, withscores=True)
+            marks = {name.decode(): at for name, at in rows if name in (b"told", b"since")}
+            known = [_read(name, at) for name, at in rows if name.decode() not in marks]
+            known += [found for _, found in fresh]
+            since = marks.get(_SINCE, now)
+            spike = find_spike(known, since, marks.get(_TOLD, 0.0), now, sense)
+            if spike is not None:
+                of_event = [one for one, found in fresh if found.event == spike.event]
+                last = (of_event or [one for one, _ in fresh])[-1]
+                last.alerts.append(_alert(topic, last, spike.words(), spike.outlets, now))
+                commands.append(["ZADD", key, now, _TOLD])
+            for _, found in fresh:
+                commands.append(["ZADD", key, found.at, _member(found)])
+            commands += [
+                ["ZREMRANGEBYSCORE", key, "-inf", now - _OLDEST],
+                ["ZADD", key, since, _SINCE],
+                ["EXPIRE", key, int(_OLDEST)],
+            ]
+        return commands
+
+
+def _matched(outcome: StoryDecision, topic: str) -> Matched | None:
+    """Return a story that the topic matched and that is news of its own, or None."""
+    story, assignment = outcome.item.story, outcome.assignment
+    if assignment.copy_of or assignment.repeated or story.baseline or story.stale:
+        return None
+    if not any(match.topic == topic and match.fired for match in outcome.matches):
+        return None
+    owner = story.owner or story.source or story.feed_id
+    return Matched(story.id, story.seen_at, owner, assignment.event, story.source)
+
+
+def _alert(
+    topic: Topic, outcome: StoryDecision, words: str, outlets: tuple[str, ...], now: float
+) -> Alert:
+    story, event = outcome.item.story, outcome.assignment.event
+    match = next(match for match in outcome.matches if match.topic == topic.id)
+    own = alert_id(topic.id, event, story.id, AlertReason.SPIKE)
+    return Alert(
+        id=own,
+        topic=topic.id,
+        topic_name=topic.name,
+        event=event,
+        reason=AlertReason.SPIKE,
+        story=story,
+        score=match.score,
+        line=match.line,
+        evidence=match.evidence,
+        nearest=match.nearest,
+        terms=match.terms,
+        novelty=words,
+        sources=outlets,
+        outlets=outlets,
+        story_count=len(outlets),
+        urgency=topic.alert.urgency,
+        decided_at=now,
+        parent=own,
+        updates=topic.alert.updates,
+        topic_tags=topic.labels,
+        severity=outcome.severity,
+    )
+
+
+def _member(found: Matched) -> str:
+    return json.dumps([found.story, found.owner, found.event, found.outlet], ensure_ascii=False)
+
+
+def _read(name: bytes, at: float) -> Matched:
+    story, owner, event, outlet = json.loads(name)
+    return Matched(story, at, owner, event, outlet)
