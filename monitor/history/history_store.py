@@ -305,7 +305,7 @@ class HistoryStore:
             for back in range(days):
                 pipe.hvals(self._day("alerts", day - back * 86400))
             stored = [text for texts in await pipe.execute() for text in texts]
-            alerts = [AlertRecord.from_json(text) for text in stored if may_match(query, text)]
+            alerts = [AlertRecord.from_json(text) for text in may_match(query, stored)]
             fresh = [
                 one
                 for one in alerts

@@ -7,12 +7,15 @@ read in tens of milliseconds, so there is no index to keep true.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 
 from monitor.folding import fold
 from monitor.history.records import AlertRecord
+
+_SIGNS = tuple((sign.encode(), fold(sign).encode()) for sign in "…’‘“”–—")
 
 
 @dataclass(frozen=True)
@@ -56,14 +59,37 @@ class Query:
         return replace(query, since=start.timestamp(), until=end.timestamp() - 1e-6)
 
 
-def may_match(query: Query, stored: bytes) -> bool:
-    """Whether an alert's stored form can hold the words: cheap, and never wrong with a "no"."""
+def may_match(query: Query, stored: Sequence[bytes]) -> list[bytes]:
+    """Return the alerts, in their stored form, that can hold the words: cheap, and never too few.
+
+    Where folding is little more than lower case, many are looked through at once as one text.
+    """
     if not query.words:
-        return True
-    if stored.isascii():  # then folding is so little that bytes are compared, many times faster
-        lower = stored.lower().replace(b"`", b"'").replace(b"\x7f", b"")
-        return all(word in lower for word in query.plain)
-    folded = fold(stored.decode("utf-8", "replace"))
+        return list(stored)
+    easy, hard = [], []
+    for text in stored:
+        (easy if _spelled(text).isascii() else hard).append(text)
+    found = [text for text in hard if _holds(query, fold(text.decode("utf-8", "replace")))]
+    whole = _lower(b"\n".join(easy))
+    if all(word in whole for word in query.plain):
+        found += [text for text in easy if all(word in _lower(text) for word in query.plain)]
+    return found
+
+
+def _spelled(text: bytes) -> bytes:
+    """Return text with the signs of typesetting as folding has them; most text has no others."""
+    if text.isascii():
+        return text
+    for sign, plain in _SIGNS:
+        text = text.replace(sign, plain)
+    return text
+
+
+def _lower(text: bytes) -> bytes:
+    return _spelled(text).lower().replace(b"`", b"'").replace(b"\x7f", b"")
+
+
+def _holds(query: Query, folded: str) -> bool:
     return all(word in folded for word in query.words if '"' not in word and "\\" not in word)
 
 
