@@ -66,7 +66,7 @@ def may_match(query: Query, stored: Sequence[bytes]) -> list[bytes]:
     """
     if not query.words:
         return list(stored)
-    easy, hard = [], []
+    easy, hard = list[bytes](), list[bytes]()
     for text in stored:
         (easy if _spelled(text).isascii() else hard).append(text)
     found = [text for text in hard if _holds(query, fold(text.decode("utf-8", "replace")))]
