@@ -54,6 +54,16 @@ DIGEST = Notification(
 NOTICE = Notification(
     "n@world", "world", "notice", notice="Feed example-world is silent.", created_at=NOW
 )
+SPIKE = replace(
+    alert("spike"),
+    reason=AlertReason.SPIKE,
+    severity="major",
+    story=replace(FIRST.story, source="Harbour Wire (wire)", trust="wire"),
+    novelty="6 independent stories, usually 0.3 in two hours; 4 of them on this happening",
+    sources=("Harbour Wire", "Coast Radio", "Northport TV"),
+    outlets=("Harbour Wire", "Coast Radio", "Northport TV"),
+    trusts=("wire", "local", "unknown"),
+)
 EXAMPLES = {
     "first": note(FIRST, "world"),
     "update": note(UPDATE, "world", "update"),
@@ -61,6 +71,7 @@ EXAMPLES = {
     "critical": note(CRITICAL, "world"),
     "digest": DIGEST,
     "notice": NOTICE,
+    "spike": note(SPIKE, "world"),
 }
 
 Golden = Callable[[str, str], None]
