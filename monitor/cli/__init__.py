@@ -57,7 +57,8 @@ class LazyGroup(click.Group):
             from difflib import get_close_matches
 
             if near := get_close_matches(args[0], COMMANDS, 1):
-                error.message = f"{error.message.rstrip('.')}. Did you mean {near[0]}?"
+                text = f"{error.message.rstrip('.')}. Did you mean {near[0]}?"
+                raise click.UsageError(text, ctx) from error
             raise
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -30,7 +30,6 @@ from monitor.config.schema import (
     EmailChannel,
     EmbeddingSettings,
     EventSettings,
-    LanguageModelSettings,
     OpsSettings,
     PollingSettings,
     Route,
@@ -40,10 +39,10 @@ from monitor.config.schema import (
     StoreSettings,
     TerminalChannel,
     TimeInterval,
-    TranslationSettings,
     WebhookChannel,
     WirewatchFile,
 )
+from monitor.config.services import LanguageModelSettings, TranslationSettings
 from monitor.config.value_types import SLUG
 from monitor.config.yaml_source import YamlFile, line_of, pairs
 

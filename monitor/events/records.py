@@ -63,7 +63,8 @@ def unpack(record: bytes) -> tuple[Member, dict[str, float]]:
         story, title, url, owner, time, event, copy_of, copy_kind, quiet, sketch, since, order,
         model, links, width, terms, *more,
     ) = json.loads(record[_HEAD.size : at])  # fmt: skip
-    places, main, lead, agency, sure, outcomes, outlet, trust = (*more, *_ABSENT[len(more) :])
+    added: list[Any] = [*more, *_ABSENT[len(more) :]]
+    places, main, lead, agency, sure, outcomes, outlet, trust = added
     if len(record) != at + 2 * width + 5 * terms:
         raise ValueError("event record is cut short")
     member = Member(
