@@ -256,7 +256,7 @@ class _Model(Tool):
 
     reason = RestReason.MODEL_FAILS
 
-    def __init__(self, embedder: Embedder) -> None:
+    def __init__(self, embedder: EmbedderWorker) -> None:
         self._embedder = embedder
 
     async def works(self) -> bool:

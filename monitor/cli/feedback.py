@@ -46,7 +46,7 @@ def feedback(story: str, config_dir: Path, topic_id: str, good: bool | None, und
     effect = "more easily" if good else "only where they are surer"
     click.echo(
         f"Noted: “{title}” {said} to {topic_id}. For {days} stories like it match {effect}; "
-        f"wirewatch topics tune {topic_id} makes it last."
+        f"`wirewatch topics tune {topic_id}` makes it last."
     )
 
 

@@ -150,8 +150,8 @@ def _replayed(
     with decisions.open(encoding="utf-8") as file:
         records = {row["id"]: row for row in map(json.loads, file)}
     known = [line.story for line in lines if line.story.id in records]
-    items = embed(known, encoder, 1)
-    found = [(SeenStory(item.story, records[item.story.id]), item) for item in items]
+    embedded = embed(known, encoder, 1)
+    found = [(SeenStory(item.story, records[item.story.id]), item) for item in embedded]
     times = [story.seen_at for story in known]
     inside = [one for one in outside if times and min(times) <= one.at <= max(times)]
     return inside, found
@@ -171,9 +171,7 @@ async def _stored(
         archive = AnalysisStore.of(client, config)
         start, end = now - back - BEFORE, now + AFTER
         items = await archive.newest(start, end, encoder.fingerprint, 50_000)
-        ids = [item.story.id for item in items]
-        records = {story.id: record async for story, record in archive.headlines(ids)}
-    found = [(SeenStory(item.story, records.get(item.story.id, {})), item) for item in items]
+    found = [(SeenStory(item.story, record), item) for item, record in items]
     return [one for one in outside if now - back <= one.at <= now], found
 
 

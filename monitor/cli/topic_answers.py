@@ -45,7 +45,10 @@ def answers(topic_id: str | None, config_dir: Path, as_json: bool) -> None:
 
     out = console()
     if not rows:
-        out.print("Nobody has answered yet: press the buttons in Slack, or: wirewatch feedback")
+        out.print(
+            "Nobody has answered yet: press the buttons in Slack, "
+            "or see `wirewatch feedback --help`."
+        )
         return
     out.print(Text(counted(len(rows), "answer"), style="bold"))
     for row in rows:

@@ -76,7 +76,7 @@ def with_trust(name: str, trust: str) -> str:
 def topic(alert: Alert) -> str:
     """Return the topic's name, never empty, and those of other topics that are told with it."""
     names = (alert.topic_name or alert.topic, *alert.also)
-    return " · ".join(one_line(name, 100) for name in names if name) or "(no topic)"
+    return one_line(" · ".join(one_line(name, 100) for name in names if name), 300) or "(no topic)"
 
 
 def dot(urgency: str) -> str:
@@ -295,7 +295,8 @@ def quote(alert: Alert, *, update: bool = False) -> list[tuple[str, bool]]:
     text shares with the phrase of the topic nearest to it.
     """
     if alert.reason is AlertReason.SPIKE:
-        return [(one_line(alert.novelty, EVIDENCE), False)]
+        told = one_line(alert.novelty, EVIDENCE)
+        return [(told, False)] if told else []
     title, begins = headline(alert), lede(alert)
     found = one_line(alert.novelty if update and alert.novelty else alert.evidence, EVIDENCE)
     if title.startswith(found):

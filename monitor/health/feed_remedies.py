@@ -35,8 +35,8 @@ _REMEDIES = {
     "feeds discover SITE.",
     FetchReason.WENT_EMPTY: "It had entries before and has none now: look at it in a browser; it "
     "is tried again by itself.",
-    FetchReason.PARSE_FAILED: "It cannot be read as a feed: tell the publisher; wirewatch feeds "
-    "inspect shows what is wrong.",
+    FetchReason.PARSE_FAILED: "It cannot be read as a feed: tell the publisher; "
+    "`wirewatch feeds inspect ADDRESS` shows what is wrong.",
     FetchReason.PARSE_TIMEOUT: "It takes too long to read: look for a shorter one.",
     FetchReason.PARSE_MEMORY: "It takes too much memory to read: look for a shorter one.",
     FetchReason.PARSE_CRASHED: "Reading it ends the reader: please report the address.",

@@ -251,7 +251,7 @@ def test_a_feed_mistake_is_named_with_its_line(
         ("channels:\n  m: {type: email, host: h, from: a@b.c, to: [], port: 0}\n", 2, "nobody"),
         ("time_intervals:\n  n: {start: '22:00', end: '22:00'}\n", 2, "are the same"),
         ("time_intervals:\n  n: {start: '22:00', end: '24:30'}\n", 2, "ends at"),
-        ("time_intervals:\n  n: {start: '7:00', end: '9:00'}\n", 2, "time of day"),
+        ("time_intervals:\n  n: {start: '25:00', end: '9:00'}\n", 2, "time of day"),
         (
             "time_intervals:\n  n: {start: '07:00', end: '09:00', timezone: Kyiv}\n",
             2,

@@ -122,6 +122,7 @@ async def _it_is_renewed(world: World, terminal: Terminal) -> None:
 CONTRIBUTING = Plan(
     _copy,
     {
+        "make test-fast": Step(instead="make -n test-fast", says="not slow"),
         "make test": README.steps["make test"],
         "make lint": README.steps["make lint"],
         "make format": Step(after=_it_is_straight),

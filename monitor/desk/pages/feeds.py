@@ -156,7 +156,7 @@ async def inspect(ask: Ask) -> Response:
         async with _one_at_a_time, asyncio.timeout(_INSPECT_SECONDS):
             found = await inspect_feed(None, source, config.polling)
     except TimeoutError:
-        raise BadRequest("this takes too long; try `wirewatch feeds inspect`") from None
+        raise BadRequest("this takes too long; try `wirewatch feeds inspect ADDRESS`") from None
     parsed = found.parsed
     lines = {"url": address.replace("${", "$${")}
     if parsed is not None and parsed.title:
@@ -186,7 +186,8 @@ async def take_over(ask: Ask) -> Response:
     if not outlines:
         raise BadRequest(faults[0][1])
     if len(outlines) > _LONGEST_LIST:
-        raise BadRequest(f"a list may have {_LONGEST_LIST} feeds here; use wirewatch feeds import")
+        more = "use `wirewatch feeds import FILE`"
+        raise BadRequest(f"a list may have {_LONGEST_LIST} feeds here; {more}")
     name = readable_id(ask.form.get("name", "")[:60]) or "subscriptions"
     target = ask.desk.folder / "feeds" / f"{name}.yaml"
     try:
