@@ -47,7 +47,7 @@ def answers(topic_id: str | None, config_dir: Path, as_json: bool) -> None:
     if not rows:
         out.print(
             "Nobody has answered yet: press the buttons in Slack, "
-            "or see `wirewatch feedback --help`."
+            "or use `wirewatch feedback STORY --topic TOPIC --bad`."
         )
         return
     out.print(Text(counted(len(rows), "answer"), style="bold"))
