@@ -96,6 +96,7 @@ README = Plan(
         'wirewatch topics try "a headline"': Step(says=r"(?s)a headline.*undersea-cables"),
         "wirewatch test-alert": Step(says="world-desk +sent", after=_slack_has_a_test),
         "wirewatch status": Step(says="(?s)1 ok.*all is well"),
+        "make test-fast": Step(instead="make -n test-fast", says="not slow"),
         "make test": Step(instead="make -n test", says="-m pytest"),
         "make lint": Step(instead="make -n lint", says="ruff check .*mypy"),
     },
@@ -122,7 +123,7 @@ async def _it_is_renewed(world: World, terminal: Terminal) -> None:
 CONTRIBUTING = Plan(
     _copy,
     {
-        "make test-fast": Step(instead="make -n test-fast", says="not slow"),
+        "make test-fast": README.steps["make test-fast"],
         "make test": README.steps["make test"],
         "make lint": README.steps["make lint"],
         "make format": Step(after=_it_is_straight),
