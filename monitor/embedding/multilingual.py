@@ -9,7 +9,7 @@ from monitor.embedding.passages import TEXT_VERSION
 from monitor.embedding.transformer import computes_bf16
 from monitor.model import Matrix
 from monitor.models import adapters, base
-from monitor.models.library import Library
+from monitor.models.library import shared
 from monitor.observability.logs import get_logger
 
 log = get_logger(__name__)
@@ -42,7 +42,7 @@ class MultilingualEmbedder:
             import torch
 
             torch.set_num_threads(threads)
-        self.library = Library(bf16=bf16, batch_size=batch_size)
+        self.library = shared(bf16=bf16, batch_size=batch_size)
         self.precision = "bf16" if bf16 else "fp32"
         self.encode(["ready"])
         log.info(

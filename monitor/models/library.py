@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cache, cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,18 +27,21 @@ class Library:
     Args:
         bf16: compute in bfloat16.
         batch_size: texts computed at once.
+        folder: where the base model is; by default where it is made ready.
 
     Raises:
         ModelError: the base model is not there and cannot be made.
     """
 
-    def __init__(self, *, bf16: bool = False, batch_size: int = 64) -> None:
+    def __init__(
+        self, *, bf16: bool = False, batch_size: int = 64, folder: Path | None = None
+    ) -> None:
         # PyTorch's kernels are cached by the shape of a batch, a thousand by default: with batches
         # of every size that alone grew to 700 MB. With 32 memory stays flat, at the same speed.
         os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "32")
         os.environ.setdefault("LRU_CACHE_CAPACITY", "32")
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-        self._folder = base.folder()
+        self._folder = folder or base.folder()
         self._bf16, self._batch_size = bf16, batch_size
 
     @property
@@ -145,3 +149,17 @@ class Judge:
         """
         states = self._library.joined_states(self._model, first, second, self._most)
         return np.asarray(states @ self._weight + self._bias, dtype=np.float32)
+
+
+def shared(*, bf16: bool, batch_size: int) -> Library:
+    """Return the one library of this process with these settings; it is loaded once.
+
+    Raises:
+        ModelError: the base model is not there and cannot be made.
+    """
+    return _shared(base.folder(), bf16, batch_size)
+
+
+@cache
+def _shared(folder: Path, bf16: bool, batch_size: int) -> Library:
+    return Library(bf16=bf16, batch_size=batch_size, folder=folder)
