@@ -81,7 +81,7 @@ AT_ONCE = 3  # pages read at the same time
 # In the prose these are names of commands; what they do is run with the words they need elsewhere.
 NAMED = {
     "wirewatch mcp", "wirewatch explain", "wirewatch replay", "wirewatch demo", "docker compose",
-    "wirewatch missed", "wirewatch feedback", "wirewatch topics tune", "wirewatch backtest",
+    "wirewatch missed", "wirewatch feedback", "wirewatch topics tune",
 }  # fmt: skip
 GENERATED = ("docs/reference/", "CHANGELOG.md")
 
