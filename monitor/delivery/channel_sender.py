@@ -17,7 +17,7 @@ the channel's history cannot tell, it is sent again, marked and counted as such.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
@@ -115,7 +115,7 @@ class ChannelSender:
         ready = [item for item in due if item.began][:1]  # what was begun was let through before
         if not ready:
             ready = await self._gate.admit(digest.in_turn(due))
-            if await self._gate.fold(ready) or await self._join(ready):
+            if await self._gate.fold(ready) or await self._gate.join(ready):
                 return 0.0
         for item in ready:
             if (pause := self._wait()) > 0 or self._stopping():
@@ -155,19 +155,6 @@ class ChannelSender:
         await self._outbox.later(self._lease, notification, until, "", {}, {})
         return True
 
-    async def _join(self, ready: Sequence[Due]) -> bool:
-        """Make one message of alerts of several topics on one event. Return whether it did."""
-        members = digest.alike([item.notification for item in ready])
-        threads = [await self._thread(member) for member in members]
-        members = [m for m, thread in zip(members, threads, strict=True) if thread == threads[0]]
-        if len(members) < 2:
-            return False
-        one, reason = digest.joined(members), DeliveryReason.JOINED.value
-        await self._outbox.fold(self._lease, members, [one], reason, self._clock.now())
-        self._count(reason, len(one.alerts))
-        log.info("joined", notification=one.id, topics=[m.alert.topic for m in members if m.alert])
-        return True
-
     # --- dedup
 
     async def _dedup(self, item: Due) -> tuple[SendContext, SendResult | None]:
@@ -175,7 +162,7 @@ class ChannelSender:
         notification, now = item.notification, self._clock.now()
         context = SendContext(
             now=now,
-            thread=await self._thread(notification),
+            thread=await self._outbox.thread_of(notification),
             attempt=notification.attempts + 1,
             began=now,
             zone=self._config().zone(self.name),
@@ -196,14 +183,6 @@ class ChannelSender:
             detail = f"sent {item.unknown} times without an answer; it may well have arrived"
             return context, SendResult("refused", DeliveryReason.TOO_MANY_ATTEMPTS, detail)
         return context, None
-
-    async def _thread(self, notification: Notification) -> Thread | None:
-        if notification.follows:
-            receipt = await self._outbox.receipt(notification.follows)
-            return Thread(receipt.ref, digest=True) if receipt and receipt.ref else None
-        if notification.kind == "update" and notification.alert is not None:
-            return await self._outbox.thread(self.name, notification.alert.parent)
-        return None
 
     # --- render, send
 

@@ -101,8 +101,8 @@ def _crowd(items: Sequence[Notification], overflow: int) -> tuple[Notification, 
     return tuple(item for item in items if item.alert and counts[item.alert.topic] > share)
 
 
-def alike(ready: Sequence[Notification]) -> list[Notification]:
-    """Return the first group of alerts that one message can tell, or an empty list.
+def alike(ready: Sequence[Notification]) -> list[list[Notification]]:
+    """Return the groups of alerts that one message each can tell.
 
     These are alerts of several topics: first alerts on one event, or what one story adds to it.
     """
@@ -115,7 +115,7 @@ def alike(ready: Sequence[Notification]) -> list[Notification]:
         group = groups.setdefault((item.kind, alert.event, story), [])
         if all(one.alert and one.alert.topic != alert.topic for one in group):
             group.append(item)
-    return next((group for group in groups.values() if len(group) > 1), [])
+    return [group for group in groups.values() if len(group) > 1]
 
 
 def joined(members: Sequence[Notification]) -> Notification:

@@ -25,7 +25,7 @@ log = get_logger(__name__)
 
 
 class GateStep:
-    """Let through, drop, hold or fold what is due on one channel.
+    """Let through, drop, hold, fold or join what is due on one channel.
 
     Args:
         channel: the channel's name in the configuration.
@@ -118,6 +118,22 @@ class GateStep:
         self._counted(reason, len(what.members))
         log.info("folded", channel=self._channel, alerts=len(what.members), title=what.title)
         return True
+
+    async def join(self, ready: Sequence[Due]) -> bool:
+        """Make one message of alerts of several topics on one event. Return whether it did."""
+        for group in digest.alike([item.notification for item in ready]):
+            threads = [await self._outbox.thread_of(member) for member in group]
+            under = zip(group, threads, strict=True)
+            members = [member for member, thread in under if thread == threads[0]]
+            if len(members) < 2:
+                continue
+            one, reason = digest.joined(members), DeliveryReason.JOINED.value
+            await self._outbox.fold(self._lease, members, [one], reason, self._clock.now())
+            self._counted(reason, len(one.alerts))
+            topics = [member.alert.topic for member in members if member.alert]
+            log.info("joined", notification=one.id, topics=topics)
+            return True
+        return False
 
     def _counted(self, reason: str, times: int = 1) -> None:
         metrics.NOTIFICATIONS.labels(channel=self._channel, outcome=reason).inc(times)

@@ -117,8 +117,14 @@ class OutboxStore:
         return [_due(row, score) for (_, score), row in zip(ids, rows, strict=True) if row]
 
     async def is_waiting(self, notification_id: str) -> bool:
-        """Whether a notification has not been told yet."""
-        return bool(await self._client.exists(self._note(notification_id)))
+        """Whether a notification, or the message it went into, has not been told yet."""
+        if await self._client.exists(self._note(notification_id)):
+            return True
+        receipt = await self.receipt(notification_id)
+        inside = receipt.note.removeprefix("waits in ") if receipt else ""
+        if receipt is None or receipt.state != "folded" or inside in (receipt.note, ""):
+            return False
+        return await self.is_waiting(inside)
 
     async def pending(self, notification_id: str) -> Due | None:
         """Return a notification that has not been told yet, with its marks, or None."""
@@ -133,6 +139,15 @@ class OutboxStore:
         """Return the proof of delivery, or None."""
         text = await self._client.hget(self._receipt(notification_id), "json")
         return Receipt(**json.loads(text)) if text else None
+
+    async def thread_of(self, notification: Notification) -> Thread | None:
+        """Return the message that a notification goes under, or None."""
+        if notification.follows:
+            receipt = await self.receipt(notification.follows)
+            return Thread(receipt.ref, digest=True) if receipt and receipt.ref else None
+        if notification.kind == "update" and notification.alert is not None:
+            return await self.thread(notification.channel, notification.alert.parent)
+        return None
 
     async def thread(self, channel: str, parent: str) -> Thread | None:
         """Return the message that updates of alert `parent` go under, or None."""

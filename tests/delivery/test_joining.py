@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from monitor.delivery import digest
 from monitor.delivery.delivery_status import delivery_status
 from monitor.reasons import DeliveryReason
 from tests.delivery.test_floods import MAIL
@@ -79,3 +80,21 @@ async def test_a_mail_names_all_topics(desk: Any) -> None:
         names = "US–Russia Ukraine talks · Prisoner swaps"
         assert names in taken.mail["Subject"]
         assert names in taken.mail.get_body(("plain",)).get_content()
+
+
+async def test_an_update_waits_for_the_message_its_topic_went_into(
+    desk: Any, slack: SlackStandin
+) -> None:
+    """While the joint message is put off, an update of any of its topics is put off as well."""
+    world = await desk("world", slack_config(slack))
+    members = [note(FIRST, "world"), note(OTHER, "world")]
+    await world.put(*members)
+    later = replace(digest.joined(members), due=world.clock.now() + 30)
+    await world.outbox.fold(world.lease, members, [later], DeliveryReason.JOINED, 0.0)
+    update = replace(UPDATE, id="b-update", topic=OTHER.topic, parent=OTHER.id)
+    await world.put(note(update, "world", "update"))
+    await world.run(10)
+    assert slack.told() == []
+    await world.run(60)
+    assert slack.told() == ["a-first", "b-first", "b-update"]
+    assert "thread_ts" in slack.posts()[-1]
