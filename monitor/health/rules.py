@@ -165,11 +165,11 @@ def network_out(since: float, now: float) -> HealthFinding | None:
     """Say when most sites fail at once, so that the fault is ours."""
     if not since:
         return None
+    lasting = f", for {_words(now - since)} now" if now - since >= 60 else ""
     return HealthFinding(
         Kind.NETWORK_OUT,
         "polling",
-        f"most sites have failed at once for {_words(now - since)}: our own network or name server "
-        "is out; all feeds are polled again when it is back",
+        f"most sites fail at once{lasting}; all feeds are polled again when they answer",
     )
 
 
