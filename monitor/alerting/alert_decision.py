@@ -69,7 +69,7 @@ def decide(
 
     def tell(reason: AlertReason, state: AlertState) -> Decision:
         parent = "" if reason is AlertReason.OUTCOME else state.first
-        alert = _alert(topic, item, match, assignment, reason, now, parent, severity)
+        alert = alert_of(topic, item, match, assignment, reason, now, parent, severity)
         if reason is AlertReason.DEVELOPMENT and not alert.novelty:
             alert = replace(alert, novelty=_rise(severity, state.severity))
         corroborated = state.corroborated or len(alert.sources) > 1
@@ -108,7 +108,7 @@ def decide(
     if told is None:
         if not _too_few(topic, assignment):
             return tell(AlertReason.FIRST, fresh)
-        alert = _alert(topic, item, match, assignment, AlertReason.FIRST, now, "", severity)
+        alert = alert_of(topic, item, match, assignment, AlertReason.FIRST, now, "", severity)
         waiting = replace(fresh, held=_as_stored(alert), sources=assignment.sources)
         return hold(
             SuppressionReason.AWAITING_SOURCES, _waits(topic, assignment, waiting, now), waiting
@@ -187,7 +187,7 @@ def alert_id(topic: str, event: str, story: str, reason: AlertReason) -> str:
     return hashlib.blake2b(grounds.encode(), digest_size=8).hexdigest()
 
 
-def _alert(
+def alert_of(
     topic: Topic,
     item: EmbeddedStory,
     match: Match,
@@ -197,6 +197,7 @@ def _alert(
     parent: str = "",
     severity: str = "",
 ) -> Alert:
+    """Return the alert on a story: what it says of the topic, the match, and the event."""
     own = alert_id(topic.id, assignment.event, item.story.id, reason)
     return Alert(
         id=own,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 
-from monitor.alerting.alert_decision import alert_id
+from monitor.alerting.alert_decision import alert_of
 from monitor.analysis.story_analysis import StoryDecision
 from monitor.config.schema import Topic
 from monitor.editors.spikes import KEPT, SENSES, Matched, find_spike
@@ -78,31 +79,14 @@ def _matched(outcome: StoryDecision, topic: str) -> Matched | None:
 def _alert(
     topic: Topic, outcome: StoryDecision, words: str, outlets: tuple[str, ...], now: float
 ) -> Alert:
-    story, event = outcome.item.story, outcome.assignment.event
     match = next(match for match in outcome.matches if match.topic == topic.id)
-    own = alert_id(topic.id, event, story.id, AlertReason.SPIKE)
-    return Alert(
-        id=own,
-        topic=topic.id,
-        topic_name=topic.name,
-        event=event,
-        reason=AlertReason.SPIKE,
-        story=story,
-        score=match.score,
-        line=match.line,
-        evidence=match.evidence,
-        nearest=match.nearest,
-        terms=match.terms,
-        novelty=words,
-        sources=outlets,
-        outlets=outlets,
-        story_count=len(outlets),
-        urgency=topic.alert.urgency,
-        decided_at=now,
-        parent=own,
-        updates=topic.alert.updates,
-        topic_tags=topic.labels,
+    alert = alert_of(
+        topic, outcome.item, match, outcome.assignment, AlertReason.SPIKE, now,
         severity=outcome.severity,
+    )  # fmt: skip
+    # It tells of many happenings: who reported them, not who reports this story's event.
+    return replace(
+        alert, novelty=words, sources=outlets, outlets=outlets, trusts=(), story_count=len(outlets)
     )
 
 

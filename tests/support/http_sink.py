@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from dataclasses import dataclass
-from typing import Self
 
 from aiohttp import web
 
+from tests.support.post_server import PostServer
 from tests.support.slack_standin import Fault
 
 
@@ -21,33 +21,18 @@ class Posted:
     body: bytes
 
 
-class HttpSink:
+class HttpSink(PostServer):
     """Takes every POST with 200 unless a fault is laid on."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.taken: list[Posted] = []
         self.faults: deque[Fault] = deque()
-        self.port = 0
-        self._runner: web.AppRunner | None = None
-
-    async def __aenter__(self) -> Self:
-        app = web.Application()
-        app.router.add_post("/{tail:.*}", self._take)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0)
-        await site.start()
-        self.port = site._server.sockets[0].getsockname()[1]  # type: ignore[union-attr]
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        assert self._runner is not None
-        await self._runner.cleanup()
 
     @property
     def url(self) -> str:
         """Where to post."""
-        return f"http://127.0.0.1:{self.port}/hook"
+        return f"{super().url}/hook"
 
     async def _take(self, request: web.Request) -> web.StreamResponse:
         fault = self.faults.popleft() if self.faults else None

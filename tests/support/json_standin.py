@@ -6,14 +6,16 @@ import asyncio
 import json
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Any
 
 from aiohttp import web
+
+from tests.support.post_server import PostServer
 
 Answer = Callable[[str, Any], Any]
 
 
-class JsonStandin:
+class JsonStandin(PostServer):
     """Answers every POST with what `answer(path, body)` returns.
 
     Args:
@@ -21,31 +23,16 @@ class JsonStandin:
     """
 
     def __init__(self, answer: Answer) -> None:
+        super().__init__()
         self.answer = answer
         self.asked: list[tuple[str, Any]] = []
         self.headers: list[dict[str, str]] = []
         self.faults: deque[str] = deque()  # "hang", or an HTTP status
-        self.port = 0
         self._over = asyncio.Event()
-
-    async def __aenter__(self) -> Self:
-        app = web.Application()
-        app.router.add_post("/{tail:.*}", self._take)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0)
-        await site.start()
-        self.port = site._server.sockets[0].getsockname()[1]  # type: ignore[union-attr]
-        return self
 
     async def __aexit__(self, *_: object) -> None:
         self._over.set()
-        await self._runner.cleanup()
-
-    @property
-    def url(self) -> str:
-        """Its address."""
-        return f"http://127.0.0.1:{self.port}"
+        await super().__aexit__()
 
     async def _take(self, request: web.Request) -> web.StreamResponse:
         body = json.loads(await request.read())
