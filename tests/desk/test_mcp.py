@@ -82,9 +82,9 @@ async def test_a_client_over_http_reads_with_a_token(
 
 
 async def _kept(world: World) -> dict[bytes, Any]:
-    """Return the store's content, without the vectors that an embedder was asked for."""
+    """Return what the service keeps, without the vectors that an embedder was asked for."""
     store, found = world.store, dict[bytes, Any]()
-    async for name in store.scan_iter("*"):
+    async for name in store.scan_iter(world.keys("*")):
         match await store.type(name):
             case b"hash" if b"textvec" not in name and b":wanted" not in name:
                 found[name] = await store.hgetall(name)
