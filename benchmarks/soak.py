@@ -41,12 +41,12 @@ from redis.exceptions import RedisError
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from benchmarks.soak_faults import Faults
 from monitor.observability import logs
+from monitor.stages import PIPELINE
 from monitor.store.client import connect
 from monitor.store.embedded.server import EmbeddedStore
 from monitor.store.keys import Keys
 from monitor.tasks import end as end_tasks
 
-STAGES = ("poller", "embedder", "triage", "notifier")
 STRIKES = ["Drones hit a power plant near {}", "Missiles damage the substation at {}",
            "Air raid leaves {} without electricity", "Refinery at {} on fire again"]  # fmt: skip
 SAID = ["{} officials said", "Residents of {} told reporters", "In {}, witnesses said",
@@ -236,7 +236,7 @@ async def soak(
         stage, marks = name.partition("-")[0], out if faults else None
         processes[name] = start(stage, config, url, out / f"{name}.log", marks)
 
-    for name in [f"{stage}-{n}" for stage in STAGES for n in (1, 2)]:
+    for name in [f"{stage}-{n}" for stage in PIPELINE for n in (1, 2)]:
         begin_process(name)
 
     async def waiting() -> int:

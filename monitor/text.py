@@ -63,9 +63,33 @@ def shorten(text: str, limit: int) -> str:
     return (cut[:space] if space > 0 else cut).rstrip() + "…"
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun: "1 feed", "2 feeds", "3 stories"."""
+    if number == 1:
+        return f"1 {noun}"
+    if noun.endswith("y") and noun[-2:-1] not in "aeiou":
+        return f"{number:,} {noun[:-1]}ies"
+    return f"{number:,} {noun}s"
+
+
 def span(seconds: float) -> str:
-    """Return a duration in its largest fitting unit: "45 s", "12 min", "3 h", "2 d"."""
+    """Return a duration in its largest fitting unit: "45 s", "12 min", "3 h", "2 days"."""
     for limit, unit, name in ((90, 1, "s"), (5400, 60, "min"), (172_800, 3600, "h")):
         if seconds < limit:
             return f"{max(0.0, seconds) / unit:.0f} {name}"
-    return f"{seconds / 86400:.0f} d"
+    return f"{seconds / 86400:.0f} days"
+
+
+def spelled_span(seconds: float) -> str:
+    """Return a duration for a sentence: "45 seconds", "12 minutes", "3 hours", "2 days"."""
+    for unit, name in ((86400, "days"), (3600, "hours"), (60, "minutes")):
+        if seconds >= 2 * unit:
+            return f"{seconds / unit:.0f} {name}"
+    return f"{max(0.0, seconds):.0f} seconds"
+
+
+def ago(at: float, now: float) -> str:
+    """Return how long ago an instant was, "in …" for a later one, or "never"."""
+    if not at:
+        return "never"
+    return f"{span(now - at)} ago" if at <= now else f"in {span(at - now)}"

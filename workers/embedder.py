@@ -28,7 +28,8 @@ from monitor.matching import Background, TopicJudge, TopicMatcher, texts
 from monitor.matching.second_judge import SecondJudge
 from monitor.model import EmbeddedStory, Story, Vector
 from monitor.observability import metrics, traces
-from monitor.observability.logs import get_logger, redact
+from monitor.observability.logs import get_logger
+from monitor.observability.redact import redact
 from monitor.queue.feed_lanes import FeedLanes
 from monitor.queue.hand_overs import vectors_command
 from monitor.queue.streams import StreamMessage, StreamQueue

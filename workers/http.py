@@ -28,7 +28,8 @@ from monitor.errors import WirewatchError
 from monitor.health.watch_store import WatchStore
 from monitor.net.routes import Request, Response
 from monitor.observability import metrics
-from monitor.observability.logs import get_logger, redact
+from monitor.observability.logs import get_logger
+from monitor.observability.redact import redact
 from workers.http_server import serve
 from workers.runtime import Runtime
 

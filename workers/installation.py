@@ -17,6 +17,7 @@ from pathlib import Path
 
 from monitor.health.watch_store import WatchStore
 from monitor.observability.logs import get_logger
+from monitor.text import spelled_span
 
 log = get_logger(__name__)
 
@@ -103,7 +104,7 @@ def lost(known: Mark | None, seen: Mark, *, started: bool) -> str:
     """
     if known is None or not known.keys:
         return ""
-    ago = _ago(seen.at - known.at)
+    ago = f"{spelled_span(seen.at - known.at)} ago"
     if seen.mark != known.mark:
         return (
             f"the store was emptied or exchanged: {ago} it held {known.keys} keys. What was seen "
@@ -119,11 +120,3 @@ def lost(known: Mark | None, seen: Mark, *, started: bool) -> str:
             "a copy of the data, stop and restore it"
         )
     return ""
-
-
-def _ago(seconds: float) -> str:
-    if seconds < 120:
-        return "moments ago"
-    return (
-        f"{seconds / 60:.0f} minutes ago" if seconds < 7200 else f"{seconds / 3600:.0f} hours ago"
-    )

@@ -23,8 +23,9 @@ from monitor.config.load import load_tolerant
 from monitor.config.schema import Config
 from monitor.errors import ConfigError, ModelError, Problem, StoreError
 from monitor.health.watch_store import WatchStore
-from monitor.observability import logs, metrics, traces
+from monitor.observability import logs, metrics, redact, traces
 from monitor.observability.logs import get_logger
+from monitor.stages import PIPELINE, STAGES
 from monitor.store.client import connect
 from monitor.store.commands import Redis
 from monitor.store.embedded.server import EmbeddedStore
@@ -51,7 +52,6 @@ from workers.terminal_report import (
 
 log = get_logger(__name__)
 
-STAGES = ("poller", "embedder", "triage", "notifier", "desk")
 GRACE_SECONDS = 10.0
 _ONE_ASKING = 1.0  # a shell and make both pass one Ctrl-C on: that is one wish, not two
 _FIRST_RESTART, _LONGEST_RESTART = 1.0, 60.0
@@ -72,7 +72,7 @@ class RunOptions:
     @property
     def all_in_one(self) -> bool:
         """Whether every stage is in this process."""
-        return set(STAGES) - {"desk"} <= set(self.stages)
+        return set(PIPELINE) <= set(self.stages)
 
 
 def read_configuration(folder: Path) -> tuple[Config, list[Problem]]:
@@ -82,7 +82,7 @@ def read_configuration(folder: Path) -> tuple[Config, list[Problem]]:
         ConfigError: nothing of it can be used.
     """
     config, problems = load_tolerant(folder)
-    logs.register_settings(config)
+    redact.register_settings(config)
     for problem in problems:
         log.warning("config_problem", at=f"{problem.file}:{problem.line}", problem=problem.message)
     return config, problems

@@ -25,7 +25,8 @@ from monitor.delivery.outbox import OutboxStore
 from monitor.errors import LeaseLost
 from monitor.health import canary_channel
 from monitor.model import Notification
-from monitor.observability.logs import get_logger, redact
+from monitor.observability.logs import get_logger
+from monitor.observability.redact import redact
 from monitor.reasons import DeliveryReason
 from monitor.slack_app.actions import PATH, SlackInbound
 from monitor.store.lease import Lease

@@ -25,13 +25,13 @@ from monitor.model import FeedState
 from monitor.polling.feed_store import FeedStore
 from monitor.queue.hand_overs import Streams
 from monitor.reasons import DeliveryReason
+from monitor.stages import PIPELINE
 from monitor.store.commands import Redis
 from monitor.store.keys import Keys
 from monitor.text import one_line
 from workers.terminal_report import no_network
 
 SHOWN = 8
-_STAGES = ("poller", "embedder", "triage", "notifier")
 # The watchdog speaks of these; here they are looked at afresh.
 _SEEN_ANYWAY = (
     Kind.STAGE_MISSING,
@@ -86,7 +86,7 @@ class Overview:
     @property
     def troubles(self) -> list[str]:
         """What an operator should look at."""
-        found = [f"no {stage} is running" for stage in _STAGES if not self.stages.get(stage)]
+        found = [f"no {stage} is running" for stage in PIPELINE if not self.stages.get(stage)]
         found += [self.unscheduled] if self.unscheduled else []
         found += [f"configuration: {problem}" for problem in self.config_problems]
         by_settings: dict[str, list[str]] = {}

@@ -17,7 +17,7 @@ from rich.text import Text
 from monitor.config.reload import Fingerprint, fingerprint, lost_since, read_beside
 from monitor.errors import ConfigError, Problem
 from monitor.health.config_store import ConfigStore, ConfigWord
-from monitor.observability import logs, metrics
+from monitor.observability import logs, metrics, redact
 from monitor.observability.logs import get_logger
 from monitor.tasks import first_of
 from workers.runtime import Runtime
@@ -95,7 +95,7 @@ class ConfigWatch:
         metrics.RELOADS.labels(outcome="refused" if errors else "accepted").inc()
         taken_over = not errors or config != old
         if taken_over:
-            logs.register_settings(config)
+            redact.register_settings(config)
             ops, before = config.ops, old.ops
             if (ops.log_format, ops.log_level) != (before.log_format, before.log_level):
                 logs.configure(ops.log_format, ops.log_level)

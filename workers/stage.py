@@ -22,7 +22,8 @@ from typing import Generic, TypeVar
 from redis.exceptions import RedisError
 
 from monitor.errors import LeaseLost
-from monitor.observability.logs import get_logger, redact
+from monitor.observability.logs import get_logger
+from monitor.observability.redact import redact
 from monitor.queue.streams import MAX_DELIVERIES, StreamMessage, StreamQueue, whose
 from monitor.reasons import DeadLetterReason, RestReason
 from monitor.store.faults import is_store_fault

@@ -24,7 +24,7 @@ from monitor.observability.logs import get_logger, speak
 from monitor.polling.feed_store import FeedStore
 from monitor.reasons import FetchReason
 from monitor.terminal import CleanConsole
-from monitor.text import one_line
+from monitor.text import counted, one_line, spelled_span
 from workers.runtime import Runtime
 
 log = get_logger(__name__)
@@ -70,12 +70,6 @@ def goodbye(config: Config) -> Text:
     """Return the last line."""
     where = f" in {config.store.data_dir}" if config.store.url is None else ""
     return Text(f"Wirewatch has stopped. What it read and told is kept{where}.")
-
-
-def counted(number: int, noun: str) -> str:
-    """Return a number with its noun: "1 feed", "28 feeds", "1,240 stories"."""
-    plural = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
-    return f"{number:,} {noun if number == 1 else plural}"
 
 
 def notice_line(kind: str, text: str, recovered: bool) -> Text | None:
@@ -190,23 +184,21 @@ class TerminalReport:
 
     async def _known(self) -> None:
         """The first line of a later start: what is watched, who answered last, what is known."""
-        settings = self._runtime.config
-        archive = AnalysisStore(
-            self._runtime.store,
-            self._runtime.keys,
-            settings.store.keep_stories,
-            settings.events.window,
-        )
+        archive = AnalysisStore.of(self._runtime.store, self._runtime.config)
         states = await self._states()
         answered = sum(1 for state in states if state.last_success and not state.failures)
         latest = max((state.last_success for state in states), default=0.0)
         counts = await archive.counts()
         line = Text("Watching ")
         line.append(counted(len(states), "feed"), "bold")
-        line.append(" for ").append(counted(len(settings.topics), "topic"), "bold").append(". ")
+        line.append(" for ").append(
+            counted(len(self._runtime.config.topics), "topic"), "bold"
+        ).append(". ")
         if latest:
             all_of = "All" if answered == len(states) else f"{answered:,} of them"
-            line.append(f"{all_of} answered when last read ({_ago(self._since - latest)}). ")
+            line.append(
+                f"{all_of} answered when last read ({spelled_span(self._since - latest)} ago). "
+            )
         line.append(f"{counted(counts.get('stories', 0), 'story')} known, ")
         line.append(f"{counted(counts.get('alerts', 0), 'alert')} told so far. ")
         line.append("New alerts follow as they happen.")
@@ -273,13 +265,6 @@ def feed_lines(failing: Sequence[FeedState], again: Sequence[str]) -> list[Text]
         verb = "answers" if len(again) == 1 else "answer"
         lines.append(Text(f"{_listed(again)} {verb} again.", style="green"))
     return lines
-
-
-def _ago(seconds: float) -> str:
-    for size, unit in ((86400, "day"), (3600, "hour"), (60, "minute")):
-        if seconds >= size:
-            return f"{counted(round(seconds / size), unit)} ago"
-    return "just now"
 
 
 def interactive() -> bool:

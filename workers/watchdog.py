@@ -27,9 +27,11 @@ from monitor.health.rules import HealthFinding, Kind, feed_health
 from monitor.health.watch_store import WatchStore
 from monitor.model import Notification
 from monitor.observability import metrics
-from monitor.observability.logs import get_logger, redact
+from monitor.observability.logs import get_logger
+from monitor.observability.redact import redact
 from monitor.polling.feed_store import FeedStore
 from monitor.queue.hand_overs import QueueLook, Streams
+from monitor.stages import PIPELINE, STREAMS
 from monitor.store.lease import Lease
 from workers.runtime import Runtime
 
@@ -123,13 +125,13 @@ class Watchdog:
         for beat in await self._heartbeats.beats():
             live[beat.stage] += beat.up
             ready += beat.model_ready
-        for stage in metrics.STAGES:
+        for stage in PIPELINE:
             metrics.WORKERS_SEEN.labels(worker=stage).set(live[stage])
-        queues = [await self._queue(name) for name in metrics.QUEUES]
+        queues = [await self._queue(name) for name in STREAMS]
         why = await self._heartbeats.fault_of("embedder")
         model = judge.missing_model(live["embedder"], ready, queues[0].depth, why)
         # One that cannot start for want of its model is not missing: starting it would not help.
-        expected = [stage for stage in metrics.STAGES if not (model and stage == "embedder")]
+        expected = [stage for stage in PIPELINE if not (model and stage == "embedder")]
         found = judge.stuck_stages(queues, live, expected)
         due = await self._feed_store.due(now)
         metrics.FEEDS_DUE.set(due.overdue)

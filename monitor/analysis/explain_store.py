@@ -34,7 +34,7 @@ async def explain(
     The verdict in one sentence, what became of each notification, its feed and times, the
     decision, the event's stories, and every topic's score against its line.
     """
-    archive = AnalysisStore(client, keys, config.store.keep_stories, config.events.window)
+    archive = AnalysisStore.of(client, config)
     found = await archive.find(wanted)
     if found is None:
         return None

@@ -180,8 +180,7 @@ _LISTED = 20  # alerts of one topic in the terminal, unless it is the only one
 def _show(result: Backtest, differences: Sequence[Difference] | None) -> None:
     from rich.text import Text
 
-    from monitor.cli.words import counted
-    from monitor.text import one_line
+    from monitor.text import counted, one_line
 
     out, days = console(), max(1, len(result.days))
     span = f"{result.days[0]} to {result.days[-1]}" if result.days else ""

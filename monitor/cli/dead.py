@@ -35,8 +35,7 @@ def list_(config_dir: Path, as_json: bool) -> None:
     """List what was set aside. Exit code: 1 if there is anything, 0 if not."""
     from rich.table import Table
 
-    from monitor.cli.words import ago
-    from monitor.text import one_line
+    from monitor.text import ago, one_line
 
     letters = run_async(_all(load_or_exit(config_dir)))
     if as_json:

@@ -22,8 +22,8 @@ from monitor.cli.setup import (
     run_async,
     say_json,
 )
-from monitor.cli.words import counted, iso, show
-from monitor.text import one_line, span
+from monitor.cli.words import iso, show
+from monitor.text import counted, one_line, span
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -7,8 +7,7 @@ from pathlib import Path
 import click
 
 from monitor.cli.setup import config_option, fail
-
-STAGES = ("poller", "embedder", "triage", "notifier", "desk")
+from monitor.stages import STAGES
 
 
 def _stages(_ctx: click.Context, _param: click.Parameter, value: str | None) -> tuple[str, ...]:
@@ -26,7 +25,7 @@ def _stages(_ctx: click.Context, _param: click.Parameter, value: str | None) -> 
     "stages",
     callback=_stages,
     metavar="STAGES",
-    help="Run only these stages, comma-separated: poller, embedder, triage, notifier, desk.",
+    help=f"Run only these stages, comma-separated: {', '.join(STAGES)}.",
 )
 @click.option("--verbose", is_flag=True, help="Show the log in the terminal, beside the alerts.")
 def run(config_dir: Path, stages: tuple[str, ...], verbose: bool) -> None:

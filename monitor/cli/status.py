@@ -49,9 +49,9 @@ def _show(view: Overview) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from monitor.cli.words import ago, moment
-    from monitor.cli.words import counted as number
-    from monitor.text import one_line
+    from monitor.cli.words import moment
+    from monitor.text import ago, one_line
+    from monitor.text import counted as number
 
     out = console()
     rows = Table.grid(padding=(0, 2))
@@ -107,7 +107,7 @@ def _show(view: Overview) -> None:
 
 def _canary(view: Overview) -> str:
     """Say how the last test story fared."""
-    from monitor.cli.words import ago
+    from monitor.text import ago
 
     when = ago(float(view.canary.get("sent", 0)), view.at)
     if view.canary.get("ok") == "1":

@@ -83,7 +83,7 @@ def _show(outcomes: dict[str, SendResult], as_json: bool) -> None:
     from rich.text import Text
 
     from monitor.delivery.advice import advice
-    from monitor.observability.logs import redact
+    from monitor.observability.redact import redact
     from monitor.text import one_line
 
     rows = {

@@ -40,8 +40,8 @@ def answers(topic_id: str | None, config_dir: Path, as_json: bool) -> None:
         return
     from rich.text import Text
 
-    from monitor.cli.words import counted, moment
-    from monitor.text import one_line
+    from monitor.cli.words import moment
+    from monitor.text import counted, one_line
 
     out = console()
     if not rows:

@@ -13,7 +13,7 @@ import click
 import yaml
 
 from monitor.cli.setup import config_option, console, fail, load_or_exit
-from monitor.cli.words import counted
+from monitor.text import counted
 
 if TYPE_CHECKING:
     from monitor.config.schema import Config, Topic

@@ -51,7 +51,8 @@ def list_topics(config_dir: Path, as_json: bool) -> None:
         return
     from rich.text import Text
 
-    from monitor.cli.words import counted, rows_by_id
+    from monitor.cli.words import rows_by_id
+    from monitor.text import counted
 
     lines = []
     for row in rows:
@@ -272,8 +273,7 @@ def _show(story: Story, passages: int, rows: Sequence[dict[str, Any]]) -> None:
     from rich.padding import Padding
     from rich.text import Text
 
-    from monitor.cli.words import counted
-    from monitor.text import one_line
+    from monitor.text import counted, one_line
 
     out = console()
     head = Text(one_line(story.title), style="bold")

@@ -6,8 +6,6 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from monitor.text import span
-
 if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
@@ -19,20 +17,6 @@ def moment(at: float) -> str:
     if not at:
         return "-"
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-
-
-def ago(at: float, now: float) -> str:
-    """Return how long ago an instant was, or "never"."""
-    return f"{span(now - at)} ago" if at else "never"
-
-
-def counted(number: int, noun: str) -> str:
-    """Return a number with its noun: "1 feed", "2 feeds", "3 stories"."""
-    if number == 1:
-        return f"1 {noun}"
-    if noun.endswith("y") and noun[-2:-1] not in "aeiou":
-        return f"{number:,} {noun[:-1]}ies"
-    return f"{number:,} {noun}s"
 
 
 def rows_by_id(rows: Iterable[tuple[str, Text]]) -> Table:

@@ -45,14 +45,6 @@ def load_config(folder: str | Path, env: Mapping[str, str] | None = None) -> Con
     return reading.config
 
 
-def read_config(
-    folder: str | Path, env: Mapping[str, str] | None = None
-) -> tuple[Config | None, list[Problem]]:
-    """Return the configuration and its warnings, or None and every problem. Never raises."""
-    reading = examine(folder, env)
-    return (None if reading.errors else reading.config), reading.problems
-
-
 def load_tolerant(
     folder: str | Path, env: Mapping[str, str] | None = None
 ) -> tuple[Config, list[Problem]]:

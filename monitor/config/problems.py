@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from monitor.config.names import did_you_mean, nearest, readable_id
 from monitor.config.yaml_source import Loc, YamlFile
+from monitor.text import shorten
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +125,7 @@ def _shown(node: yaml.Node, file: YamlFile) -> str:
     if isinstance(node, yaml.SequenceNode):
         return "a list"
     text = " ".join(str(node.value).split())
-    return f'"{text[:60]}…"' if len(text) > 60 else f'"{text}"'
+    return f'"{shorten(text, 61)}"'
 
 
 def _kind_of(model: type[BaseModel]) -> str:

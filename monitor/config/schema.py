@@ -6,7 +6,7 @@ Schemas are generated from them), so they are written for the person who fills i
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, SecretStr
 
@@ -26,7 +26,6 @@ from monitor.config.value_types import (
     Words,
     as_list,
 )
-from monitor.observability.redact import redact_tree
 
 
 class FeedSource(Settings):
@@ -411,8 +410,3 @@ class Config(WirewatchFile):
         """Return the time zone of a channel's readers."""
         settings = self.channels.get(channel)
         return (settings.timezone if settings else "") or self.ops.timezone
-
-    def to_public(self) -> dict[str, Any]:
-        """Return the settings as JSON-ready data; secrets read "**********"."""
-        public: dict[str, Any] = redact_tree(self.model_dump(mode="json", by_alias=True))
-        return public

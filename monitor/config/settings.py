@@ -25,21 +25,16 @@ from monitor.config.names import did_you_mean, readable_id
 from monitor.config.problems import ConfigProblem, keys_of, note
 from monitor.config.reading import Part, Reading, YamlLocation, build, data_of, errors_in
 from monitor.config.schema import (
-    AppriseChannel,
+    Channel,
     DeskSettings,
-    EmailChannel,
     EmbeddingSettings,
     EventSettings,
     OpsSettings,
     PollingSettings,
     Route,
     RouteMatch,
-    SlackChannel,
-    SlackWebhookChannel,
     StoreSettings,
-    TerminalChannel,
     TimeInterval,
-    WebhookChannel,
     WirewatchFile,
 )
 from monitor.config.services import LanguageModelSettings, TranslationSettings
@@ -58,14 +53,7 @@ _SECTIONS: dict[str, type[BaseModel]] = {
 }
 _CHANNELS: dict[str, type[BaseModel]] = {
     str(get_args(kind.model_fields["type"].annotation)[0]): kind
-    for kind in (
-        TerminalChannel,
-        SlackChannel,
-        SlackWebhookChannel,
-        EmailChannel,
-        WebhookChannel,
-        AppriseChannel,
-    )
+    for kind in get_args(get_args(Channel)[0])
 }
 
 

@@ -44,7 +44,8 @@ from monitor.delivery.send_decision import (
 from monitor.delivery.thread import as_told, threads_after
 from monitor.model import Notification, Receipt, Thread
 from monitor.observability import metrics, traces
-from monitor.observability.logs import get_logger, redact, trace
+from monitor.observability.logs import get_logger, trace
+from monitor.observability.redact import redact
 from monitor.reasons import DeadLetterReason, DeliveryReason
 from monitor.store.lease import Lease
 

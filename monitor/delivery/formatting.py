@@ -4,8 +4,6 @@ Everything here takes hostile text and gives plain text: no control characters, 
 overrides, one line, bounded length. How it is escaped is each renderer's own business.
 """
 
-# ruff: noqa: SIM905 -- word lists read better as words
-
 from __future__ import annotations
 
 import re
@@ -18,9 +16,10 @@ from zoneinfo import ZoneInfo
 
 import idna
 
+from monitor.english import FUNCTION_WORDS
 from monitor.model import Alert, Notification
 from monitor.reasons import AlertReason, Severity, Trust
-from monitor.text import one_line, shorten
+from monitor.text import counted, one_line, shorten
 
 HEADLINE = 300
 EVIDENCE = 420
@@ -29,14 +28,6 @@ COLOUR = {"critical": "#c4314b", "high": "#c8701a", "normal": "#2a6fbb", "low": 
 _REASON = {AlertReason.FIRST: "first report"}
 _WORD = re.compile(r"\w+", re.UNICODE)
 _TERM = re.compile(r"\w+\*?", re.UNICODE)
-_COMMON = frozenset(
-    "about after again against amid also among been before being between could does down "
-    "during each from have having here into just more most near only other over same says "
-    "said should some such than that their them then there these they this those through "
-    "under until very were what when where which while will with would your".split()
-)
-
-
 _CLAIM = re.compile(rf"[(\[（]\s*({'|'.join(Trust)})\s*[)\]）]", re.IGNORECASE)
 
 
@@ -130,15 +121,6 @@ def inert(text: str) -> str:
     return _AUTOLINK.sub(lambda found: f"{found[0]}\u200b", text)
 
 
-def age(seconds: float) -> str:
-    """Return an age in a few letters: "12 s", "4 min", "3 h", "2 days"."""
-    seconds = max(0.0, seconds)
-    for limit, unit, name in ((90, 1, "s"), (5400, 60, "min"), (129600, 3600, "h")):
-        if seconds < limit:
-            return f"{round(seconds / unit)} {name}"
-    return f"{round(seconds / 86400)} days"
-
-
 def clock(at: float, zone: str = "UTC") -> str:
     """Return an instant as "14:03:09 UTC", in the zone of its readers; "?" for 0."""
     return datetime.fromtimestamp(at, ZoneInfo(zone)).strftime("%H:%M:%S %Z") if at > 0 else "?"
@@ -154,12 +136,6 @@ def day(at: float, zone: str = "UTC") -> str:
     """Return the day of an instant as "Thu 1 Jan"."""
     moment = datetime.fromtimestamp(at, ZoneInfo(zone))
     return f"{moment:%a} {moment.day} {moment:%b}"
-
-
-def plural(number: int, noun: str) -> str:
-    """Return "1 alert", "2 alerts", "1,200 stories"."""
-    many = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
-    return f"{number:,} {noun if number == 1 else many}"
 
 
 def outlets(alert: Alert) -> list[str]:
@@ -339,7 +315,7 @@ def marked(text: str, terms: Sequence[str], phrase: str) -> list[tuple[str, bool
 
 
 def _telling(word: str) -> bool:
-    return len(word) >= 4 and word.casefold() not in _COMMON
+    return len(word) >= 4 and word.casefold() not in FUNCTION_WORDS
 
 
 def _places(text: str, wanted: list[str]) -> list[tuple[int, int]]:
@@ -404,9 +380,9 @@ def digest_title(notification: Notification, zone: str = "UTC") -> str:
     listed = by_topic(notification.alerts)
     names = [name for name, _ in listed]
     some = ", ".join(names[:3]) + (
-        f" and {plural(len(names) - 3, 'more topic')}" if names[3:] else ""
+        f" and {counted(len(names) - 3, 'more topic')}" if names[3:] else ""
     )
-    count = plural(sum(len(items) for _, items in listed), "alert")
+    count = counted(sum(len(items) for _, items in listed), "alert")
     what = one_line(notification.notice, 100) or "Digest"
     when = f", {day(notification.created_at, zone)}" if notification.created_at else ""
     return one_line(f"{what}{when}: {some} ({count})", 180)

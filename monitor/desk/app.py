@@ -29,7 +29,8 @@ from monitor.desk.people import Person
 from monitor.desk.render import STATIC, page
 from monitor.desk.routes import ADDRESSES, OPEN, Address
 from monitor.desk.services import Services
-from monitor.observability.logs import get_logger, redact
+from monitor.observability.logs import get_logger
+from monitor.observability.redact import redact
 
 log = get_logger(__name__)
 

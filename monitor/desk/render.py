@@ -18,7 +18,7 @@ from monitor.delivery.formatting import link
 from monitor.desk.ask import Ask
 from monitor.desk.people import Person
 from monitor.polling.recent_polls import KEPT, RecentPoll
-from monitor.text import on_page, one_line, span
+from monitor.text import ago, on_page, one_line, span
 
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
@@ -118,13 +118,6 @@ def asset(name: str) -> str:
 def _path(ask: Ask) -> str:
     url = ask.request.url
     return url.path + (f"?{url.query}" if url.query else "")
-
-
-def ago(at: float, now: float) -> str:
-    """Return how long ago an instant was, "in …" for a later one, or "never"."""
-    if not at:
-        return "never"
-    return f"{span(now - at)} ago" if at <= now else f"in {span(at - now)}"
 
 
 def moment(at: float) -> str:

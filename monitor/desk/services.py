@@ -59,7 +59,7 @@ class Services:
         """Open the stores."""
         kept, store = self.config().store, (self.client, self.keys)
         self.history = HistoryStore(*store, kept.keep_history)
-        self.archive = AnalysisStore(*store, kept.keep_stories, self.config().events.window)
+        self.archive = AnalysisStore.of(self.client, self.config())
         self.outbox = OutboxStore(*store, kept.keep_receipts, kept.keep_history)
         self.silences = SilenceStore(*store)
         self.feedback = FeedbackStore(*store)

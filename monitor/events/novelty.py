@@ -10,6 +10,7 @@ from monitor.events import outcomes
 from monitor.events.lexicon import CORRECTION_PHRASES, STATUSES
 from monitor.events.text import bucket, lead_of, sentences, strip_outlet, title_case, tokens
 from monitor.model import Story
+from monitor.text import shorten
 
 _LINE = 220  # characters of a novelty line
 _LISTICLE = re.compile(
@@ -57,24 +58,24 @@ def find(
     lines = [headline, *sentences(lead_of(story))[:2]]
     if corrects:
         said = next((line for line in lines if _corrects(line)), headline)
-        return Novelty("correction", "", _cut(said))
+        return Novelty("correction", "", shorten(said, _LINE))
     for kind in outcomes.outcomes_in(headline):
         if not known_outcomes & outcomes.bit(kind):
-            return Novelty("outcome", kind, _cut(headline))
+            return Novelty("outcome", kind, shorten(headline, _LINE))
     words = [tokens(line) for line in lines]
     for line, found in zip(lines, words, strict=True):
         for word in found:
             if word.number and bucket(word.stem) not in known_terms and _tells(word.stem, line):
-                return Novelty("number", word.surface, _cut(line))
+                return Novelty("number", word.surface, shorten(line, _LINE))
     for word in words[0]:
         status = STATUSES.get(word.stem)
         if status and status not in known_statuses:
-            return Novelty("status", word.surface, _cut(headline))
+            return Novelty("status", word.surface, shorten(headline, _LINE))
     if not title_case(words[0]):
         for word in words[0][1:]:
             key = bucket(word.stem)
             if word.capital and key not in known_terms and rarity(key) > 6.0:
-                return Novelty("name", word.surface, _cut(headline))
+                return Novelty("name", word.surface, shorten(headline, _LINE))
     return None
 
 
@@ -95,9 +96,3 @@ def _tells(number: str, line: str) -> bool:
 def _corrects(line: str) -> bool:
     low = line.casefold()
     return any(phrase in low for phrase in CORRECTION_PHRASES)
-
-
-def _cut(line: str) -> str:
-    if len(line) <= _LINE:
-        return line
-    return line[: _LINE - 1].rsplit(" ", 1)[0] + "…"

@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-import snowballstemmer
-
-from monitor.events.stopwords import ALIASES, FUNCTION_WORDS, NUMBERS, SCALES
+from monitor import english
+from monitor.english import FUNCTION_WORDS
+from monitor.events.aliases import ALIASES, NUMBERS, SCALES
 from monitor.folding import fold
 from monitor.model import Story
 
@@ -86,13 +86,9 @@ class Token:
     capital: bool = False
 
 
-_stemmer = snowballstemmer.stemmer("english")
-
-
-@lru_cache(maxsize=100_000)
 def stem(word: str) -> str:
     """Return the English stem of a lower-case word, or of the word it stands for ("french")."""
-    return str(_stemmer.stemWord(ALIASES.get(word, word)))
+    return english.stem(ALIASES.get(word, word))
 
 
 @lru_cache(maxsize=2048)

@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from monitor.observability.logs import redact
+from monitor.observability.redact import redact
 from monitor.store.commands import Redis
 from monitor.store.keys import Keys
 

@@ -14,6 +14,7 @@ from monitor.health.hourly_profile import HourlyProfile, known_hours, usual, who
 from monitor.model import FeedState
 from monitor.polling.schedule import hour_of_week, items_per_day
 from monitor.queue.hand_overs import QueueLook
+from monitor.text import spelled_span
 
 
 class Kind(StrEnum):
@@ -98,7 +99,7 @@ def silent_feed(state: FeedState, now: float) -> HealthFinding | None:
         Kind.FEED_SILENT,
         state.feed_id,
         f"feed {state.feed_id} usually brings {rate:.0f} stories a day and has brought none for "
-        f"{_words(silence)}; it answers, so look at {_short(state.url)}",
+        f"{spelled_span(silence)}; it answers, so look at {_short(state.url)}",
     )
 
 
@@ -131,7 +132,7 @@ def failing_feed(state: FeedState) -> HealthFinding | None:
     return HealthFinding(
         Kind.FEED_FAILING,
         state.feed_id,
-        f"feed {state.feed_id} has failed for {_words(down)} ({state.last_reason}); "
+        f"feed {state.feed_id} has failed for {spelled_span(down)} ({state.last_reason}); "
         f"`wirewatch feeds inspect {state.feed_id}` shows what it answers",
     )
 
@@ -144,7 +145,7 @@ def feeds_overdue(oldest_due: float, overdue: int, now: float) -> HealthFinding 
     return HealthFinding(
         Kind.FEEDS_OVERDUE,
         "polling",
-        f"polling is behind: {overdue} feeds are due, the first for {_words(late)}; "
+        f"polling is behind: {overdue} feeds are due, the first for {spelled_span(late)}; "
         "see that a poller runs, or add one",
     )
 
@@ -165,7 +166,7 @@ def network_out(since: float, now: float) -> HealthFinding | None:
     """Say when most sites fail at once, so that the fault is ours."""
     if not since:
         return None
-    lasting = f", for {_words(now - since)} now" if now - since >= 60 else ""
+    lasting = f", for {spelled_span(now - since)} now" if now - since >= 60 else ""
     return HealthFinding(
         Kind.NETWORK_OUT,
         "polling",
@@ -220,7 +221,7 @@ def odd_topic(
     return HealthFinding(
         Kind.TOPIC_HUSH,
         topic,
-        f"topic {topic} has been silent for {_words(now - last_match)}; about {missed:.0f} "
+        f"topic {topic} has been silent for {spelled_span(now - last_match)}; about {missed:.0f} "
         "stories would be usual: see its gates, and that its feeds still publish",
     )
 
@@ -265,7 +266,7 @@ def stuck_stages(
                     Kind.STAGE_STUCK,
                     queue.name,
                     f"the {stage} is behind: {queue.depth} wait in {queue.name}, the first for "
-                    f"{_words(queue.oldest)}; see its log, or run more of them",
+                    f"{spelled_span(queue.oldest)}; see its log, or run more of them",
                 )
             )
     return found
@@ -375,16 +376,6 @@ def _number(value: object) -> float:
         return float(str(value))
     except ValueError:
         return 0.0
-
-
-def _words(seconds: float) -> str:
-    if seconds >= 2 * 86400:
-        return f"{seconds / 86400:.0f} days"
-    if seconds >= 2 * 3600:
-        return f"{seconds / 3600:.0f} hours"
-    if seconds >= 120:
-        return f"{seconds / 60:.0f} minutes"
-    return f"{max(0, seconds):.0f} seconds"
 
 
 def _short(url: str) -> str:

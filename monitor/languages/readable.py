@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 
 from monitor.config.languages import language_codes, language_name, speaks
 from monitor.model import MACHINE, Alert, Notification, Story
-from monitor.observability.logs import get_logger, redact
+from monitor.observability.logs import get_logger
+from monitor.observability.redact import redact
 
 LOOK_UP = 1.0  # seconds for reports of the same event; the store answers in milliseconds
 MOST = 20  # alerts of a digest that are translated

@@ -27,7 +27,8 @@ from monitor.matching.judge_text import fingerprint, topic_text
 from monitor.matching.matcher import TopicMatcher
 from monitor.model import EmbeddedStory, Judged, Story
 from monitor.net.endpoint import Endpoint, NoAnswer
-from monitor.observability.logs import get_logger, redact
+from monitor.observability.logs import get_logger
+from monitor.observability.redact import redact
 from monitor.text import one_line
 
 AT_ONCE = 8  # questions on their way at one time

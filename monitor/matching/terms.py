@@ -6,20 +6,10 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 
-import snowballstemmer
+from monitor import english
+from monitor.english import FUNCTION_WORDS
 
 _WORD = re.compile(r"[^\W_]+(?:[.'’-][^\W_]+)*\.?", re.UNICODE)
-_COMMON_WORDS = """
-    a about after again against all also am amid an and another any are as at be because been
-    before being below between both but by can could did do does doing down during each few for
-    from further had has have having he her here hers him his how i if in into is it its itself
-    just me more most my new no nor not now of off on once only or other our out over own s said
-    same say says she should so some such t than that the their them then there these they this
-    those through to too under until up us very via was we were what when where which while who
-    whom why will with would you your
-"""
-_COMMON = frozenset(_COMMON_WORDS.split())
-_stemmer = snowballstemmer.stemmer("english")
 
 
 def content_words(text: str) -> list[str]:
@@ -30,7 +20,9 @@ def content_words(text: str) -> list[str]:
     words = [word.rstrip(".") if word.count(".") < 2 else word for word in _WORD.findall(text)]
     parts = [part for word in words for part in word.split("-") if part]
     return list(
-        dict.fromkeys(part for part in parts if part.isupper() or part.lower() not in _COMMON)
+        dict.fromkeys(
+            part for part in parts if part.isupper() or part.lower() not in FUNCTION_WORDS
+        )
     )
 
 
@@ -49,8 +41,7 @@ def _roots(text: str) -> tuple[tuple[str, str], ...]:
     return tuple((stem(word), word) for word in content_words(text))
 
 
-@lru_cache(maxsize=100_000)
 def stem(word: str) -> str:
     """Return the English stem of a word (Snowball), without possessive or dots."""
     plain = word.casefold().replace("’", "'").removesuffix("'s").replace(".", "")
-    return str(_stemmer.stemWord(plain))
+    return english.stem(plain)

@@ -16,7 +16,8 @@ import httpx
 
 from monitor.clock import Clock
 from monitor.config.services import EndpointSettings
-from monitor.observability.logs import get_logger, redact
+from monitor.observability.logs import get_logger
+from monitor.observability.redact import redact
 
 FAILURES = 3  # in a row, after which the service rests
 REST, LONGEST_REST = 60.0, 3600.0  # seconds; doubled each time it fails again

@@ -18,7 +18,6 @@ class Request:
     query: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
-    remote: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,86 +15,24 @@ import logging
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any, Literal, TextIO
-from urllib.parse import quote, urlsplit
 
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
-from monitor.observability.redact import MASK, remember
-from monitor.observability.redact import redact as leave_out
+from monitor.observability.redact import MASK, SECRET_WORD, redact
 
-_SHORTEST_SECRET = 4  # shorter values would blank out ordinary words
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 _NOISY = ("httpx", "httpcore", "apscheduler", "slack_sdk", "asyncio", "sentence_transformers")
 
-_TOKENS = re.compile(
-    r"""\b(?:xox[a-z]|xapp)-[A-Za-z0-9-]{4,}        # Slack bot, user and app tokens
-      | (?<=Bearer\ )[A-Za-z0-9._~+/=-]{6,}
-      | (?<=Basic\ )[A-Za-z0-9+/=]{6,}
-      | (?<=hooks\.slack\.com/)[^\s"'<>]+           # the path of an incoming webhook is its key
-      | (?<=/api/webhooks/)[^\s"'<>]+               # Discord's, likewise
-    """,
-    re.VERBOSE,
-)
-_USERINFO = re.compile(r"(\b[a-z][a-z0-9+.-]*://)[^\s/?#@\"'<>]*@", re.IGNORECASE)
-_SECRET_WORD = r"(?:pass(?:word|wd)?|secret|token|api_?key|apikey|auth|signature|sig|access_key)"  # noqa: S105 -- the words, not a secret
-_QUERY = re.compile(rf"([?&;](?:[\w.-]*[_.-])?{_SECRET_WORD}=)[^\s&#;\"'<>]+", re.IGNORECASE)
 _SECRET_KEY = re.compile(
-    rf"(?:^|_){_SECRET_WORD}$|^(?:authorization|cookie|set-cookie)$", re.IGNORECASE
+    rf"(?:^|_){SECRET_WORD}$|^(?:authorization|cookie|set-cookie)$", re.IGNORECASE
 )
 _UNSAFE = re.compile(
     "[\x00-\x08\x0a-\x1f\x7f-\x9f\u200e\u200f\u061c\u2028\u2029\u202a-\u202e\u2066-\u2069]"
 )
 _MULTILINE = frozenset({"exception", "stack"})
-
-
-def register_secret(value: str | None) -> None:
-    """Have `value` scrubbed from everything logged or passed through `redact` from now on.
-
-    Values shorter than four characters are ignored. Of an address, the part after the host is
-    registered as well, when it is long enough to be a key.
-    """
-    if not value or len(value.strip()) < _SHORTEST_SECRET:
-        return
-    text = value.strip()
-    forms = {text, quote(text, safe=""), repr(text)[1:-1]}
-    with suppress(ValueError):  # not every text with "://" in it is an address
-        parts = urlsplit(text)
-        rest = parts.path + (f"?{parts.query}" if parts.query else "")
-        if parts.scheme and len(rest) >= 16:
-            forms.add(rest)
-    remember(forms)
-
-
-def register_settings(settings: object) -> None:
-    """Register every `SecretStr` found in a settings object, however deep it lies."""
-    reveal = getattr(settings, "get_secret_value", None)
-    if reveal is not None:
-        register_secret(str(reveal()))
-    elif isinstance(settings, Mapping):
-        for value in settings.values():
-            register_settings(value)
-    elif isinstance(settings, list | tuple | set | frozenset):
-        for value in settings:
-            register_settings(value)
-    else:
-        for name in getattr(type(settings), "model_fields", ()):
-            register_settings(getattr(settings, name))
-
-
-def redact(text: str) -> str:
-    """Return `text` without secrets: what is registered, and what looks like one.
-
-    Use it on every message that leaves the process or is stored: errors, notices, dead letters.
-    """
-    text = _TOKENS.sub(MASK, leave_out(text))
-    if "://" in text:
-        text = _USERINFO.sub(rf"\1{MASK}@", text)
-    if "=" in text:
-        text = _QUERY.sub(rf"\1{MASK}", text)
-    return text
 
 
 def printable(text: str) -> str:

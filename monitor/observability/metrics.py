@@ -29,6 +29,7 @@ from monitor.reasons import (
     FetchReason,
     SuppressionReason,
 )
+from monitor.stages import STREAMS
 
 disable_created_metrics()  # type: ignore[no-untyped-call]
 REGISTRY = CollectorRegistry()
@@ -136,9 +137,6 @@ CANARY_SECONDS = _gauge("canary_seconds", "How long the last canary took.")
 CANARY_LOST = _counter("canary_lost", "Canaries that did not arrive in time.")
 BUILD = Info("wirewatch_build", "Version of the running service.", registry=REGISTRY)
 
-STAGES = ("poller", "embedder", "triage", "notifier")
-QUEUES = ("stories", "vectors")
-
 for _reason in FetchReason:
     FETCHES.labels(reason=_reason)
 for _entry in EntryReason:
@@ -147,7 +145,7 @@ for _alert in AlertReason:
     ALERTS.labels(reason=_alert)
 for _held in SuppressionReason:
     SUPPRESSIONS.labels(reason=_held)
-for _queue in QUEUES:
+for _queue in STREAMS:
     QUEUE_RECLAIMED.labels(queue=_queue)
     for _dead in DeadLetterReason:
         DEAD_LETTERS.labels(queue=_queue, reason=_dead)
@@ -168,19 +166,3 @@ def show(gauge: Gauge, figures: Mapping[str, float]) -> None:
 def exposition() -> tuple[bytes, str]:
     """Return the page for `/metrics` in Prometheus text format, and its content type."""
     return generate_latest(REGISTRY), CONTENT_TYPE_LATEST
-
-
-def catalogue() -> list[tuple[str, str, tuple[str, ...], str]]:
-    """Return (name, type, labels, help) of every metric, for the reference and the tests.
-
-    Names are as scraped: counters end in `_total`, histograms stand for their `_bucket`,
-    `_sum` and `_count` series.
-    """
-    rows = []
-    for value in globals().values():
-        if isinstance(value, Counter | Gauge | Histogram | Info):
-            described = next(iter(value.describe()))
-            suffix = {"counter": "_total", "info": "_info"}.get(described.type, "")
-            labels = tuple(getattr(value, "_labelnames", ()))
-            rows.append((described.name + suffix, described.type, labels, described.documentation))
-    return sorted(rows)

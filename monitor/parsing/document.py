@@ -78,7 +78,6 @@ class Document:
     hub: str = ""
     self_url: str = ""
     next_url: str = ""
-    complete: bool = False
     items: list[FeedItem] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     fast: bool = False
@@ -103,7 +102,6 @@ class ParsedFeed:
     hub: str = ""
     self_url: str = ""
     next_url: str = ""
-    complete: bool = False
     warnings: tuple[str, ...] = ()
     fast: bool = False
 

@@ -19,6 +19,7 @@ from monitor.parsing.document import SPEAKING, Wanted
 from monitor.polling.entry_names import EntryNames, KeyedEntry
 from monitor.polling.seen_entries import Seen, SeenEntry
 from monitor.reasons import EntryReason
+from monitor.text import shorten
 
 DAY = 86400.0
 _TOLERANCE = 600.0  # clocks differ
@@ -311,5 +312,4 @@ def _story(
 
 
 def _first_words(text: str) -> str:
-    line = text.split("\n", 1)[0]
-    return line if len(line) <= 120 else line[:119].rsplit(" ", 1)[0] + "…"
+    return shorten(text.split("\n", 1)[0], 120)

@@ -24,7 +24,8 @@ from monitor.delivery import formatting, silence_notice
 from monitor.delivery.channels.slack_blocks import escape
 from monitor.delivery.outbox import OutboxStore
 from monitor.net.routes import Request, Response
-from monitor.observability.logs import get_logger, redact
+from monitor.observability.logs import get_logger
+from monitor.observability.redact import redact
 from monitor.slack_app.payloads import Asked, Challenge, Inbound, Pressed, is_signed, read_http
 from monitor.store.commands import Redis
 from monitor.store.keys import Keys

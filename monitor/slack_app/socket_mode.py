@@ -16,7 +16,8 @@ from slack_sdk.socket_mode.response import SocketModeResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
 from monitor.config.schema import SlackChannel
-from monitor.observability.logs import get_logger, redact
+from monitor.observability.logs import get_logger
+from monitor.observability.redact import redact
 from monitor.slack_app.actions import SlackInbound
 from monitor.slack_app.payloads import Asked, read_socket
 

@@ -32,6 +32,7 @@ from redis.exceptions import RedisError
 
 from monitor.analysis.archive import AnalysisStore
 from monitor.identity import canonical_url
+from monitor.stages import PIPELINE
 from monitor.store.client import connect
 from monitor.store.embedded.binary import valkey_server
 from monitor.store.keys import Keys
@@ -41,7 +42,6 @@ from tests.support.service import ENERGY, Service, slack_and_mail
 from tests.support.slack_standin import Fault, SlackStandin
 from tests.support.smtp_standin import SmtpStandin
 
-STAGES = ("poller", "embedder", "triage", "notifier")
 FEEDS = 8
 ROOT = Path(__file__).parents[2]
 _KINDS = (
@@ -151,10 +151,10 @@ class Chaos:
             with self.outlets:
                 self._configure()
                 self.start_store()
-                for stage in STAGES:
+                for stage in PIPELINE:
                     self.start(stage)
                 await self._until(self._baselined)
-                extra = [self.dice.choice((*STAGES, "store")) for _ in range(kills)]
+                extra = [self.dice.choice((*PIPELINE, "store")) for _ in range(kills)]
                 await self._work(stories, [*boundaries, *extra, *["store"] * store_kills])
                 self.slack.fault_rate = self.smtp.fault_rate = 0.0
                 await self._until(self._all_told, 300.0)

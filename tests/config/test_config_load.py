@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.config.load import load_config, load_tolerant, read_config
+from monitor.config.load import examine, load_config, load_tolerant
 from monitor.config.schema import EmailChannel, SlackChannel
 from monitor.errors import ConfigError
 
@@ -25,7 +25,7 @@ def write(folder: Path, **files: str) -> Path:
 
 def said(folder: Path, env: dict[str, str] | None = None) -> list[str]:
     """What is said about a folder, paths shortened to the file's name."""
-    _, problems = read_config(folder, env or {})
+    problems = examine(folder, env or {}).problems
     return [str(problem).replace(f"{folder}/", "") for problem in problems]
 
 
@@ -296,7 +296,7 @@ def test_that_nobody_hears_of_trouble_is_a_warning(
     Not so where the terminal is all there is, or where a mistake is in the way.
     """
     write(tmp_path, feeds_yaml=FEED, topics_yaml="- Floods\n", wirewatch_yaml=yaml)
-    _, problems = read_config(tmp_path, {})
+    problems = examine(tmp_path, {}).problems
     found = [one for one in problems if "notices go to the log only" in one.message]
     assert [(one.line, one.severity) for one in found] == [(line, "warning") for line in warned]
     assert all("ops.notices_to" in one.message for one in found)
@@ -447,9 +447,9 @@ def test_files_are_named_as_seen_from_the_folder(tmp_path: Path) -> None:
 
 def test_real_development_topics_load(data_folder: Path) -> None:
     """The topics used for measuring load without a complaint but that there are no feeds."""
-    config, problems = read_config(data_folder / "topics_dev", {})
-    assert config is not None and len(config.topics) == 6
-    assert [problem.severity for problem in problems] == ["warning"]
+    reading = examine(data_folder / "topics_dev", {})
+    assert len(reading.config.topics) == 6
+    assert [problem.severity for problem in reading.problems] == ["warning"]
 
 
 def test_days_and_times_may_be_written_as_people_do(tmp_path: Path) -> None:

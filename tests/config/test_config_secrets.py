@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,7 @@ from click.testing import CliRunner
 
 from monitor.cli.check import check
 from monitor.config.environment import expand
-from monitor.config.load import examine, load_config, read_config
+from monitor.config.load import examine, load_config
 from monitor.config.schema import SlackChannel
 from monitor.observability import redact
 
@@ -83,7 +82,6 @@ def test_no_output_ever_holds_a_secret(tmp_path: Path) -> None:
     assert len(reading.errors) > 15
     shown = [str(problem) for problem in reading.problems]
     shown += [repr(reading.config), str(reading.config)]
-    shown.append(json.dumps(reading.config.to_public()))
     for arguments in (["--json"], []):
         run = CliRunner().invoke(check, ["--config", str(tmp_path), *arguments], env=env)
         assert run.exit_code == 2, run.output
@@ -111,8 +109,8 @@ def test_a_secret_in_plain_sight_is_pointed_out(tmp_path: Path) -> None:
         f"feeds:\n  - {{id: a, url: https://a.example, headers: {{Authorization: {CANARY}}}}}\n"
         f"  - https://user:{CANARY}@b.example/\n"
     )
-    config, problems = read_config(tmp_path, {})
-    assert config is not None
+    reading = examine(tmp_path, {})
+    config, problems = reading.config, reading.problems
     channel = config.channels["s"]
     assert isinstance(channel, SlackChannel)
     assert channel.token.get_secret_value() == f"xoxb-{CANARY}"
@@ -127,6 +125,5 @@ def test_a_bad_secret_leaves_out_its_channel_only(tmp_path: Path) -> None:
     (tmp_path / "wirewatch.yaml").write_text(
         "channels:\n  s:\n    type: slack\n    channel: C1\n    token: ${SLACK_BOT_TOKEN}\n"
     )
-    _, problems = read_config(tmp_path, {})
-    (problem,) = [one for one in problems if one.severity == "error"]
+    (problem,) = examine(tmp_path, {}).errors
     assert problem.line == 5 and "SLACK_BOT_TOKEN is not set" in problem.message

@@ -27,7 +27,7 @@ import yaml
 
 from monitor.cli import COMMANDS, main
 from monitor.config.json_schema import schema_for
-from monitor.config.load import read_config
+from monitor.config.load import examine
 from tests.docs.pages import FENCE, NAMES, PAGES, ROOT, Block, blocks
 
 _LINK = re.compile(r"(?<!!)\[[^\]]+\]\(([^)\s]+)\)")
@@ -168,7 +168,7 @@ def test_every_setting_shown_is_accepted(page: Path, tmp_path: Path) -> None:
             continue  # another program's YAML
         (tmp_path / f"{kind}.yaml").write_text(block.text, encoding="utf-8")
         env = dict.fromkeys(re.findall(r"\$\{(\w+)", block.text), "https://placeholder.example")
-        _, problems = read_config(tmp_path, env)
+        problems = examine(tmp_path, env).problems
         (tmp_path / f"{kind}.yaml").unlink()
         mistakes = [
             str(one)

@@ -15,6 +15,7 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
+from monitor.stages import PIPELINE
 from tests.docs.pages import ROOT
 
 MONITORING = ROOT / "deploy/monitoring"
@@ -67,8 +68,7 @@ def _healthy() -> dict[str, Series]:
         stage: {"wirewatch_store_up{}": 1, "wirewatch_config_ok{}": 1} for stage in STAGES
     }
     found["poller"] |= {"wirewatch_canary_ok{}": 1} | {
-        f'wirewatch_workers_seen{{worker="{stage}"}}': 1
-        for stage in ("poller", "embedder", "triage", "notifier")
+        f'wirewatch_workers_seen{{worker="{stage}"}}': 1 for stage in PIPELINE
     }
     found["embedder"]["wirewatch_model_ready{}"] = 1
     found["triage"]['wirewatch_lease_held{lease="triage"}'] = 1

@@ -17,8 +17,8 @@ import yaml
 from monitor.config.load import examine
 from monitor.config.schema import DeskSettings
 from monitor.desk.people import is_trusted
-from monitor.observability import metrics
 from tests.docs.pages import blocks
+from tests.support.metric_catalogue import catalogue
 
 ROOT = Path(__file__).parents[2]
 MONITORING = ROOT / "deploy" / "monitoring"
@@ -28,7 +28,7 @@ WORKERS = ("poller", "embedder", "triage", "triage-standby", "notifier", "desk")
 
 def _series() -> set[str]:
     names: set[str] = set()
-    for name, kind, _, _ in metrics.catalogue():
+    for name, kind, _, _ in catalogue():
         names |= (
             {f"{name}{end}" for end in ("_bucket", "_sum", "_count")}
             if kind == "histogram"
@@ -68,7 +68,7 @@ def test_every_query_names_metrics_that_exist(title: str, query: str) -> None:
 
 def test_labels_in_queries_exist() -> None:
     """A label that a metric does not have would silently select nothing."""
-    labels = {name: set(names) for name, _, names, _ in metrics.catalogue()}
+    labels = {name: set(names) for name, _, names, _ in catalogue()}
     for title, query in _queries():
         for series, selector in re.findall(r"(wirewatch_\w+)\{([^}]*)\}", query):
             base = re.sub(r"_(bucket|sum|count)$", "", series)
@@ -99,7 +99,7 @@ def _within(text: str) -> str:
 
 def _labels_of(series: str) -> set[str]:
     """Return the labels a series has: its metric's, the histogram's, and those of the scrape."""
-    labels = {name: set(names) for name, _, names, _ in metrics.catalogue()}
+    labels = {name: set(names) for name, _, names, _ in catalogue()}
     scrape = yaml.safe_load((MONITORING / "prometheus.yml").read_text())["scrape_configs"][0]
     added = {rule["target_label"] for rule in scrape["relabel_configs"]} | {"job", "instance"}
     base = re.sub(r"_(bucket|sum|count)$", "", series)

@@ -16,11 +16,11 @@ import yaml
 from kubernetes_validate.utils import all_versions
 
 from monitor.config.load import examine
+from monitor.stages import PIPELINE
 from monitor.store.keys import Keys
 
 ROOT = Path(__file__).parents[2]
 CHART, GOLDEN = ROOT / "deploy" / "helm", ROOT / "tests" / "golden"
-STAGES = ("poller", "embedder", "triage", "notifier")
 
 
 def rendered(name: str) -> dict[tuple[str, str], dict[str, Any]]:
@@ -70,7 +70,7 @@ def test_with_keda_only_the_embedders_scaler_differs() -> None:
     assert trigger["metadata"]["address"] == "ww-store.news.svc:6379"
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage", PIPELINE)
 def test_every_stage_is_hardened_probed_and_bounded(stage: str) -> None:
     """Not root, read-only, no capabilities, a memory limit, probes, a budget for drains."""
     made = pod(stage)
@@ -94,12 +94,12 @@ def test_each_container_has_only_its_own_secrets() -> None:
     """Feeds' for pollers, channels' for notifiers, the store's password for all who ask it."""
     own = {
         stage: [one["secretRef"]["name"] for one in pod(stage)["containers"][0].get("envFrom", ())]
-        for stage in STAGES
+        for stage in PIPELINE
     }
     assert own == {
         "poller": ["feeds-secret"], "embedder": [], "triage": [], "notifier": ["channels-secret"],
     }  # fmt: skip
-    for stage in STAGES:
+    for stage in PIPELINE:
         env = {one["name"]: one for one in pod(stage)["containers"][0]["env"]}
         assert env["WIREWATCH_SECRETS"]["value"] == ("all" if own[stage] else "none")
         assert env["STORE_PASSWORD"]["valueFrom"]["secretKeyRef"]["name"] == "store-secret"

@@ -12,6 +12,7 @@ import yaml
 from kubernetes_validate.utils import all_versions
 
 from monitor.config.load import examine
+from monitor.stages import PIPELINE
 from monitor.store.keys import Keys
 
 FOLDER = Path(__file__).parents[2] / "deploy" / "kubernetes"
@@ -28,7 +29,6 @@ def _read(folder: Path) -> list[dict[str, Any]]:
 
 OBJECTS = _read(FOLDER)
 OTHERS = ("Kustomization",)  # kinds the API server does not know by itself
-STAGES = ("poller", "embedder", "triage", "notifier")
 
 
 def _of(kind: str, folder: Path = FOLDER) -> dict[str, dict[str, Any]]:
@@ -48,7 +48,7 @@ def _kustomization() -> dict[str, Any]:
     return next(item for item in OBJECTS if item["kind"] == "Kustomization")
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage", PIPELINE)
 def test_every_stage_is_hardened_probed_and_bounded(stage: str) -> None:
     """Not root, read-only, no capabilities, a memory limit, three probes, room to stop in."""
     pod = _of("Deployment")[stage]["spec"]["template"]["spec"]
@@ -70,12 +70,12 @@ def test_every_stage_is_hardened_probed_and_bounded(stage: str) -> None:
 
 def test_drains_leave_one_of_each_stage() -> None:
     """Two of everything, and a budget that lets one go at a time."""
-    for stage in STAGES:
+    for stage in PIPELINE:
         assert _of("Deployment")[stage]["spec"]["replicas"] >= 2
         assert _of("PodDisruptionBudget")[stage]["spec"]["maxUnavailable"] == 1
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage", PIPELINE)
 def test_budgets_select_the_pods_they_are_meant_for(stage: str) -> None:
     """A budget whose selector matches no pod protects nothing."""
     labels = _of("Deployment")[stage]["spec"]["template"]["metadata"]["labels"]
@@ -193,7 +193,7 @@ def test_no_password_has_a_default_and_each_stage_has_only_its_own_secrets() -> 
     store = _of("StatefulSet")["store"]["spec"]["template"]["spec"]["containers"][0]
     assert 'test -n "$STORE_PASSWORD"' in store["args"][0]
     own = {}
-    for stage in STAGES:
+    for stage in PIPELINE:
         container = _of("Deployment")[stage]["spec"]["template"]["spec"]["containers"][0]
         own[stage] = [one["secretRef"]["name"] for one in container.get("envFrom", ())]
         env = {one["name"]: one.get("value") for one in container["env"]}

@@ -67,14 +67,14 @@ def test_what_looks_like_a_secret_is_removed(log_format: str, text: str, secret:
 def test_ordinary_urls_stay_whole() -> None:
     """Redaction hides secrets, not the feed that failed."""
     url = "https://example.org/a/b.xml?page=2&author=jane@example.org#top"
-    assert logs.redact(url) == url
+    assert redact.redact(url) == url
 
 
 @given(st.text(min_size=4, max_size=40).filter(lambda s: len(s.strip()) >= 4))
 def test_a_registered_secret_never_appears(secret: str) -> None:
     """Whatever its characters, alone, inside text, inside a URL, or in an error."""
     redact.forget_all()
-    logs.register_secret(secret)
+    redact.register_secret(secret)
     value = secret.strip()
     line = _written("json", a=f"x{value}y", b=[value], c=RuntimeError(value), d={value: value})
     assert value not in [v for v in _strings(json.loads(line)) if v != MASK]
@@ -99,13 +99,13 @@ def test_settings_register_their_secrets_however_deep() -> None:
         channels: dict[str, Channel]
         tokens: tuple[SecretStr, ...]
 
-    logs.register_settings(
+    redact.register_settings(
         Settings(
             channels={"a": Channel(url=SecretStr("https://chat.example/hook/0123456789abcdef"))},
             tokens=(SecretStr("t0ken-value"),),
         )
     )
-    said = logs.redact("POST /hook/0123456789abcdef with t0ken-value to chat.example")
+    said = redact.redact("POST /hook/0123456789abcdef with t0ken-value to chat.example")
     assert said == f"POST {MASK} with {MASK} to chat.example"
 
 
@@ -129,7 +129,7 @@ def test_libraries_pass_the_same_door() -> None:
     """Lines of the standard logging module, with their tracebacks, are scrubbed too."""
     stream = io.StringIO()
     logs.configure("human", "info", stream)
-    logs.register_secret("s3same-open")
+    redact.register_secret("s3same-open")
     try:
         raise ValueError("bad s3same-open")
     except ValueError:

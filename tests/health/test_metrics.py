@@ -10,13 +10,14 @@ from prometheus_client.samples import Sample
 
 from monitor.observability import metrics
 from monitor.reasons import FetchReason, SuppressionReason
+from tests.support.metric_catalogue import catalogue
 
 ROOT = Path(__file__).parents[2]
 
 
 def test_names_follow_the_conventions() -> None:
     """One prefix, snake case, base units, a help text; counters end in _total."""
-    rows = metrics.catalogue()
+    rows = catalogue()
     assert len(rows) > 40
     for name, kind, labels, text in rows:
         assert re.fullmatch(r"wirewatch_[a-z0-9_]+", name)

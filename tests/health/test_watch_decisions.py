@@ -29,6 +29,7 @@ from monitor.health.rules import (
 from monitor.model import FeedState
 from monitor.polling.schedule import record_items
 from monitor.queue.hand_overs import QueueLook
+from monitor.stages import PIPELINE
 
 HOUR, DAY = 3600.0, 86400.0
 START = 1_767_571_200.0  # Monday 2026-01-05 00:00 UTC
@@ -211,19 +212,18 @@ def test_a_profile_from_before_an_upgrade_keeps_what_it_learnt() -> None:
 def test_stages_missing_and_stuck() -> None:
     """A stage without a heartbeat is missing; one with it whose first message is old is stuck."""
     queues = [QueueLook("stories", 500, 400, 100, oldest=300.0), QueueLook("vectors")]
-    found = stuck_stages(queues, {"poller": 1, "embedder": 2, "triage": 1}, STAGES)
+    found = stuck_stages(queues, {"poller": 1, "embedder": 2, "triage": 1}, PIPELINE)
     assert [(f.kind, f.subject) for f in found] == [
         (Kind.STAGE_MISSING, "notifier"),
         (Kind.STAGE_STUCK, "stories"),
     ]
     assert "embedder is behind: 500 wait" in found[1].text
     assert (
-        stuck_stages([QueueLook("stories", 500, 400, 100, 5.0)], dict.fromkeys(STAGES, 1), STAGES)
+        stuck_stages(
+            [QueueLook("stories", 500, 400, 100, 5.0)], dict.fromkeys(PIPELINE, 1), PIPELINE
+        )
         == []
     )
-
-
-STAGES = ("poller", "embedder", "triage", "notifier")
 
 
 def test_the_other_troubles_have_names_and_advice() -> None:

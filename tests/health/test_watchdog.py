@@ -32,6 +32,7 @@ from monitor.model import EmbeddedStory, FeedState, Notification, Passage
 from monitor.observability import metrics
 from monitor.polling.feed_store import encode_state
 from monitor.polling.schedule import record_items
+from monitor.stages import PIPELINE
 from monitor.store.client import connect
 from monitor.store.commands import Redis
 from monitor.store.keys import Keys
@@ -45,7 +46,6 @@ from workers.notifier import Notifier
 from workers.runtime import Runtime
 from workers.watchdog import Watchdog
 
-STAGES = ("poller", "embedder", "triage", "notifier")
 MONDAY = 1_767_571_200.0
 
 
@@ -69,7 +69,7 @@ async def runtime(
 
 async def _beat(runtime: Runtime, *stages: str) -> None:
     metrics.MODEL_READY.set(1)
-    await Heartbeat(runtime, stages or STAGES).beat()
+    await Heartbeat(runtime, stages or PIPELINE).beat()
 
 
 async def _notices(runtime: Runtime) -> list[str]:

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from monitor.delivery import formatting
 from monitor.model import Alert, Notification
-from monitor.text import one_line
+from monitor.text import counted, one_line, span
 
 _STYLE = {"critical": "bold red", "high": "bold yellow", "normal": "bold cyan", "low": "bold"}
 _MARK = {"critical": "▲", "high": "●", "normal": "●", "low": "○"}
@@ -45,10 +45,10 @@ def render_terminal_summary(
         show: how many to list; the rest is counted.
     """
     line = Text("watching ")
-    line.append(formatting.plural(feeds, "feed"), "bold").append(", ").append(
-        formatting.plural(topics, "topic"), "bold"
+    line.append(counted(feeds, "feed"), "bold").append(", ").append(
+        counted(topics, "topic"), "bold"
     )
-    line.append(f"; {formatting.plural(stories, 'story')} already out there")
+    line.append(f"; {counted(stories, 'story')} already out there")
     ranked = sorted(matches, key=lambda alert: -alert.score)
     if not ranked:
         line.append(", none of them matches. Live alerts follow.")
@@ -76,7 +76,7 @@ def _alert(notification: Notification, alert: Alert, now: float, zone: str) -> R
     byline = Text(f"{formatting.byline(alert)}", style="green")
     published = alert.story.published or alert.story.seen_at
     if published > 0:
-        byline.append(f" · {formatting.age(now - published)} ago", style="dim")
+        byline.append(f" · {span(now - published)} ago", style="dim")
     if url:
         byline.append(f" · {url if len(url) <= 120 else url[:119] + '…'}", style="dim")
     lines: list[RenderableType] = [title, byline]
@@ -114,7 +114,7 @@ def _listed(alerts: Sequence[Alert], now: float) -> list[RenderableType]:
             line.append(f"  {formatting.byline(alert)}", style="green")
             published = alert.story.published or alert.story.seen_at
             if published > 0:
-                line.append(f" · {formatting.age(now - published)} ago", style="dim")
+                line.append(f" · {span(now - published)} ago", style="dim")
             if listed.also:
                 line.append(f" · also {', '.join(listed.also)}", style="dim")
             if said := formatting.language_line(alert):

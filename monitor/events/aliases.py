@@ -1,16 +1,7 @@
-"""Word lists the reduction of a text works with. English; other languages pass through unlisted."""
+"""Numbers in words, and words that headlines use for one another. English; others pass through."""
 
 from __future__ import annotations
 
-_FUNCTION_WORDS = """
-a about after again against all also am amid an and any are as at be because been before being
-between both but by can could did do does down during each even ever few for from further get gets
-had has have he her here hers him his how i if in into is it its just may me might more most much
-must my near new no nor not now of off on once only or other our out over own per said say says she
-should since so some still such than that the their them then there these they this those through
-to too under until up upon us very via was we were what when where which while who whom why will
-with within without would yet you your s t re ve ll d m
-"""
 _NUMBERS = """
 zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen
 sixteen seventeen eighteen nineteen twenty
@@ -47,7 +38,6 @@ def _aliases() -> dict[str, str]:
     return found
 
 
-FUNCTION_WORDS = frozenset(_FUNCTION_WORDS.split())
 NUMBERS = {word: str(value) for value, word in enumerate(_NUMBERS.split())}
 NUMBERS |= {"thirty": "30", "forty": "40", "fifty": "50", "sixty": "60", "dozen": "12"}
 _ORDINALS = ("third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
