@@ -28,7 +28,7 @@ from monitor.observability.logs import configure
 from monitor.store.client import connect
 from tests.support.alerts import alert, note
 from tests.support.http_sink import HttpSink
-from tests.support.slack_standin import Fault, SlackStandin
+from tests.support.slack_standin import SlackFault, SlackStandin
 from workers.notifier import Notifier
 from workers.runtime import Runtime
 
@@ -48,7 +48,8 @@ async def measure(url: str, prefix: str, *, trouble: bool) -> list[float]:
     port = hung.sockets[0].getsockname()[1]
     async with SlackStandin() as slack, HttpSink() as hostile:
         hostile.faults.extend(
-            Fault("drop", after=True) if n % 2 else Fault("status", status=500) for n in range(5000)
+            SlackFault("drop", after=True) if n % 2 else SlackFault("status", status=500)
+            for n in range(5000)
         )
         mail = {"type": "email", "host": "127.0.0.1", "security": "none",
                 "from": "w@example.org", "to": ["d@example.org"]}  # fmt: skip

@@ -33,7 +33,7 @@ from torch.nn import functional
 from benchmarks.events import ours
 from benchmarks.labelled import (
     Embedded,
-    Labelled,
+    LabelledNews,
     embed,
     measure,
     read_day,
@@ -81,14 +81,14 @@ class Changed(torch.nn.Module):
 
 
 @dataclass
-class Learner:
+class PairLearner:
     """The model with its changes, and where changed layers are."""
 
     model: Any
     layers: dict[str, Changed]
 
     @staticmethod
-    def start() -> Learner:
+    def start() -> PairLearner:
         """Return the packaged model with changes that change nothing yet."""
         model = open_weights()
         model.requires_grad_(requires_grad=False)
@@ -98,7 +98,7 @@ class Learner:
                 changed = layers[name[name.index("encoder.") :]] = Changed(layer)
                 parent, _, last = name.rpartition(".")
                 setattr(model.get_submodule(parent), last, changed)
-        return Learner(model, layers)
+        return PairLearner(model, layers)
 
     def encode(self, texts: Sequence[str]) -> torch.Tensor:
         """Return unit vectors, to learn from."""
@@ -112,7 +112,9 @@ class Learner:
         return functional.normalize(torch.cat(found).float()[back], dim=1)
 
 
-def loss(learner: Learner, texts: Text, scale: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
+def loss(
+    learner: PairLearner, texts: Text, scale: torch.Tensor, bias: torch.Tensor
+) -> torch.Tensor:
     """Return how far from right a batch is: each pair among all others, and each by itself."""
     names = {name: at for at, name in enumerate(dict.fromkeys(texts[1]))}
     gold = torch.tensor([names[name] for name in texts[1]])
@@ -130,11 +132,11 @@ def loss(learner: Learner, texts: Text, scale: torch.Tensor, bias: torch.Tensor)
     return nearer + judged.sum() / pairs
 
 
-def learn(stretches: list[Text], seed: int) -> Learner:
+def learn(stretches: list[Text], seed: int) -> PairLearner:
     """Return the model as changed by stretches of labelled texts."""
     torch.manual_seed(seed)
     chance = random.Random(seed)
-    learner = Learner.start()
+    learner = PairLearner.start()
     scale, bias = (torch.nn.Parameter(torch.tensor(value)) for value in (12.0, -6.0))
     changes = [value for layer in learner.layers.values() for value in (layer.down, layer.up)]
     optimizer = torch.optim.AdamW(
@@ -175,7 +177,7 @@ def learn(stretches: list[Text], seed: int) -> Learner:
     return learner
 
 
-def write_changes(learner: Learner, path: Path) -> None:
+def write_changes(learner: PairLearner, path: Path) -> None:
     """Write the changes for `monitor.embedding.event_adapter`, in half precision."""
     arrays: dict[str, Any] = {"weights": DEFAULT_WEIGHTS}
     for name, layer in learner.layers.items():
@@ -184,7 +186,7 @@ def write_changes(learner: Learner, path: Path) -> None:
     np.savez_compressed(path, **arrays)
 
 
-def texts_of(parts: Sequence[Labelled]) -> Iterator[Text]:
+def texts_of(parts: Sequence[LabelledNews]) -> Iterator[Text]:
     """Return what to learn from: headlines, and where there are leads, headlines with leads."""
     for part in parts:
         yield [strip_outlet(story.title, story.source) for story in part.stories], part.gold
@@ -192,12 +194,12 @@ def texts_of(parts: Sequence[Labelled]) -> Iterator[Text]:
             yield told_by(part.stories), part.gold
 
 
-def read(data: Path) -> list[Labelled]:
+def read(data: Path) -> list[LabelledNews]:
     """Return everything there is to learn from."""
     return read_own(data) + read_dev(data) + read_day(data)
 
 
-def folds(parts: Sequence[Labelled]) -> list[int]:
+def folds(parts: Sequence[LabelledNews]) -> list[int]:
     """Return the fold of each stretch: as many stretches each, and each a time of its own."""
     order = np.argsort([part.stories[0].published for part in parts], kind="stable")
     ranks = np.empty(len(parts), int)

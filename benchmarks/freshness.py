@@ -74,7 +74,7 @@ class Outlet:
 
 
 @dataclass
-class World:
+class FreshnessWorld:
     """What is served, and when it was asked for."""
 
     clock: ManualClock
@@ -141,7 +141,9 @@ def recorded(path: Path, days: int) -> tuple[float, list[Outlet]]:
     return begin, outlets
 
 
-async def watch(world: World, settings: PollingSettings, url: str, begin: float, days: int) -> Seen:
+async def watch(
+    world: FreshnessWorld, settings: PollingSettings, url: str, begin: float, days: int
+) -> Seen:
     """Poll everything as it falls due, from `begin` on, for so many days."""
     client, keys, seen = connect(url), Keys(), Seen()
     fetcher, parsers = Fetcher(settings, world.clock), ParserPool(settings)
@@ -176,7 +178,7 @@ async def watch(world: World, settings: PollingSettings, url: str, begin: float,
     return seen
 
 
-def watch_pure(world: World, settings: PollingSettings, begin: float, days: int) -> Seen:
+def watch_pure(world: FreshnessWorld, settings: PollingSettings, begin: float, days: int) -> Seen:
     """Do as `watch` does with the outlets, by the schedule and the decisions alone."""
     seen, heap = Seen(), [(begin - 600.0, number) for number in range(len(world.outlets))]
     known = {number: (FeedState(f"o{number}", ""), dict[str, SeenEntry](), 0) for _, number in heap}
@@ -213,7 +215,7 @@ def at(share: float, values: Sequence[float]) -> float:
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else 0.0
 
 
-def report(world: World, seen: Seen, begin: float, days: int) -> None:
+def report(world: FreshnessWorld, seen: Seen, begin: float, days: int) -> None:
     """Print delays, requests and answers, and what a fixed hour would give."""
     print("published to seen, seconds     items    p50    p95    max")
     for day in range(days):
@@ -255,7 +257,7 @@ def main() -> None:
     configure(level="error")
     begin, outlets = recorded(items, options.days)
     documents = [path.read_bytes() for path in sorted(folder.iterdir()) if path.suffix != ".tsv"]
-    world = World(ManualClock(begin - 600.0), outlets, documents[: options.documents])
+    world = FreshnessWorld(ManualClock(begin - 600.0), outlets, documents[: options.documents])
     settings = PollingSettings(allow_hosts=("127.0.0.0/8",), parser_processes=1)
 
     if options.pure:

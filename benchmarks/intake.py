@@ -46,7 +46,7 @@ CHANGED_ONE_IN = 20  # of the feeds of a schedule, so many have something new at
 # --- the publisher -------------------------------------------------------------------------------
 
 
-class _Connection(asyncio.Protocol):
+class _FeedConnection(asyncio.Protocol):
     def __init__(self, pages: list[bytes], folder: Path) -> None:
         self._pages, self._folder, self._head = pages, folder, b""
 
@@ -77,7 +77,7 @@ def serve(folder: Path, pages: list[bytes]) -> None:
     async def run() -> None:
         loop = asyncio.get_running_loop()
         server = await loop.create_server(
-            lambda: _Connection(pages, folder), "0.0.0.0", 0, backlog=4096
+            lambda: _FeedConnection(pages, folder), "0.0.0.0", 0, backlog=4096
         )
         (folder / PORT_FILE).write_text(str(server.sockets[0].getsockname()[1]))
         await server.serve_forever()

@@ -32,7 +32,7 @@ _HEADLINES = "headlines_2025-07_2026-01.tsv.gz"
 
 
 @dataclass
-class Labelled:
+class LabelledNews:
     """One stretch of stories in order of time, and the happening of each."""
 
     name: str
@@ -41,7 +41,7 @@ class Labelled:
 
 
 @dataclass
-class Embedded(Labelled):
+class Embedded(LabelledNews):
     """Labelled stories with their vectors."""
 
     items: list[EmbeddedStory]
@@ -63,27 +63,27 @@ def _seen(row: dict[str, str], name: str) -> Story:
     return Story(id=name, title=row["title"], source=row["source"], published=when, seen_at=when)
 
 
-def read_dev(folder: Path) -> list[Labelled]:
+def read_dev(folder: Path) -> list[LabelledNews]:
     """Return the windows of events_dev.tsv."""
-    found: dict[str, Labelled] = {}
+    found: dict[str, LabelledNews] = {}
     for row in rows(folder / "events_dev.tsv"):
-        part = found.setdefault(row["window"], Labelled(row["window"], [], []))
+        part = found.setdefault(row["window"], LabelledNews(row["window"], [], []))
         part.stories.append(_seen(row, f"{row['window']}-{int(row['n']):04}"))
         part.gold.append(row["event"])
     return list(found.values())
 
 
-def read_own(folder: Path) -> list[Labelled]:
+def read_own(folder: Path) -> list[LabelledNews]:
     """Return the stretches of the half year of headlines that have labels of our own."""
-    headlines, found = rows(folder / _HEADLINES), dict[str, Labelled]()
+    headlines, found = rows(folder / _HEADLINES), dict[str, LabelledNews]()
     for row in rows(_LABELS / "headlines.tsv"):
-        part = found.setdefault(row["window"], Labelled(f"own {row['window']}", [], []))
+        part = found.setdefault(row["window"], LabelledNews(f"own {row['window']}", [], []))
         part.stories.append(_seen(headlines[int(row["row"])], f"h{int(row['row']):07}"))
         part.gold.append(row["event"])
     return list(found.values())
 
 
-def read_day(folder: Path) -> list[Labelled]:
+def read_day(folder: Path) -> list[LabelledNews]:
     """Return the labelled items of two days of the folder's feeds: titles with summaries."""
     gold = {row["item"]: row["event"] for row in rows(_LABELS / "day_of_feeds.tsv")}
     found: dict[str, Story] = {}
@@ -102,12 +102,12 @@ def read_day(folder: Path) -> list[Labelled]:
                     body=item.get("content", ""),
                 )  # fmt: skip
     stories = sorted(found.values(), key=lambda story: (story.published, story.id))
-    return [Labelled("day of feeds", stories, [gold[story.id] for story in stories])]
+    return [LabelledNews("day of feeds", stories, [gold[story.id] for story in stories])]
 
 
-def read_desk(folder: Path) -> list[Labelled]:
+def read_desk(folder: Path) -> list[LabelledNews]:
     """Return the labelled day of world outlets: titles with summaries, in order of time."""
-    part = Labelled("desk_dev", [], [])
+    part = LabelledNews("desk_dev", [], [])
     for row in rows(folder / "desk_dev/items.tsv"):
         when = datetime.fromisoformat(row["published"]).timestamp()
         part.stories.append(
@@ -146,7 +146,7 @@ def item_key(link: str, title: str) -> str:
     return hashlib.blake2b(f"{link}\n{title}".encode(), digest_size=6).hexdigest()
 
 
-def read_uci(folder: Path) -> list[Labelled]:
+def read_uci(folder: Path) -> list[LabelledNews]:
     """Return uci_news_stories.tsv.gz in order of time, as one stretch."""
     lines = rows(folder / "uci_news_stories.tsv.gz")
     lines.sort(key=lambda row: (int(row["timestamp_ms"]), int(row["id"])))
@@ -161,10 +161,10 @@ def read_uci(folder: Path) -> list[Labelled]:
         )
         for row in lines
     ]
-    return [Labelled("uci", stories, [row["story"] for row in lines])]
+    return [LabelledNews("uci", stories, [row["story"] for row in lines])]
 
 
-def embed(part: Labelled, folder: Path) -> Embedded:
+def embed(part: LabelledNews, folder: Path) -> Embedded:
     """Return stories with vectors of the packaged model, computed once and kept in a folder."""
     found = [passages(story) for story in part.stories]
     texts = [passage.embedded for parts in found for passage in parts]

@@ -62,7 +62,7 @@ def vocabulary() -> list[str]:
     return [row[0] for row in rows if len(row) == 2 and len(row[0]) > 4]
 
 
-class World:
+class SoakWorld:
     """The feeds and the newsroom: serves what is published, counts what is told."""
 
     def __init__(self, feeds: int, seed: int = 7, keep: int = 60) -> None:
@@ -224,7 +224,7 @@ async def soak(
 ) -> dict[str, Any]:
     """Run the soak and return what was measured."""
     out.mkdir(parents=True, exist_ok=True)
-    world = World(feeds)
+    world = SoakWorld(feeds)
     runner, port = await world.serve()
     config = configure(out, feeds, port, "10s", keep)
     store = EmbeddedStore(out / "data")
@@ -306,7 +306,7 @@ async def soak(
     }
 
 
-def say(seconds: float, world: World, row: dict[str, Any]) -> None:
+def say(seconds: float, world: SoakWorld, row: dict[str, Any]) -> None:
     """Print one line of progress."""
     print(
         f"{seconds / 60:5.1f} min  {world.published:6d} published  "
@@ -336,7 +336,7 @@ async def sample(client: Any, keys: Keys, processes: dict[str, Any], server: int
     }
 
 
-async def drain(client: Any, keys: Keys, world: World, patience: float = 120.0) -> float:
+async def drain(client: Any, keys: Keys, world: SoakWorld, patience: float = 120.0) -> float:
     """Wait until all that was published is analysed and told; return how long that took."""
     begin = time.monotonic()
     while time.monotonic() - begin < patience:

@@ -25,7 +25,7 @@ EVERY = (60.0, 120.0)  # seconds between the end of one fault and the next, by c
 CAUGHT_UP = 5.0  # seconds' worth of stories that may wait when all is well
 
 
-class Outside(Protocol):
+class OutsideServices(Protocol):
     """What the soak serves: feeds that may be out of reach, a newsroom that may refuse."""
 
     dark: bool
@@ -48,7 +48,7 @@ class Faults:
     store: int
     config: Path
     folder: Path
-    outside: Outside
+    outside: OutsideServices
     processes: dict[str, subprocess.Popen[bytes]]
     restart: Callable[[str], None]
     waiting: Callable[[], Awaitable[int]]

@@ -34,7 +34,7 @@ from monitor.observability import logs
 
 
 @dataclass(frozen=True)
-class Labelled:
+class LabelledStories:
     """One topic's rows."""
 
     topic: dict
@@ -63,7 +63,7 @@ class Row:
 HEAD = f"| {'':<52} | AP    | F1    | P     | R     | best  |\n|{'-' * 54}|" + "-------|" * 5
 
 
-class Bench:
+class TopicBench:
     """The labelled sets with their vectors, and the ways to score them."""
 
     def __init__(self, folder: Path, model: str, cache: Path | None) -> None:
@@ -74,7 +74,7 @@ class Bench:
         self.sets = self._read(folder)
         self.background = Background.of(self.model, self.embedder.encode)
 
-    def _read(self, folder: Path) -> list[Labelled]:
+    def _read(self, folder: Path) -> list[LabelledStories]:
         topics = yaml.safe_load((folder / "topics.yaml").read_text(encoding="utf-8"))["topics"]
         with (folder / "topics.tsv").open(newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
@@ -84,7 +84,7 @@ class Bench:
         for topic in topics:
             at = [index for index, row in enumerate(rows) if row["topic_id"] == topic["id"]]
             sets.append(
-                Labelled(
+                LabelledStories(
                     topic,
                     [rows[index]["title"] for index in at],
                     [rows[index]["first_seen"] for index in at],
@@ -137,7 +137,7 @@ def make_topic(data: dict, parts: str, **more: object) -> Topic:
 PARTS = {"name + description + examples": "de", "name + description": "d", "name only": ""}
 
 
-def ours(bench: Bench, parts: str, background: Background | None = None) -> list[tuple]:
+def ours(bench: TopicBench, parts: str, background: Background | None = None) -> list[tuple]:
     """Score every labelled set with the product's own matcher: (scores, truth) for each topic."""
     topics = [make_topic(one.topic, parts) for one in bench.sets]
     matcher = bench.build(topics, background or bench.background)
@@ -160,7 +160,7 @@ def summarise(name: str, scored: Sequence[tuple], line: float = 0.5) -> Row:
     )
 
 
-def plain(bench: Bench, parts: str, how: str) -> list[tuple]:
+def plain(bench: TopicBench, parts: str, how: str) -> list[tuple]:
     """Score with a textbook method: the cosine to the mean of the phrases, raw or as z-score."""
     scored = []
     for one in bench.sets:
@@ -186,7 +186,7 @@ def best_common_line(scored: Sequence[tuple]) -> float:
     )
 
 
-def with_feedback(bench: Bench, good: int, bad: int, draws: int = 5) -> Row:
+def with_feedback(bench: TopicBench, good: int, bad: int, draws: int = 5) -> Row:
     """Score the rest after so many good and bad answers, given as examples and counter-examples."""
     scored = []
     for one in bench.sets:
@@ -210,7 +210,7 @@ def with_feedback(bench: Bench, good: int, bad: int, draws: int = 5) -> Row:
     return summarise(f"ours, {good} good and {bad} bad answers, rest of the rows", scored)
 
 
-def logistic_head(bench: Bench, draws: int = 5) -> Row:
+def logistic_head(bench: TopicBench, draws: int = 5) -> Row:
     """Score the rest with a logistic regression on 20 + 20 labelled vectors."""
     from sklearn.linear_model import LogisticRegression
 
@@ -228,7 +228,9 @@ def logistic_head(bench: Bench, draws: int = 5) -> Row:
     return summarise("logistic head on 20 + 20 answers, rest of the rows", scored)
 
 
-def own_archive(bench: Bench, headlines: list[dict], vectors: Matrix, parts: str) -> list[tuple]:
+def own_archive(
+    bench: TopicBench, headlines: list[dict], vectors: Matrix, parts: str
+) -> list[tuple]:
     """Score as a service would that has read the headlines so far: renewed every two weeks."""
     seen = np.array([row["first_seen"] for row in headlines])
     turns = sorted({stamp[:8] + ("01" if stamp[8:10] < "15" else "15") for stamp in seen})
@@ -245,7 +247,7 @@ def own_archive(bench: Bench, headlines: list[dict], vectors: Matrix, parts: str
     return [(score, one.truth) for score, one in zip(scores, bench.sets, strict=True)]
 
 
-def false_alarms(bench: Bench, headlines: list[dict], vectors: Matrix) -> None:
+def false_alarms(bench: TopicBench, headlines: list[dict], vectors: Matrix) -> None:
     """Print how many of the background headlines each topic fires on, and 50 of them to read."""
     topics = [make_topic(one.topic, "de") for one in bench.sets]
     matcher = bench.build(topics, bench.background)
@@ -330,7 +332,7 @@ def main() -> int:
     if not (args.data / args.labels).is_dir():
         print(f"no labelled topics at {args.data / args.labels}; name the folder with --data")
         return 2
-    bench = Bench(args.data / args.labels, args.model, args.cache)
+    bench = TopicBench(args.data / args.labels, args.model, args.cache)
     print(f"model {bench.model} ({bench.embedder.precision}), {bench.background.origin} background")
     rows = []
     for label in ("name + description + examples", "name only"):

@@ -16,11 +16,15 @@ from monitor import reasons
 from monitor.observability import metrics
 
 ROOT = Path(__file__).parents[1]
-SOURCE = {
-    path: path.read_text(encoding="utf-8")
-    for folder in ("monitor", "workers")
-    for path in sorted((ROOT / folder).rglob("*.py"))
-}
+
+
+def _code(*folders: str) -> dict[Path, str]:
+    files = [path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]
+    return {path: path.read_text(encoding="utf-8") for path in files}
+
+
+SOURCE = _code("monitor", "workers")
+TESTS = _code("tests")
 PAGES = [
     *ROOT.glob("*.md"),
     *(page for page in (ROOT / "docs").rglob("*.md") if "decisions" not in page.parts),
@@ -39,11 +43,42 @@ def _reasons() -> dict[str, type[StrEnum]]:
 def test_no_two_types_have_one_name() -> None:
     """A reader who meets a type's name knows which type it is."""
     places = defaultdict(list)
-    for path, text in SOURCE.items():
+    for path, text in (SOURCE | TESTS | _code("benchmarks", "training")).items():
         for node in ast.walk(ast.parse(text)):
             if isinstance(node, ast.ClassDef):
                 places[node.name].append(str(path.relative_to(ROOT)))
     assert {name: found for name, found in places.items() if len(found) > 1} == {}
+
+
+_OPEN = {"_replace", "_asdict", "_exit"}  # underscored, and documented as public by Python
+_PRIVATE = re.compile(r"(?:monitor|workers)\.[\w.:]*[.:]_[a-z]", re.IGNORECASE)
+
+
+def _private(node: ast.AST) -> str:
+    """Return the private name that a line of a test reaches for, or ""."""
+    if isinstance(node, ast.Attribute) and re.match(r"_[a-zA-Z]", node.attr):
+        own = isinstance(node.value, ast.Name) and node.value.id in ("self", "cls")
+        return "" if own or node.attr in _OPEN else node.attr
+    if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(("monitor", "workers")):
+        return next((one.name for one in node.names if one.name.startswith("_")), "")
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value if _PRIVATE.match(node.value) else ""
+    if isinstance(node, ast.Call) and getattr(node.func, "attr", "") in ("setattr", "delattr"):
+        name = node.args[1] if len(node.args) > 1 else None
+        text = str(name.value) if isinstance(name, ast.Constant) else ""
+        return text if text.startswith("_") else ""
+    return ""
+
+
+def test_tests_use_the_public_door() -> None:
+    """A test that holds on to private names breaks with every clean-up and proves less."""
+    found = [
+        f"{path.relative_to(ROOT)}:{node.lineno}: {name}"
+        for path, text in TESTS.items()
+        for node in ast.walk(ast.parse(text))
+        if (name := _private(node))
+    ]
+    assert found == []
 
 
 def _given(node: ast.AST, enums: dict[str, type[StrEnum]]) -> Iterator[tuple[str, str]]:

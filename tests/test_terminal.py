@@ -18,7 +18,7 @@ from rich.text import Text
 
 from monitor.analysis.backtest_report import environment as report_environment
 from monitor.cli import main
-from monitor.delivery.channels.email_message import _template as mail_template
+from monitor.delivery.channels.email_message import template as mail_template
 from monitor.desk.render import environment as desk_environment
 from monitor.terminal import CleanConsole, as_json
 from monitor.text import on_page, strip_invisible

@@ -105,7 +105,7 @@ class Batches:
         return topics, self.reports(self.items, every), labels
 
 
-class Learner:
+class EncoderLearner:
     """The model, its heads, and the losses of one step."""
 
     def __init__(self, folder: Path, batches: Batches, device: str, rank: int) -> None:
@@ -228,7 +228,7 @@ def main() -> None:
     torch.manual_seed(chosen.seed)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     batches = Batches(chosen.data, chosen.seed, everything=chosen.everything)
-    learner = Learner(chosen.data, batches, device, chosen.rank)
+    learner = EncoderLearner(chosen.data, batches, device, chosen.rank)
     if chosen.start:
         learner.model.start_from(chosen.start)
     teach(learner.model, learner.heads, learner.step, chosen.out, limit=chosen.limit,

@@ -24,7 +24,7 @@ class Source(Protocol):
     def epoch(self) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
         """Return parts of an epoch: segments, goals between 0 and 1, weights."""
 
-    def measure(self, judge: Judge) -> str:
+    def measure(self, judge: TrainedJudge) -> str:
         """Return figures in words."""
 
 
@@ -41,7 +41,7 @@ CAPS = ((1, 1), (11, TOPIC_TOKENS - 2), (2, 2), (3, STORY_TOKENS - 2), (1, 1))
 PAIR_CAPS = ((1, 1), (11, STORY_TOKENS - 2), (2, 2), (3, STORY_TOKENS - 2), (1, 1))
 
 
-class Judge:
+class TrainedJudge:
     """The model with its head."""
 
     def __init__(self, folder: Path, words: Words, device: str, caps: Any, rank: int) -> None:
@@ -112,7 +112,7 @@ def batches(
 def run(source: Source, chosen: argparse.Namespace, caps: Any = CAPS) -> None:
     """Teach a judge from a source and store it."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    judge = Judge(chosen.data, source.words, device, caps, chosen.rank)
+    judge = TrainedJudge(chosen.data, source.words, device, caps, chosen.rank)
     if chosen.start:
         judge.model.start_from(chosen.start)
     rows = batches(source, caps, chosen.batch, chosen.blur, chosen.seed)

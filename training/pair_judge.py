@@ -14,7 +14,7 @@ from training import data, judging
 from training.data import Words
 
 
-class Lessons:
+class PairLessons:
     """Pairs in either order; one in twenty is held out."""
 
     def __init__(self, folder: Path, seed: int, *, everything: bool) -> None:
@@ -64,7 +64,7 @@ class Lessons:
 def main() -> None:
     """Teach and store."""
     options = judging.options(__doc__)
-    lessons = Lessons(options.data, options.seed, everything=options.everything)
+    lessons = PairLessons(options.data, options.seed, everything=options.everything)
     judging.run(lessons, options, judging.PAIR_CAPS)
 
 

@@ -39,7 +39,7 @@ _NAMED_BY_OWN = frozenset(
 
 
 @dataclass(frozen=True)
-class Happening:
+class MadeEvent:
     """What happened: a kind of `report_templates.yaml`, a place or an actor, and a count."""
 
     kind: dict[str, Any]
@@ -89,28 +89,28 @@ class Reports:
 
     # --- happenings --------------------------------------------------------------------------
 
-    def happening(self, kind: dict[str, Any] | None = None) -> Happening:
+    def happening(self, kind: dict[str, Any] | None = None) -> MadeEvent:
         """Return a made-up happening."""
         rng = self._rng
         if kind is None:
             kind = rng.choice(self._placed if rng.random() < 0.72 else self._acted)
         count = rng.choice([2, 3, 4, 5, 7, 8, 9, 11, 12, 14, 17, 20, 24, 30, 37, 42, 60, 80, 120])
         if "role" in kind:
-            return Happening(kind, who=rng.choice(self._roles[kind["role"]]), count=count)
+            return MadeEvent(kind, who=rng.choice(self._roles[kind["role"]]), count=count)
         if "countries" in kind and rng.random() < 0.7:
             country = rng.choice(kind["countries"])
         else:
             country = rng.choices(self._countries, self._weights)[0]
         cities = self._cities[country]
         known = [city for city in cities if city in self._cyrillic]
-        return Happening(
+        return MadeEvent(
             kind,
             country,
             rng.choice(known if known and rng.random() < 0.6 else cities),
             count=count,
         )
 
-    def another(self, of: Happening) -> Happening:
+    def another(self, of: MadeEvent) -> MadeEvent:
         """Return a happening of the same kind with another place or actor."""
         while True:
             made = self.happening(of.kind)
@@ -120,23 +120,23 @@ class Reports:
                     for city in self._cities[of.country]
                     if (city in self._cyrillic) == (of.city in self._cyrillic)
                 ]
-                made = Happening(of.kind, of.country, self._rng.choice(cities), "", made.count)
+                made = MadeEvent(of.kind, of.country, self._rng.choice(cities), "", made.count)
             if (made.country, made.city, made.who) != (of.country, of.city, of.who):
                 count = of.count if self._rng.random() < 0.3 else made.count
-                return Happening(of.kind, made.country, made.city, made.who, count)
+                return MadeEvent(of.kind, made.country, made.city, made.who, count)
 
-    def elsewise(self, of: Happening) -> Happening:
+    def elsewise(self, of: MadeEvent) -> MadeEvent:
         """Return a happening of another kind with the same place or actor."""
         kinds = [k for k in self.kinds if k.get("role") == of.kind.get("role") and k is not of.kind]
         return (
-            Happening(self._rng.choice(kinds), of.country, of.city, of.who, of.count)
+            MadeEvent(self._rng.choice(kinds), of.country, of.city, of.who, of.count)
             if kinds
             else self.another(of)
         )
 
     # --- reports -----------------------------------------------------------------------------
 
-    def place(self, of: Happening, language: str, case: str = "nom", *, exact: bool = False) -> str:
+    def place(self, of: MadeEvent, language: str, case: str = "nom", *, exact: bool = False) -> str:
         """Return the place as a report names it; `exact` names the city."""
         rng = self._rng
         if language in ("ru", "uk"):
@@ -164,7 +164,7 @@ class Reports:
 
     def report(
         self,
-        of: Happening,
+        of: MadeEvent,
         language: str = "en",
         wording: int | None = None,
         *,
@@ -202,7 +202,7 @@ class Reports:
             text += (" " if language in SPACELESS else ". ") + " ".join(more)
         return text[:400]
 
-    def report_line(self, of: Happening, language: str) -> str:
+    def report_line(self, of: MadeEvent, language: str) -> str:
         """Return another wording of the happening as a sentence."""
         texts = of.kind["texts"] if language == "en" else of.kind[language]
         line = (
@@ -273,7 +273,7 @@ class Reports:
                     )
         return found[:count]
 
-    def _fill(self, text: str, of: Happening, state: Any) -> str:
+    def _fill(self, text: str, of: MadeEvent, state: Any) -> str:
         """Fill a stage's slots; the same state gives the same actors."""
         chance = random.Random(str(state[1][:8]) + str(state[1][-1]))
         lists = self._roles

@@ -26,7 +26,7 @@ ORDINARY = 10  # stories that nobody labelled, a topic and epoch
 OFF = 0.6  # of those labelled off topic, an epoch
 
 
-class Lessons:
+class TopicLessons:
     """Rows of (topic, item, label) for one epoch after the other."""
 
     def __init__(self, folder: Path, seed: int, *, everything: bool, held: int) -> None:
@@ -94,7 +94,9 @@ class Lessons:
 def main() -> None:
     """Teach and store."""
     options = judging.options(__doc__)
-    lessons = Lessons(options.data, options.seed, everything=options.everything, held=options.held)
+    lessons = TopicLessons(
+        options.data, options.seed, everything=options.everything, held=options.held
+    )
     judging.run(lessons, options)
 
 

@@ -33,7 +33,7 @@ class Canary:
         self._runtime = runtime
         self._patience = patience
         self._store = CanaryStore(runtime.store, runtime.keys)
-        self._lease = Lease.named(runtime.store, runtime.keys, self.name, _STANDBY * 3)
+        self.lease = Lease.named(runtime.store, runtime.keys, self.name, _STANDBY * 3)
         self._lapses = 0.0  # when our lease does, unless renewed
 
     async def run(self) -> None:
@@ -44,7 +44,7 @@ class Canary:
             progress.mark()
             await self.turn()
         try:
-            await self._lease.drop()
+            await self.lease.drop()
         except (RedisError, OSError):
             return  # it lapses by itself
 
@@ -52,10 +52,10 @@ class Canary:
         """Send one if it is time and this process is to do it; show figures only if it is."""
         clock = self._runtime.clock
         try:
-            if await self._lease.take():
-                self._lapses = clock.now() + self._lease.seconds
+            if await self.lease.take():
+                self._lapses = clock.now() + self.lease.seconds
                 _show(await self._store.last())
-                if await self._due():
+                if await self.due():
                     await self.walk()
             else:
                 _show({})
@@ -77,11 +77,11 @@ class Canary:
                     return False
                 if await self._runtime.wait_or_stop(_LOOK_EVERY):
                     return True  # stopping is no fault
-                await self._lease.take()
+                await self.lease.take()
             await self._arrived(sent)
         return True
 
-    async def _due(self) -> bool:
+    async def due(self) -> bool:
         """Whether it is time: counted from the last one, whichever process sent it."""
         last = float((await self._store.last()).get("sent", 0.0))
         every = self._runtime.config.ops.canary_every

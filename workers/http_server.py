@@ -25,8 +25,8 @@ BODY_SECONDS = 10.0
 _DROPPED_BODY = 4 * LARGEST_BODY
 _LARGEST_HEAD = 65_536
 _BODIES_AT_ONCE = 32  # in memory, of strangers: their signature is read once the body is there
-_HEAD_SECONDS = 10.0
-_TAKING_SECONDS = 30.0  # that nothing more of an answer may be taken in
+HEAD_SECONDS = 10.0
+TAKING_SECONDS = 30.0  # that nothing more of an answer may be taken in
 _READ_AT_ONCE = 16_384  # bytes; a body in one-byte chunks must not hold the loop (h11 is Python)
 _GRACE_SECONDS = 2.0
 
@@ -43,7 +43,7 @@ async def serve(app: ASGIApp, listener: socket.socket, stopping: asyncio.Event, 
     server = _Server(
         uvicorn.Config(
             Limits(app),
-            http=_LimitedProtocol,
+            http=LimitedProtocol,
             ws="none",
             log_config=None,
             log_level="error",
@@ -52,7 +52,7 @@ async def serve(app: ASGIApp, listener: socket.socket, stopping: asyncio.Event, 
             server_header=False,
             lifespan="off",
             limit_concurrency=most + 1,
-            timeout_keep_alive=int(_HEAD_SECONDS),
+            timeout_keep_alive=int(HEAD_SECONDS),
             timeout_graceful_shutdown=int(_GRACE_SECONDS),
             h11_max_incomplete_event_size=_LARGEST_HEAD,
         )
@@ -115,13 +115,14 @@ class _Server(uvicorn.Server):
         yield
 
 
-class _LimitedProtocol(H11Protocol):
+class LimitedProtocol(H11Protocol):
     """Ends connections that are too many, or whose request does not come."""
 
     _deadline: asyncio.TimerHandle | None = None
     _taking: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Refuse one connection too many; else wait for its first request."""
         super().connection_made(transport)
         if len(self.connections) >= (self.limit_concurrency or 0):
             transport.abort()
@@ -130,19 +131,23 @@ class _LimitedProtocol(H11Protocol):
         self._await_request()
 
     def data_received(self, data: bytes) -> None:
+        """Take in what came, and limit how long the rest may take."""
         super().data_received(data)
         self._await_request()
 
     def pause_writing(self) -> None:
+        """Limit how long nothing more of an answer is taken in."""
         super().pause_writing()
-        self._taking = self.loop.call_later(_TAKING_SECONDS, self.transport.abort)
+        self._taking = self.loop.call_later(TAKING_SECONDS, self.transport.abort)
 
     def resume_writing(self) -> None:
+        """The other side takes in the answer again."""
         super().resume_writing()
         if self._taking is not None:
             self._taking.cancel()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        """Drop the limits of a connection that ended."""
         self._answering()
         if self._taking is not None:
             self._taking.cancel()
@@ -153,7 +158,7 @@ class _LimitedProtocol(H11Protocol):
         if self.cycle is not None and not self.cycle.response_complete:
             self._answering()
         elif self._deadline is None and not self.transport.is_closing():
-            self._deadline = self.loop.call_later(_HEAD_SECONDS, self.transport.abort)
+            self._deadline = self.loop.call_later(HEAD_SECONDS, self.transport.abort)
 
     def _answering(self) -> None:
         if self._deadline is not None:

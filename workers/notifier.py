@@ -94,7 +94,7 @@ class Notifier:
                         now = self._runtime.clock.now()
                         if now >= next_look:
                             next_look = now + SELDOM
-                            await self._say_nothing_new(now)
+                            await self.say_nothing_new(now)
                             await self._warn_of_unknown()
                     except (RedisError, OSError) as error:
                         log.warning("store_unreachable", worker=self.name, error=redact(str(error)))
@@ -253,7 +253,7 @@ class Notifier:
         now = runtime.clock.now()
         return lines(await overview(runtime.store, runtime.keys, runtime.config, now))
 
-    async def _say_nothing_new(self, now: float) -> None:
+    async def say_nothing_new(self, now: float) -> None:
         """Where a digest asks for it, say that there was nothing new."""
         for channel, plans in plans_by_channel(self._runtime.config).items():
             for plan in plans:

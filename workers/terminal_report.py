@@ -168,13 +168,13 @@ class TerminalReport:
         """Say what is known, then look at the feeds every two seconds until stopping."""
         try:
             if await ConfigStore(self._runtime.store, self._runtime.keys).first_run_summed_up():
-                await self._known()
+                await self.say_known()
         except (RedisError, OSError) as error:
             log.warning("store_unreachable", worker=self.name, error=str(error))
         while not await self._runtime.wait_or_stop(LOOK_EVERY):
             try:
                 out = await FeedStore(self._runtime.store, self._runtime.keys).outage()
-                self._compare(await self._states(), out=bool(out))
+                self.compare(await self._states(), out=bool(out))
             except (RedisError, OSError) as error:
                 log.warning("store_unreachable", worker=self.name, error=str(error))
 
@@ -182,7 +182,7 @@ class TerminalReport:
         ids = [feed.id for feed in self._runtime.config.feeds if feed.enabled]
         return await FeedStore(self._runtime.store, self._runtime.keys).load_states(ids)
 
-    async def _known(self) -> None:
+    async def say_known(self) -> None:
         """The first line of a later start: what is watched, who answered last, what is known."""
         archive = AnalysisStore.of(self._runtime.store, self._runtime.config)
         states = await self._states()
@@ -204,7 +204,7 @@ class TerminalReport:
         line.append("New alerts follow as they happen.")
         self._say(line)
 
-    def _compare(self, states: Sequence[FeedState], *, out: bool = False) -> None:
+    def compare(self, states: Sequence[FeedState], *, out: bool = False) -> None:
         """Say what changed since the last look. Of many feeds at once, one line.
 
         `out` says that a poller takes our own network to be out.

@@ -127,7 +127,7 @@ class Triage:
                     self._runtime,
                     self._queue,
                     unpack_embedded,
-                    self._work,
+                    self.analyse_batch,
                     lambda: (BATCH, LINGER),
                     sole=True,  # the lease makes us the only reader: what is pending is ours
                     after_failure=self._rebuild,
@@ -195,7 +195,7 @@ class Triage:
                 self._analysis.index.forget(self._runtime.clock.now() - window)
 
     async def _delete_orphans(self) -> None:
-        """Let go of what lies in the store for nobody."""
+        """Delete orphaned keys, once in a while."""
         now = self._runtime.clock.now()
         if now - self._swept >= SWEEP_EVERY:
             self._swept = now
@@ -217,8 +217,10 @@ class Triage:
 
     # --- the work itself
 
-    async def _work(self, items: Sequence[StreamMessage], batch: Sequence[EmbeddedStory]) -> None:
-        """Analyse a batch and make it stand, in one step with its acknowledgement."""
+    async def analyse_batch(
+        self, items: Sequence[StreamMessage], batch: Sequence[EmbeddedStory]
+    ) -> None:
+        """Analyse a batch and commit it, in one step with its acknowledgement."""
         started = time.perf_counter()
         async with self._turn:
             assert self._analysis is not None
@@ -268,7 +270,7 @@ class Triage:
         return prepared, answers
 
     async def _drop_known(self, batch: Sequence[EmbeddedStory]) -> list[EmbeddedStory]:
-        """Drop stories that were settled before, and repeats within the batch."""
+        """Drop stories that were decided before, and repeats within the batch."""
         known = await self._archive.known([item.story.id for item in batch])
         fresh: dict[str, EmbeddedStory] = {}
         for item in batch:

@@ -51,7 +51,7 @@ class Watchdog:
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         store, keys = runtime.store, runtime.keys
-        self._lease = Lease.named(store, keys, self.name, EVERY * 3)
+        self.lease = Lease.named(store, keys, self.name, EVERY * 3)
         self._memory = WatchStore(store, keys)
         self._heartbeats = HeartbeatStore(store, keys)
         self._streams = Streams(store, keys)
@@ -70,14 +70,14 @@ class Watchdog:
             progress.mark()
             await self.turn()
         with suppress(RedisError, OSError):
-            await self._lease.drop()
+            await self.lease.drop()
 
     async def turn(self) -> None:
         """Look, if this process is the one that watches; if it no longer is, show no figures."""
         clock = self._runtime.clock
         try:
-            if await self._lease.take():
-                self._lapses = clock.now() + self._lease.seconds
+            if await self.lease.take():
+                self._lapses = clock.now() + self.lease.seconds
                 await self.look()
             else:
                 self._stand_by()
@@ -98,7 +98,7 @@ class Watchdog:
         found = [
             *await self._stages(now),
             *await self._feeds(now),
-            *await self._topics(now),
+            *await self.odd_topics(now),
             *await self._channels(now),
             *await self._config(),
             *await self._canary(),
@@ -161,7 +161,7 @@ class Watchdog:
                 health[feed_health(state)] += 1
                 trouble = judge.silent_feed(state, now) or judge.failing_feed(state)
                 found += [trouble] if trouble else []
-            await self._lease.take()
+            await self.lease.take()
         health["silent"] = sum(finding.kind is Kind.FEED_SILENT for finding in found)
         health["ok"] -= health["silent"]
         for name, number in health.items():
@@ -169,7 +169,7 @@ class Watchdog:
         self._feeds_at, self._feed_findings = now, found
         return found
 
-    async def _topics(self, now: float) -> list[HealthFinding]:
+    async def odd_topics(self, now: float) -> list[HealthFinding]:
         """Follow how often each topic fires, by its running total in `count`."""
         topics = [topic.id for topic in self._runtime.config.topics if topic.enabled]
         if not topics:

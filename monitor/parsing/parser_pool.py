@@ -20,7 +20,7 @@ log = get_logger(__name__)
 
 _MAX_REPLY = 256 * 1024 * 1024
 _START_SECONDS = 30.0
-_MOMENT = 0.1  # of `parse_timeout`; the heaviest real documents take a sixtieth
+MOMENT = 0.1  # of `parse_timeout`; the heaviest real documents take a sixtieth
 _OVERSPENT = -signal.SIGPROF
 _NOTHING = b'<rss version="2.0"><channel><title>-</title></channel></rss>'
 
@@ -105,7 +105,7 @@ class ParserPool:
     async def _ask(self, body: bytes, header: dict[str, Any]) -> dict[str, Any]:
         """Have a document read: for a moment by any process, then by the one for slow documents."""
         patience = self._settings.parse_timeout
-        moment = _MOMENT * patience
+        moment = MOMENT * patience
         child = await self._idle.get()
         with contextlib.suppress(_TooSlow):
             return await self._read(self._idle, child, body, header, moment)

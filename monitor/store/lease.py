@@ -69,7 +69,7 @@ class Lease:
     """
 
     def __init__(self, client: Redis, key: str, seconds: float = 10.0) -> None:
-        self._client = client
+        self.client = client
         self.key = key
         self.seconds = seconds
         self.token = uuid.uuid4().hex
@@ -83,7 +83,7 @@ class Lease:
         """Take or renew the lease. Return whether it is held now."""
         return bool(
             await run_script(
-                self._client, "lease_take", [self.key], [self.token, int(self.seconds * 1000)]
+                self.client, "lease_take", [self.key], [self.token, int(self.seconds * 1000)]
             )
         )
 
@@ -96,7 +96,7 @@ class Lease:
 
     async def drop(self) -> None:
         """Give the lease back, so that a standby need not wait for it to run out."""
-        await run_script(self._client, "lease_drop", [self.key], [self.token])
+        await run_script(self.client, "lease_drop", [self.key], [self.token])
 
     async def write(self, commands: list[Command]) -> None:
         """Run `commands` as one atomic step, if the lease is still held.
@@ -104,6 +104,6 @@ class Lease:
         Raises:
             LeaseLost: someone else holds it; nothing was written.
         """
-        done = await run_script(self._client, "apply", [self.key], [self.token, *flatten(commands)])
+        done = await run_script(self.client, "apply", [self.key], [self.token, *flatten(commands)])
         if not done:
             raise LeaseLost("another process has taken over; nothing was written")

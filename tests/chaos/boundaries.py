@@ -37,11 +37,11 @@ BOUNDARIES: tuple[Boundary, ...] = (
     *_around("embedder", "reading stories", "monitor.queue.streams:StreamQueue.read"),
     *_around("embedder", "handing vectors over", "workers.embedder:apply"),
     *_around("triage", "reading vectors", "monitor.queue.streams:StreamQueue.read"),
-    *_around("triage", "committing a batch", "workers.triage:Triage._work"),
+    *_around("triage", "committing a batch", "workers.triage:Triage.analyse_batch"),
     *_around("notifier", "marking a send", "monitor.delivery.outbox:OutboxStore.begin"),
     *_around("notifier", "posting to Slack", "monitor.delivery.channels.slack:SlackBot.send"),
     *_around(
-        "notifier", "editing the first message", "monitor.delivery.channels.slack:SlackBot._edit"
+        "notifier", "editing the first message", "monitor.delivery.channels.slack:SlackBot.edit"
     ),
     *_around("notifier", "mailing", "monitor.delivery.channels.email:Mail.send"),
     *_around("notifier", "recording a receipt", "monitor.delivery.outbox:OutboxStore.done"),

@@ -36,7 +36,7 @@ from monitor.store.embedded.server import find_running
 from monitor.store.keys import Keys
 from tests.support.outlets import Outlets
 from tests.support.service import ENERGY, Service, slack_and_mail
-from tests.support.slack_standin import Fault, SlackStandin
+from tests.support.slack_standin import SlackFault, SlackStandin
 from tests.support.smtp_standin import SmtpStandin
 
 FEEDS = 4
@@ -52,7 +52,7 @@ _SYLLABLES = ("ka", "ro", "vel", "mi", "dun", "tash", "be", "lor", "qui", "zen",
 
 
 @dataclass(slots=True)
-class Result:
+class FaultResult:
     """What one fault did."""
 
     fault: str
@@ -94,7 +94,7 @@ class Result:
         )
 
 
-class World:
+class FaultWorld:
     """The service in one process, its outlets and its channels."""
 
     def __init__(self, folder: Path, seed: int) -> None:
@@ -145,8 +145,8 @@ class World:
         """Publish stories that fire the topic, each a happening of its own."""
         for _ in range(many):
             number, self._number = self._number, self._number + 1
-            name, place = f"wire{number % FEEDS}", self._word(4).capitalize()
-            words = " ".join(self._word(3) for _ in range(6))
+            name, place = f"wire{number % FEEDS}", self.word(4).capitalize()
+            words = " ".join(self.word(3) for _ in range(6))
             title = f"{_KINDS[number % len(_KINDS)]} {place}"
             self.outlets.publish(name, title, f"Reports from {place}: {words}.", guid=f"n{number}")
             self.published[f"https://{name}.example/n{number}"] = time.time()
@@ -158,7 +158,7 @@ class World:
             self.publish()
             await asyncio.sleep(min(every, max(0.0, until - time.monotonic())))
 
-    def _word(self, length: int) -> str:
+    def word(self, length: int) -> str:
         return "".join(self.dice.choice(_SYLLABLES) for _ in range(length))
 
     async def polled_again(self, times: int = 3) -> None:
@@ -208,7 +208,7 @@ class World:
         found = {url: await archive.find(canonical_url(url)) for url in self.published}
         return {url: story[1] for url, story in found.items() if story}
 
-    async def count(self, result: Result) -> None:
+    async def count(self, result: FaultResult) -> None:
         """Fill in the result."""
         keys = Keys()
         async with self.store() as client:
@@ -279,7 +279,7 @@ def _notification(row: dict[str, Any]) -> str:
 # --- the faults
 
 
-async def stopped(world: World) -> None:
+async def stopped(world: FaultWorld) -> None:
     """The store's process stands still for 13 s, five times."""
     for _ in range(5):
         await world.publish_for(2.0, 0.2)
@@ -290,7 +290,7 @@ async def stopped(world: World) -> None:
         await asyncio.sleep(3.0)
 
 
-async def paused(world: World) -> None:
+async def paused(world: FaultWorld) -> None:
     """The store answers nobody for 11 s, four times."""
     for _ in range(4):
         await world.publish_for(2.0, 0.2)
@@ -300,7 +300,7 @@ async def paused(world: World) -> None:
         await asyncio.sleep(3.0)
 
 
-async def slow(world: World) -> None:
+async def slow(world: FaultWorld) -> None:
     """The store works for a tenth of the time only, for half a minute."""
     until = time.monotonic() + 30.0
     while time.monotonic() < until:
@@ -311,7 +311,7 @@ async def slow(world: World) -> None:
         await world.publish_for(0.1)
 
 
-async def full(world: World) -> None:
+async def full(world: FaultWorld) -> None:
     """The store takes nothing in for 170 s (maxmemory, noeviction), with work in hand."""
     world.publish(40)
     await asyncio.sleep(1.0)
@@ -321,7 +321,7 @@ async def full(world: World) -> None:
         await client.config_set("maxmemory", "0")
 
 
-async def emptied(world: World) -> None:
+async def emptied(world: FaultWorld) -> None:
     """Everything in the store is gone; what comes after the new baseline counts."""
     await world.publish_for(3.0, 0.2)
     await asyncio.sleep(5.0)
@@ -333,7 +333,7 @@ async def emptied(world: World) -> None:
     await world.publish_for(5.0, 0.5)
 
 
-async def model(world: World) -> None:
+async def model(world: FaultWorld) -> None:
     """The model cannot compute for 25 s."""
     mark = world.folder / "model"
     world.publish(10)
@@ -342,7 +342,7 @@ async def model(world: World) -> None:
     mark.unlink()
 
 
-async def clock(world: World) -> None:
+async def clock(world: FaultWorld) -> None:
     """The machine's clock is a day ahead for 20 s."""
     mark = world.folder / "clock"
     mark.write_text("86400")
@@ -350,14 +350,14 @@ async def clock(world: World) -> None:
     mark.unlink()
 
 
-async def network(world: World) -> None:
+async def network(world: FaultWorld) -> None:
     """No feed answers for a minute."""
     world.outlets.dark = True
     await world.publish_for(60.0, 5.0)
     world.outlets.dark = False
 
 
-async def configuration(world: World) -> None:
+async def configuration(world: FaultWorld) -> None:
     """One file of the configuration after another is empty for 6 s, then gone for 6 s."""
     for name in ("wirewatch.yaml", "topics.yaml", "feeds.yaml"):
         path = world.service.config / name
@@ -369,22 +369,22 @@ async def configuration(world: World) -> None:
             await world.publish_for(4.0)
 
 
-async def hostile(world: World) -> None:
+async def hostile(world: FaultWorld) -> None:
     """One feed publishes 1,000 long items at once; the others go on."""
-    long = " ".join(world._word(3) for _ in range(600))
+    long = " ".join(world.word(3) for _ in range(600))
     for number in range(1000):
         world.outlets.publish("hostile", f"Parking fees {number}", content=f"{number} {long}")
     await world.publish_for(30.0, 2.0)
 
 
-async def tarpits(world: World) -> None:
+async def tarpits(world: FaultWorld) -> None:
     """Slack hangs and then posts; the mail server takes mails and loses its answer."""
-    world.slack.fail("chat.postMessage", *[Fault("hang", after=True, seconds=20.0)] * 3)
+    world.slack.fail("chat.postMessage", *[SlackFault("hang", after=True, seconds=20.0)] * 3)
     world.smtp.fail("DATA", "drop", "451 try later", "drop")
     await world.publish_for(10.0, 0.5)
 
 
-FAULTS: dict[str, Callable[[World], Awaitable[None]]] = {
+FAULTS: dict[str, Callable[[FaultWorld], Awaitable[None]]] = {
     fault.__name__: fault
     for fault in (
         stopped,
@@ -402,11 +402,11 @@ FAULTS: dict[str, Callable[[World], Awaitable[None]]] = {
 }
 
 
-async def suffer(name: str, seed: int = 1, keep: Path | None = None) -> Result:
+async def suffer(name: str, seed: int = 1, keep: Path | None = None) -> FaultResult:
     """Let the service go through one fault; return what it did."""
-    started, result = time.monotonic(), Result(name)
+    started, result = time.monotonic(), FaultResult(name)
     with tempfile.TemporaryDirectory(prefix="wwf-") as folder:
-        world = World(Path(folder), seed)
+        world = FaultWorld(Path(folder), seed)
         async with world.running():
             await world.publish_for(3.0, 0.3)
             await FAULTS[name](world)
@@ -424,7 +424,7 @@ async def suffer(name: str, seed: int = 1, keep: Path | None = None) -> Result:
 
 async def main(names: Sequence[str], times: int, keep: Path | None) -> int:
     """Go through the faults and print the table; return the exit code."""
-    print(Result.HEAD, flush=True)
+    print(FaultResult.HEAD, flush=True)
     kept = True
     for name in names:
         for seed in range(1, times + 1):

@@ -39,7 +39,7 @@ from monitor.store.keys import Keys
 from tests.chaos.boundaries import BOUNDARIES, Boundary
 from tests.support.outlets import Outlets
 from tests.support.service import ENERGY, Service, slack_and_mail
-from tests.support.slack_standin import Fault, SlackStandin
+from tests.support.slack_standin import SlackFault, SlackStandin
 from tests.support.smtp_standin import SmtpStandin
 
 FEEDS = 8
@@ -66,7 +66,7 @@ class Kill:
 
 
 @dataclass(slots=True)
-class Result:
+class ChaosResult:
     """What the run showed."""
 
     stories: int = 0
@@ -129,7 +129,7 @@ class Chaos:
         self.slack.fault_rate = self.smtp.fault_rate = faults
         self.outlets = Outlets()
         self.service = Service(folder)
-        self.result = Result()
+        self.result = ChaosResult()
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self._store: subprocess.Popen[bytes] | None = None
         self._socket = f"{folder}/s"
@@ -142,7 +142,7 @@ class Chaos:
 
     async def run(
         self, stories: int, boundaries: list[Boundary], kills: int, store_kills: int = 0
-    ) -> Result:
+    ) -> ChaosResult:
         """Publish, kill at every boundary given and `kills` times at random, and count."""
         started = time.monotonic()
         await self.slack.start()
@@ -247,7 +247,7 @@ class Chaos:
         self.kill(stage)
         self.start(stage, boundary.name, self.dice.randint(1, 2))
         if boundary.place.endswith((":OutboxStore.later", ":SlackBot.find")):
-            self.slack.fail("chat.postMessage", Fault("drop", after=True), Fault("drop"))
+            self.slack.fail("chat.postMessage", SlackFault("drop", after=True), SlackFault("drop"))
         deadline = time.monotonic() + 40.0
         while self.processes[stage].poll() is None and time.monotonic() < deadline:
             self._publish(1)

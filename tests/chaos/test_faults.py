@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.chaos.faults import FAULTS, Result, suffer, told_by
+from tests.chaos.faults import FAULTS, FaultResult, suffer, told_by
 
 
 @pytest.mark.slow
@@ -15,7 +15,7 @@ async def test_no_alert_is_lost_to_a_fault(fault: str, capsys: pytest.CaptureFix
     assert fault in FAULTS
     result = await suffer(fault)
     with capsys.disabled():
-        print(f"\n{Result.HEAD}\n{result.row()}")
+        print(f"\n{FaultResult.HEAD}\n{result.row()}")
     assert result.fine, result.row()
 
 

@@ -30,7 +30,7 @@ async def slack() -> AsyncIterator[SlackStandin]:
 
 
 @dataclass(slots=True)
-class Desk:
+class SenderSetup:
     """One channel with everything around it, as the notifier would set it up."""
 
     name: str
@@ -76,21 +76,21 @@ class Desk:
         return int(await self.store.hget(self.keys("count"), field) or 0)
 
 
-MakeDesk = Callable[..., Any]
+MakeSetup = Callable[..., Any]
 
 
 @pytest.fixture
-async def desk(store: Redis, keys: Keys, clock: ManualClock) -> AsyncIterator[MakeDesk]:
-    """Make a desk: `await desk("world", config)` or with a channel of the test's own."""
-    made: list[Desk] = []
+async def desk(store: Redis, keys: Keys, clock: ManualClock) -> AsyncIterator[MakeSetup]:
+    """Make a setup: `await desk("world", config)` or with a channel of the test's own."""
+    made: list[SenderSetup] = []
 
-    async def make(name: str, config: Config, channel: Channel | None = None) -> Desk:
+    async def make(name: str, config: Config, channel: Channel | None = None) -> SenderSetup:
         outbox = OutboxStore(store, keys)
         lease = outbox.lease(name)
         assert await lease.take()
         where = channel or build(config.channels[name])
         silences = SilenceStore(store, keys)
-        new = Desk(
+        new = SenderSetup(
             name, config, outbox, silences, clock, where, lease, store, keys,
             ChannelSender(name, where, outbox, silences, lease, clock, lambda: new.config),
         )  # fmt: skip

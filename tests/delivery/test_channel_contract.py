@@ -23,12 +23,12 @@ from monitor.reasons import DeliveryReason
 from tests.delivery.test_slack_bot import slack_config
 from tests.support.alerts import alert, config, note
 from tests.support.http_sink import HttpSink
-from tests.support.slack_standin import Fault, SlackStandin
+from tests.support.slack_standin import SlackFault, SlackStandin
 from tests.support.smtp_standin import SmtpStandin
 
 
 @dataclass(slots=True)
-class Service:
+class ChannelService:
     """One kind of channel and the far side of it. `fail` lays one named failure on."""
 
     settings: Any
@@ -39,18 +39,18 @@ class Service:
 
 
 HTTP_FAULTS = {
-    "server_error": Fault("status", status=500),
-    "rate_limited": Fault("status", status=429, headers={"Retry-After": "3"}),
-    "lost_reply": Fault("drop", after=True),
-    "lost_request": Fault("drop"),
-    "refused_message": Fault("status", status=400),
-    "gone": Fault("status", status=404),
-    "revoked": Fault("status", status=403),
+    "server_error": SlackFault("status", status=500),
+    "rate_limited": SlackFault("status", status=429, headers={"Retry-After": "3"}),
+    "lost_reply": SlackFault("drop", after=True),
+    "lost_request": SlackFault("drop"),
+    "refused_message": SlackFault("status", status=400),
+    "gone": SlackFault("status", status=404),
+    "revoked": SlackFault("status", status=403),
 }
 SLACK_FAULTS = HTTP_FAULTS | {
-    "refused_message": Fault("error", error="invalid_blocks"),
-    "gone": Fault("error", error="is_archived"),
-    "revoked": Fault("error", error="token_revoked"),
+    "refused_message": SlackFault("error", error="invalid_blocks"),
+    "gone": SlackFault("error", error="is_archived"),
+    "revoked": SlackFault("error", error="token_revoked"),
 }
 SMTP_FAULTS = {
     "server_error": ("DATA", "451 4.3.0 try again"),
@@ -72,15 +72,15 @@ CAN_FAIL = {
 
 
 @pytest.fixture(params=["slack", "slack_webhook", "email", "webhook", "apprise", "terminal"])
-async def service(request: pytest.FixtureRequest) -> AsyncIterator[Service]:
+async def service(request: pytest.FixtureRequest) -> AsyncIterator[ChannelService]:
     """Every channel in turn, with a real server behind it."""
     async with AsyncExitStack() as stack:
         yield await _MAKERS[request.param](stack)
 
 
-async def _slack(stack: AsyncExitStack) -> Service:
+async def _slack(stack: AsyncExitStack) -> ChannelService:
     slack = await stack.enter_async_context(SlackStandin())
-    return Service(
+    return ChannelService(
         slack_config(slack),
         slack.told,
         lambda kind: slack.fail("chat.postMessage", SLACK_FAULTS[kind]),
@@ -88,16 +88,16 @@ async def _slack(stack: AsyncExitStack) -> Service:
     )
 
 
-async def _webhook_of_slack(stack: AsyncExitStack) -> Service:
+async def _webhook_of_slack(stack: AsyncExitStack) -> ChannelService:
     slack = await stack.enter_async_context(SlackStandin())
-    return Service(
+    return ChannelService(
         config(channels={"world": {"type": "slack_webhook", "url": slack.webhook_url}}),
         lambda: _names([row["text"] for row in slack.posts()]),
         lambda kind: slack.fail("webhook", HTTP_FAULTS[kind]),
     )
 
 
-async def _mail(stack: AsyncExitStack) -> Service:
+async def _mail(stack: AsyncExitStack) -> ChannelService:
     smtp = await stack.enter_async_context(SmtpStandin())
     settings = {
         "type": "email",
@@ -107,26 +107,26 @@ async def _mail(stack: AsyncExitStack) -> Service:
         "from": "alerts@example.org",
         "to": "desk@example.org",
     }
-    return Service(
+    return ChannelService(
         config(channels={"world": settings}),
         lambda: [name.partition("@")[0] for name in smtp.told()],
         lambda kind: smtp.fail(*SMTP_FAULTS[kind]),
     )
 
 
-async def _webhook(stack: AsyncExitStack) -> Service:
+async def _webhook(stack: AsyncExitStack) -> ChannelService:
     sink = await stack.enter_async_context(HttpSink())
-    return Service(
+    return ChannelService(
         config(channels={"world": {"type": "webhook", "url": sink.url, "secret": "canary"}}),
         lambda: [one.headers["webhook-id"].partition("@")[0] for one in sink.taken],
         lambda kind: sink.faults.append(HTTP_FAULTS[kind]),
     )
 
 
-async def _apprise(stack: AsyncExitStack) -> Service:
+async def _apprise(stack: AsyncExitStack) -> ChannelService:
     sink = await stack.enter_async_context(HttpSink())
     url = f"json://127.0.0.1:{sink.port}/hook"
-    return Service(
+    return ChannelService(
         config(channels={"world": {"type": "apprise", "url": url}}),
         lambda: _names([one.body.decode() for one in sink.taken]),
         lambda kind: sink.faults.append(HTTP_FAULTS[kind]),
@@ -145,14 +145,14 @@ class _ClosedOnce(io.StringIO):
         return super().write(text)
 
 
-async def _terminal(stack: AsyncExitStack) -> Service:
+async def _terminal(stack: AsyncExitStack) -> ChannelService:
     out = _ClosedOnce()
     console = Console(file=out, width=120, highlight=False)
 
     def fail(kind: str) -> None:
         out.broken = 1
 
-    return Service(
+    return ChannelService(
         config(channels={"world": {"type": "terminal"}}),
         lambda: _names(out.getvalue().split("\n\n")),
         fail,
@@ -174,7 +174,7 @@ def _names(texts: list[str]) -> list[str]:
     return [name for text in texts for name in ("one", "two", "three") if f"({name})" in text]
 
 
-async def test_in_order_and_once(desk: Any, service: Service) -> None:
+async def test_in_order_and_once(desk: Any, service: ChannelService) -> None:
     """Without failures every alert comes once, in the order decided, with a receipt."""
     world = await desk("world", service.settings, service.channel)
     await world.put(*(note(alert(name), "world") for name in ("one", "two", "three")))
@@ -191,7 +191,7 @@ async def test_in_order_and_once(desk: Any, service: Service) -> None:
     [(kind, failure) for kind, failures in CAN_FAIL.items() for failure in failures],
     indirect=["service"],
 )
-async def test_every_failure(desk: Any, service: Service, failure: str) -> None:
+async def test_every_failure(desk: Any, service: ChannelService, failure: str) -> None:
     """Whatever goes wrong once, nothing is lost, and doubles only where nobody can know."""
     world = await desk("world", service.settings, service.channel)
     service.fail(failure)
@@ -214,7 +214,7 @@ async def test_every_failure(desk: Any, service: Service, failure: str) -> None:
     assert await world.outbox.waiting("world") == 0
 
 
-async def test_a_killed_send(desk: Any, service: Service) -> None:
+async def test_a_killed_send(desk: Any, service: ChannelService) -> None:
     """A process that dies before its send leaves a mark; the alert is told once all the same."""
     world = await desk("world", service.settings, service.channel)
     await world.put(note(alert("one"), "world"))
@@ -227,7 +227,7 @@ async def test_a_killed_send(desk: Any, service: Service) -> None:
     assert ("sent again" in receipt.note) is not service.can_look
 
 
-async def test_digests_and_notices_too(desk: Any, service: Service) -> None:
+async def test_digests_and_notices_too(desk: Any, service: ChannelService) -> None:
     """Every channel takes a digest and a word from operations as well as an alert."""
     from monitor.delivery.digest import Fold, fold
     from monitor.model import Notification

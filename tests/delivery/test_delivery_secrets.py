@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.alerts import alert, config, note
 from tests.support.http_sink import HttpSink
-from tests.support.slack_standin import Fault, SlackStandin
+from tests.support.slack_standin import SlackFault, SlackStandin
 from tests.support.smtp_standin import SmtpStandin
 
 CANARY = "canary7f3a9c"
@@ -38,7 +38,7 @@ async def test_no_channel_tells_its_secrets(
     async with HttpSink() as sink, SmtpStandin(login=("u", "other")) as smtp:
         port = sink.port if answer != "closed" else 9
         if answer != "closed":
-            sink.faults.extend(Fault("status", status=int(answer)) for _ in range(200))
+            sink.faults.extend(SlackFault("status", status=int(answer)) for _ in range(200))
         base = f"127.0.0.1:{port}"
         channels = {
             "slack": {"type": "slack", "token": f"xoxb-{CANARY}", "channel": "C1",

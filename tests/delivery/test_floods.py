@@ -16,7 +16,7 @@ from tests.delivery.test_slack_bot import slack_config
 from tests.support.alerts import FIRST, NOW, UPDATE, alert, config, note
 from tests.support.http_sink import HttpSink
 from tests.support.slack_rules import shown_text
-from tests.support.slack_standin import Fault, SlackStandin
+from tests.support.slack_standin import SlackFault, SlackStandin
 from tests.support.smtp_standin import SmtpStandin
 
 MAIL = {"type": "email", "host": "127.0.0.1", "security": "none", "from": "w@x.example"}
@@ -102,14 +102,14 @@ async def test_only_the_refused_part_of_a_digest_dies(desk: Any, slack: SlackSta
     world = await desk("world", slack_config(slack))
     bad = alert("bad", story=replace(FIRST.story, title="Poison for the filter"))
     alerts = [*(alert(f"n{number}") for number in range(11)), bad]
-    taken = slack._answer
+    taken = slack.answer
 
     def refuse(method: str, request: Any, args: dict[str, Any]) -> Any:
         if method == "chat.postMessage" and "Poison" in str(args):
             return {"ok": False, "error": "invalid_blocks"}, 200, {}
         return taken(method, request, args)
 
-    slack._answer = refuse  # type: ignore[method-assign]
+    slack.answer = refuse  # type: ignore[method-assign]
     await world.put(*(note(one, "world") for one in alerts))
     await world.run(600)
     assert sorted(slack.told()) == sorted(f"n{number}" for number in range(11))
@@ -123,7 +123,7 @@ async def test_a_split_that_is_cut_short_loses_nothing(
 ) -> None:
     """A process that dies while it splits a digest leaves the whole digest for the next one."""
     world = await desk("world", slack_config(slack))
-    slack.fail("chat.postMessage", Fault("error", error="invalid_blocks"))
+    slack.fail("chat.postMessage", SlackFault("error", error="invalid_blocks"))
     await world.put(*(note(one, "world") for one in flood(12)))
     fold = OutboxStore.fold
 
@@ -155,7 +155,9 @@ async def test_a_mail_server_that_never_answers_gets_three_copies_at_most(desk: 
         assert b"it may well have arrived" in letter
 
 
-async def test_killed_again_and_again_a_mail_still_comes_three_times_at_most(desk: Any) -> None:
+async def test_killed_again_and_again_a_mail_still_comes_three_times_at_most(
+    desk: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A process that dies after each send without recording it does not send for ever."""
     async with SmtpStandin() as smtp:
         settings = MAIL | {"port": smtp.port, "to": "a@x.example"}
@@ -166,7 +168,8 @@ async def test_killed_again_and_again_a_mail_still_comes_three_times_at_most(des
             async def die(*_: Any) -> None:
                 raise KeyboardInterrupt
 
-            mail.another()._record_sent = die
+            monkeypatch.setattr(mail.outbox, "done", die)
+            mail.another()
             try:
                 await mail.run(7200)
             except KeyboardInterrupt:

@@ -153,10 +153,10 @@ async def test_nothing_new_is_said_where_it_is_wanted(
     outbox, notifier = OutboxStore(store, keys), Notifier(runtime)
     clock.advance(6 * 3600 + 15)
     for _ in range(3):
-        await notifier._say_nothing_new(clock.now())
+        await notifier.say_nothing_new(clock.now())
     (said,) = await outbox.read("world", clock.now(), 5)
     assert "Nothing new" in said.notification.notice
     clock.advance(86400)
     await store.set(keys("digest", "world"), clock.now() - 10)  # today there was something
-    await notifier._say_nothing_new(clock.now())
+    await notifier.say_nothing_new(clock.now())
     assert len(await outbox.read("world", clock.now(), 5)) == 1

@@ -12,7 +12,7 @@ from tests.delivery.test_floods import MAIL
 from tests.delivery.test_slack_bot import slack_config
 from tests.support.alerts import FIRST, UPDATE, alert, config, note
 from tests.support.slack_rules import shown_text
-from tests.support.slack_standin import Fault, SlackStandin
+from tests.support.slack_standin import SlackFault, SlackStandin
 from tests.support.smtp_standin import SmtpStandin
 
 OTHER = replace(
@@ -61,7 +61,7 @@ async def test_a_joint_message_that_is_refused_is_kept_whole(
 ) -> None:
     """A message that the service never takes becomes one dead letter with all its alerts."""
     world = await desk("world", slack_config(slack))
-    slack.fail("chat.postMessage", *[Fault("error", error="invalid_blocks")] * 3)
+    slack.fail("chat.postMessage", *[SlackFault("error", error="invalid_blocks")] * 3)
     await world.put(note(FIRST, "world"), note(OTHER, "world"))
     await world.run(600)
     for name in ("a-first@world", "b-first@world"):

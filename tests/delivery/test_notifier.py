@@ -12,7 +12,7 @@ from monitor.store.commands import Redis
 from monitor.store.keys import Keys
 from tests.delivery.test_slack_bot import slack_config
 from tests.support.alerts import FIRST, alert, note
-from tests.support.slack_standin import Fault, SlackStandin
+from tests.support.slack_standin import SlackFault, SlackStandin
 from tests.support.smtp_standin import SmtpStandin
 from workers.notifier import Notifier
 from workers.runtime import Runtime
@@ -90,7 +90,7 @@ async def test_two_notifiers_tell_once(slack: SlackStandin, store: Redis, keys: 
 
 async def test_a_restart_picks_up_what_waits(slack: SlackStandin, store: Redis, keys: Keys) -> None:
     """A notifier stopped in the middle of a retry leaves it to the next, which delivers it."""
-    slack.fail("chat.postMessage", Fault("status", status=503))
+    slack.fail("chat.postMessage", SlackFault("status", status=503))
     config = slack_config(slack)
     outbox = OutboxStore(store, keys)
     await outbox.put([note(FIRST, "world")])

@@ -13,7 +13,7 @@ from monitor.reasons import AlertReason, DeliveryReason
 from tests.support.alerts import FIRST, UPDATE, alert, config, note
 from tests.support.loglines import logged
 from tests.support.slack_rules import shown_text
-from tests.support.slack_standin import Fault, SlackStandin
+from tests.support.slack_standin import SlackFault, SlackStandin
 
 
 def slack_config(slack: SlackStandin, **more: Any) -> Any:
@@ -77,7 +77,7 @@ async def test_a_refused_edit_costs_nothing(desk: Any, slack: SlackStandin, refu
     world = await desk("world", slack_config(slack))
     await world.put(note(FIRST, "world"))
     await world.run(10)
-    slack.fail("chat.update", Fault("error", error=refusal))
+    slack.fail("chat.update", SlackFault("error", error=refusal))
     await world.put(note(UPDATE, "world", "update"))
     await world.run(60)
     assert slack.told() == ["a-first", "a-update"]
@@ -92,7 +92,7 @@ async def test_an_unknown_outcome_is_looked_up_before_a_resend(
 ) -> None:
     """Whether the post arrived before the answer was lost or not, it stands there exactly once."""
     world = await desk("world", slack_config(slack))
-    slack.fail("chat.postMessage", Fault(kind, after=after, status=500))
+    slack.fail("chat.postMessage", SlackFault(kind, after=after, status=500))
     await world.put(note(FIRST, "world"), note(alert("b"), "world"))
     await world.run(60)
     assert sorted(slack.told()) == ["a-first", "b"]
@@ -106,7 +106,7 @@ async def test_a_delivery_found_out_later_is_logged_with_its_trace(
 ) -> None:
     """The receipt of a send whose answer was lost closes the story's trace like any other."""
     world = await desk("world", slack_config(slack))
-    slack.fail("chat.postMessage", Fault("drop", after=True))
+    slack.fail("chat.postMessage", SlackFault("drop", after=True))
     await world.put(replace(note(FIRST, "world"), trace="aa01"))
     with logged() as lines:
         await world.run(60)
@@ -119,7 +119,7 @@ async def test_a_lost_reply_in_a_thread_is_found_there(desk: Any, slack: SlackSt
     world = await desk("world", slack_config(slack))
     await world.put(note(FIRST, "world"))
     await world.run(10)
-    slack.fail("chat.postMessage", Fault("drop", after=True))
+    slack.fail("chat.postMessage", SlackFault("drop", after=True))
     await world.put(note(UPDATE, "world", "update"))
     await world.run(60)
     assert slack.told() == ["a-first", "a-update"]
@@ -150,7 +150,7 @@ async def test_without_history_scope_a_resend_is_marked_and_counted(
     """Where Slack will not show its history, the message is sent again, and says so."""
     slack.scopes.discard("channels:history")
     world = await desk("world", slack_config(slack))
-    slack.fail("chat.postMessage", Fault("drop", after=True))
+    slack.fail("chat.postMessage", SlackFault("drop", after=True))
     await world.put(note(FIRST, "world"))
     await world.run(60)
     assert slack.told() == ["a-first", "a-first"], "a duplicate, for nobody could know"
@@ -161,7 +161,7 @@ async def test_without_history_scope_a_resend_is_marked_and_counted(
 async def test_retry_after_is_kept_and_survives_a_restart(desk: Any, slack: SlackStandin) -> None:
     """After a 429 the channel rests for as long as Slack asks, a restart notwithstanding."""
     world = await desk("world", slack_config(slack))
-    slack.fail("chat.postMessage", Fault("status", status=429, headers={"Retry-After": "40"}))
+    slack.fail("chat.postMessage", SlackFault("status", status=429, headers={"Retry-After": "40"}))
     await world.put(note(FIRST, "world"), note(alert("b"), "world"))
     await world.run()
     await world.another().start()
@@ -186,7 +186,7 @@ async def test_a_broken_channel_is_named_and_told_elsewhere(
 ) -> None:
     """A revoked token or an archived channel: named in the state, told once, nothing lost."""
     world = await desk("world", slack_config(slack, ops={"notices_to": ["desk-mail"]}))
-    slack.fail("chat.postMessage", *[Fault("error", error=fault)] * 3)
+    slack.fail("chat.postMessage", *[SlackFault("error", error=fault)] * 3)
     await world.put(note(FIRST, "world"), note(alert("b"), "world"))
     await world.run(100)
     state = await world.outbox.state("world")
@@ -203,7 +203,7 @@ async def test_a_message_slack_never_takes_becomes_a_dead_letter(
 ) -> None:
     """One message that is refused for its own sake is set aside; the next one goes out."""
     world = await desk("world", slack_config(slack))
-    slack.fail("chat.postMessage", Fault("error", error="invalid_blocks"))
+    slack.fail("chat.postMessage", SlackFault("error", error="invalid_blocks"))
     await world.put(note(FIRST, "world"), note(alert("b"), "world"))
     await world.run(60)
     assert slack.told() == ["b"]

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from monitor.alerting.feedback_store import FeedbackStore
 from monitor.alerting.silence_store import SilenceStore
 from monitor.clock import ManualClock
+from monitor.config.schema import Config
 from monitor.delivery.outbox import OutboxStore
 from monitor.net.routes import Request
 from monitor.reasons import SuppressionReason
@@ -60,15 +61,20 @@ def pressed(slack: SlackStandin, action: str, post: dict[str, Any]) -> dict[str,
 
 
 @pytest.fixture
-def inbound(store: Redis, keys: Keys, clock: ManualClock, slack: SlackStandin) -> SlackInbound:
-    """The handler, for a channel with a signing secret and two topics."""
+def config(slack: SlackStandin) -> Config:
+    """A channel with a signing secret, and two topics."""
     topics = [{"id": FIRST.topic, "name": FIRST.topic_name}, {"id": "b", "name": "B <&> b"}]
-    settings = slack_config(slack, channel={"signing_secret": SECRET}, topics=topics)
+    return slack_config(slack, channel={"signing_secret": SECRET}, topics=topics)
+
+
+@pytest.fixture
+def inbound(store: Redis, keys: Keys, clock: ManualClock, config: Config) -> SlackInbound:
+    """The handler of what Slack sends."""
 
     async def status() -> list[str]:
-        return lines(await overview(store, keys, settings, clock.now()))
+        return lines(await overview(store, keys, config, clock.now()))
 
-    return SlackInbound(lambda: settings, store, keys, clock, status)
+    return SlackInbound(lambda: config, store, keys, clock, status)
 
 
 @pytest.mark.parametrize("fault", ["secret", "old", "body", "none", "garbage"])
@@ -160,10 +166,10 @@ async def test_the_slash_command(
 
 
 async def test_buttons_over_http(
-    desk: Any, inbound: SlackInbound, slack: SlackStandin, store: Redis, keys: Keys
+    desk: Any, inbound: SlackInbound, config: Config, slack: SlackStandin, store: Redis, keys: Keys
 ) -> None:
     """Each button under an alert does its work, in this channel only, and says so."""
-    world = await desk("world", inbound._config())
+    world = await desk("world", config)
     await world.put(note(FIRST, "world"))
     await world.run(10)
     (post,) = slack.posts()
@@ -184,10 +190,10 @@ async def test_buttons_over_http(
 
 
 async def test_everyone_in_the_channel_is_told_of_a_silence_and_can_undo_it(
-    desk: Any, inbound: SlackInbound, slack: SlackStandin, store: Redis, keys: Keys
+    desk: Any, inbound: SlackInbound, config: Config, slack: SlackStandin, store: Redis, keys: Keys
 ) -> None:
     """A mute asks first, then stands in the channel with its author and an undo that works."""
-    world = await desk("world", inbound._config())
+    world = await desk("world", config)
     await world.put(note(FIRST, "world"))
     await world.run(10)
     post = slack.posts()[0]
@@ -236,7 +242,7 @@ async def test_a_mention_is_answered_in_its_thread(
     slack: SlackStandin, inbound: SlackInbound
 ) -> None:
     """`@wirewatch topics` gets its answer under the message that asked."""
-    parent = slack._post({"channel": slack.channel, "text": "hello"})["ts"]
+    parent = slack.post({"channel": slack.channel, "text": "hello"})["ts"]
     event = {
         "type": "event_callback",
         "event": {

@@ -19,7 +19,7 @@ from monitor.delivery.channels import ninjs
 from monitor.delivery.channels.webhook import signature
 from tests.support.alerts import FIRST, UPDATE, config, note
 from tests.support.http_sink import HttpSink
-from tests.support.slack_standin import Fault
+from tests.support.slack_standin import SlackFault
 
 ALERT_KEYS = {
     "id", "parent", "topic", "event", "reason", "urgency", "severity", "score", "line", "evidence",
@@ -51,7 +51,7 @@ async def test_the_body_is_signed_and_as_documented(desk: Any) -> None:
 async def test_a_repeated_call_has_the_same_id(desk: Any) -> None:
     """After a lost answer the call is repeated under the same `webhook-id`, and says `resend`."""
     async with HttpSink() as sink:
-        sink.faults.append(Fault("drop", after=True))
+        sink.faults.append(SlackFault("drop", after=True))
         world = await desk(
             "world", config(channels={"world": {"type": "webhook", "url": sink.url}})
         )

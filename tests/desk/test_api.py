@@ -17,13 +17,13 @@ from monitor.desk.people import RIGHTS
 from monitor.desk.render import STATIC
 from monitor.model import EmbeddedStory, Passage, Story
 from tests.desk.test_rights import url
-from tests.desk.world import HOSTILE, World
+from tests.desk.world import HOSTILE, DeskWorld
 
 SCHEMA = describe()
 
 
 @pytest.fixture
-async def program(world: World) -> AsyncIterator[httpx.AsyncClient]:
+async def program(world: DeskWorld) -> AsyncIterator[httpx.AsyncClient]:
     """A program that may do everything."""
     token = await world.desk.sign_in.add_token("bot", RIGHTS, "Anna", world.clock.now())
     async with world.browser(headers={"authorization": f"Bearer {token}"}) as client:
@@ -41,7 +41,7 @@ def as_described(method: str, path: str, answer: httpx.Response) -> Any:
     return data
 
 
-async def archived(world: World) -> None:
+async def archived(world: DeskWorld) -> None:
     """Put one story into the archive, as triage does."""
     import numpy as np
 
@@ -56,7 +56,7 @@ async def archived(world: World) -> None:
 
 @pytest.mark.parametrize("one", [r for r in RESOURCES if r.method == "GET"], ids=lambda r: r.path)
 async def test_what_is_read_is_as_described(
-    world: World, program: httpx.AsyncClient, one: Any
+    world: DeskWorld, program: httpx.AsyncClient, one: Any
 ) -> None:
     """Every address that is read answers 200 with the shape that the description names."""
     await archived(world)
@@ -66,7 +66,7 @@ async def test_what_is_read_is_as_described(
 
 
 async def test_what_is_written_is_done_and_as_described(
-    world: World, program: httpx.AsyncClient
+    world: DeskWorld, program: httpx.AsyncClient
 ) -> None:
     """A silence, an answer, a claim and a requeue, each in the token's name."""
     new = {"matchers": ["topic=talks"], "lasts": "1h", "reason": "test"}
@@ -122,7 +122,7 @@ async def test_pages_of_alerts_follow_the_cursor(program: httpx.AsyncClient) -> 
 
 
 async def test_the_feeds_out_hold_the_alerts_with_their_ids(
-    world: World, program: httpx.AsyncClient
+    world: DeskWorld, program: httpx.AsyncClient
 ) -> None:
     """Atom reads with a feed reader, JSON Feed as JSON; hostile titles stay text."""
     await world.hostile()

@@ -13,7 +13,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.desk.browser import NARROW, WIDE, chromium, overflow, visitor
-from tests.desk.world import HEADLINES, World, told
+from tests.desk.world import HEADLINES, DeskWorld, told
 
 AXE = (Path(__file__).parent / "vendor" / "axe-4.14.1.min.js").read_text("utf-8")
 SCREENS = {
@@ -36,7 +36,7 @@ async def violations(page: Page) -> list[str]:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
 async def test_every_screen_is_accessible_and_fits(
-    world: World, size: tuple[int, int], scheme: str, tmp_path_factory: pytest.TempPathFactory
+    world: DeskWorld, size: tuple[int, int], scheme: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """No violation of axe-core, no sideways scrolling, no error in the console, on any screen."""
     await world.hostile()
@@ -58,7 +58,7 @@ async def test_every_screen_is_accessible_and_fits(
     assert not wrong, "\n".join(wrong)
 
 
-async def test_hostile_headlines_run_nothing(world: World) -> None:
+async def test_hostile_headlines_run_nothing(world: DeskWorld) -> None:
     """Scripts in headlines never run, not even where the page is made anew by one."""
     await world.hostile()
     async with world.served() as address, chromium() as browser:
@@ -73,7 +73,7 @@ async def test_hostile_headlines_run_nothing(world: World) -> None:
         assert asked == []
 
 
-async def test_everything_can_be_done_without_javascript(world: World) -> None:
+async def test_everything_can_be_done_without_javascript(world: DeskWorld) -> None:
     """Filter, claim, answer, silence and search are links and forms."""
     async with world.served() as address, chromium() as browser:
         window = await visitor(browser, address, await world.session(), javascript=False)
@@ -95,7 +95,7 @@ async def test_everything_can_be_done_without_javascript(world: World) -> None:
         await expect(page.get_by_text("Silenced.")).to_be_visible()
 
 
-async def test_the_keyboard_reaches_everything(world: World) -> None:
+async def test_the_keyboard_reaches_everything(world: DeskWorld) -> None:
     """The first stop skips to the page; a story is opened and claimed with Tab and Enter alone."""
     async with world.served() as address, chromium() as browser:
         window = await visitor(browser, address, await world.session())
@@ -118,7 +118,7 @@ async def test_the_keyboard_reaches_everything(world: World) -> None:
         await expect(page.get_by_text("You are on it")).to_be_visible()
 
 
-async def test_two_people_one_writing_while_alerts_arrive(world: World) -> None:
+async def test_two_people_one_writing_while_alerts_arrive(world: DeskWorld) -> None:
     """Who reads gets a bar with what is new; who types is not disturbed until done."""
     async with world.served() as address, chromium() as browser:
         reader = await (await visitor(browser, address, await world.session("Rita"))).new_page()

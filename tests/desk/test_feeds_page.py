@@ -21,7 +21,7 @@ from monitor.polling.fetch_result import FetchResult
 from monitor.polling.poll_decision import decide
 from monitor.polling.recent_polls import KEPT, read_polls, with_poll
 from monitor.reasons import FetchReason
-from tests.desk.world import World
+from tests.desk.world import DeskWorld
 from workers.http_server import serve
 
 RSS = b"""<?xml version="1.0"?><rss version="2.0"><channel><title>Coast &lt;b&gt;Radio</title>
@@ -29,7 +29,7 @@ RSS = b"""<?xml version="1.0"?><rss version="2.0"><channel><title>Coast &lt;b&gt
 <pubDate>Thu, 26 Nov 2026 10:00:00 GMT</pubDate></item></channel></rss>"""
 
 
-async def polled(world: World, *reasons: FetchReason) -> None:
+async def polled(world: DeskWorld, *reasons: FetchReason) -> None:
     """Poll the feed `coast` so many times, each ending as said."""
     source = world.config.feeds[1]
     state = FeedState(source.id, "")
@@ -45,7 +45,7 @@ async def polled(world: World, *reasons: FetchReason) -> None:
         world.clock.advance(60)
 
 
-async def test_the_strip_shows_how_polls_ended(world: World) -> None:
+async def test_the_strip_shows_how_polls_ended(world: DeskWorld) -> None:
     """Each of the last 48 polls is a bar; a failing feed has its error and what to do about it."""
     await polled(world, *[FetchReason.UNCHANGED] * 50, FetchReason.DNS_FAILED)
     async with await world.someone() as anna:
@@ -55,7 +55,7 @@ async def test_the_strip_shows_how_polls_ended(world: World) -> None:
     assert "dns failed: the server said no" in page and "check its spelling" in page
 
 
-async def test_a_feed_is_paused_and_resumed(world: World) -> None:
+async def test_a_feed_is_paused_and_resumed(world: DeskWorld) -> None:
     """Paused it is due no more and says so; resumed it is due now. Readers cannot."""
     await polled(world, FetchReason.UNCHANGED)
     async with await world.someone() as anna:
@@ -68,7 +68,7 @@ async def test_a_feed_is_paused_and_resumed(world: World) -> None:
     assert await world.desk.feeds.paused() == {}
 
 
-async def test_an_address_is_looked_at(world: World) -> None:
+async def test_an_address_is_looked_at(world: DeskWorld) -> None:
     """What a poll would find is shown, and the lines to add it; nothing is stored."""
     listener, stopping = socket.create_server(("127.0.0.1", 0)), asyncio.Event()
     port = listener.getsockname()[1]
@@ -90,7 +90,7 @@ async def test_an_address_is_looked_at(world: World) -> None:
 @pytest.mark.parametrize(
     "url", ["http://127.0.0.1:1/", "http://169.254.169.254/latest", "file:///etc/passwd", ""]
 )
-async def test_no_way_inside_through_a_pasted_address(world: World, url: str) -> None:
+async def test_no_way_inside_through_a_pasted_address(world: DeskWorld, url: str) -> None:
     """Internal addresses and other schemes are refused, as polls refuse them."""
     async with await world.someone() as anna:
         answer = await anna.post("/feeds/inspect", data={"url": url})
@@ -98,7 +98,7 @@ async def test_no_way_inside_through_a_pasted_address(world: World, url: str) ->
     assert "root:" not in answer.text
 
 
-async def test_lists_go_out_and_in(world: World, tmp_path: Path) -> None:
+async def test_lists_go_out_and_in(world: DeskWorld, tmp_path: Path) -> None:
     """What is exported can be read; an uploaded list becomes a file of the feeds that are new."""
     world.desk.folder = tmp_path
     async with await world.someone() as anna:

@@ -18,7 +18,7 @@ from mcp.client.streamable_http import streamable_http_client
 
 from monitor.desk.mcp.untrusted import marked
 from tests.desk.trial import archive_a_day, known_phrases
-from tests.desk.world import HOSTILE, World
+from tests.desk.world import HOSTILE, DeskWorld
 
 TOOLS = {
     "search_events", "get_event", "explain_story", "list_topics", "try_topic", "backtest_topic",
@@ -36,7 +36,7 @@ async def asked(client: Client, tool: str, **arguments: Any) -> Any:
 
 
 async def test_a_client_over_http_reads_with_a_token(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: DeskWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All seven tools answer the official client, write nothing, and say what is wrong."""
     await known_phrases(world, monkeypatch)
@@ -81,7 +81,7 @@ async def test_a_client_over_http_reads_with_a_token(
     assert await _kept(world) == before
 
 
-async def _kept(world: World) -> dict[bytes, Any]:
+async def _kept(world: DeskWorld) -> dict[bytes, Any]:
     """Return what the service keeps, without the vectors that an embedder was asked for."""
     store, found = world.store, dict[bytes, Any]()
     async for name in store.scan_iter(world.keys("*")):
@@ -97,7 +97,7 @@ async def _kept(world: World) -> dict[bytes, Any]:
     return found
 
 
-async def test_hostile_headlines_stay_below_untrusted(world: World) -> None:
+async def test_hostile_headlines_stay_below_untrusted(world: DeskWorld) -> None:
     """A headline that gives orders is found under `untrusted` alone, clean of tricks."""
     await world.hostile()
     token = await world.desk.sign_in.add_token("model", ("read",), "Anna", world.clock.now())
@@ -146,7 +146,7 @@ def test_no_text_of_a_stranger_escapes(data: Any) -> None:
         (b"[" * 50_000, -32700),
     ],
 )
-async def test_what_cannot_be_read_is_an_error(world: World, body: bytes, code: int) -> None:
+async def test_what_cannot_be_read_is_an_error(world: DeskWorld, body: bytes, code: int) -> None:
     """Broken messages get the protocol's error codes; a notification gets 202 and nothing."""
     token = await world.desk.sign_in.add_token("model", ("read",), "Anna", world.clock.now())
     headers = {"authorization": f"Bearer {token}", "content-type": "application/json"}

@@ -13,7 +13,7 @@ from monitor.desk.guard import COOKIE
 from monitor.desk.people import RIGHTS, is_loopback, is_trusted
 from monitor.desk.routes import ADDRESSES, OPEN
 from monitor.errors import WirewatchError
-from tests.desk.world import World, settings
+from tests.desk.world import DeskWorld, settings
 from tests.support.waiting import until
 from workers.desk import Desk
 from workers.runtime import Runtime
@@ -31,7 +31,7 @@ def url(path: str) -> str:
 
 
 @pytest.mark.parametrize("address", GUARDED, ids=lambda a: f"{a.method} {a.path}")
-async def test_nobody_gets_nothing(world: World, address: Any) -> None:
+async def test_nobody_gets_nothing(world: DeskWorld, address: Any) -> None:
     """Without a sign-in every address answers 401 and shows nothing of the news."""
     for cookies in (None, {COOKIE: "guessed"}):
         async with world.browser(cookies) as stranger:
@@ -43,7 +43,7 @@ async def test_nobody_gets_nothing(world: World, address: Any) -> None:
 @pytest.mark.parametrize(
     "address", [a for a in GUARDED if a.right != "read"], ids=lambda a: f"{a.method} {a.path}"
 )
-async def test_a_reader_changes_nothing(world: World, address: Any) -> None:
+async def test_a_reader_changes_nothing(world: DeskWorld, address: Any) -> None:
     """Whatever needs more than reading is refused to a reader, by name of the right."""
     async with await world.someone("Rita", role="reader") as rita:
         answer = await rita.request(address.method, url(address.path))
@@ -57,7 +57,7 @@ def test_every_change_needs_a_right_of_its_own() -> None:
     assert {a.right for a in GUARDED} <= set(RIGHTS)
 
 
-async def test_a_one_time_address_opens_once(world: World) -> None:
+async def test_a_one_time_address_opens_once(world: DeskWorld) -> None:
     """The first use gives a cookie that scripts cannot read; the second gives nothing."""
     code = await world.desk.sign_in.make_link("Anna")
     async with world.browser() as anna:
@@ -72,7 +72,7 @@ async def test_a_one_time_address_opens_once(world: World) -> None:
     assert answer.status_code == 401 and "used before" in answer.text
 
 
-async def test_signing_out_ends_the_session_itself(world: World) -> None:
+async def test_signing_out_ends_the_session_itself(world: DeskWorld) -> None:
     """A cookie that was copied before is worth nothing afterwards."""
     session = await world.session()
     async with world.browser({COOKIE: session}) as anna:
@@ -92,7 +92,7 @@ FORGED: list[dict[str, str]] = [
 
 
 @pytest.mark.parametrize("headers", FORGED, ids=str)
-async def test_another_sites_form_does_nothing(world: World, headers: dict[str, str]) -> None:
+async def test_another_sites_form_does_nothing(world: DeskWorld, headers: dict[str, str]) -> None:
     """A request that another site's page makes with our cookie is refused."""
     cookies = {COOKIE: await world.session()}
     async with world.browser(cookies, headers) as victim:
@@ -101,14 +101,14 @@ async def test_another_sites_form_does_nothing(world: World, headers: dict[str, 
     assert await world.desk.history.claims(["e0"], 0.0) == {}
 
 
-async def test_our_own_form_is_known_by_its_origin(world: World) -> None:
+async def test_our_own_form_is_known_by_its_origin(world: DeskWorld) -> None:
     """Where a browser sends no Sec-Fetch-Site (plain http), Origin against Host does."""
     cookies = {COOKIE: await world.session()}
     async with world.browser(cookies, {"origin": "http://desk.test"}) as anna:
         assert (await anna.post("/events/e0/claim")).status_code == 303
 
 
-async def test_a_proxys_header_counts_from_the_proxy_alone(world: World) -> None:
+async def test_a_proxys_header_counts_from_the_proxy_alone(world: DeskWorld) -> None:
     """From a trusted address it names the person and the role; from elsewhere it opens nothing."""
     world.config = settings(
         world.keys, user_header="X-Forwarded-User", trusted_proxies=["10.0.0.0/8"],
@@ -130,7 +130,7 @@ async def test_a_proxys_header_counts_from_the_proxy_alone(world: World) -> None
         assert (await smuggler.get("/", headers=twice)).status_code == 401
 
 
-async def test_tokens_carry_their_scopes_and_nothing_else(world: World) -> None:
+async def test_tokens_carry_their_scopes_and_nothing_else(world: DeskWorld) -> None:
     """Only a hash is stored; a token does what it was made for; removed, it does nothing."""
     store = world.desk.sign_in
     token = await store.add_token("wire bot", ("read",), "Anna", world.clock.now())
@@ -154,7 +154,7 @@ async def test_tokens_carry_their_scopes_and_nothing_else(world: World) -> None:
     ["https://evil.example/", "//evil.example", "/\\evil.example", "\\\\evil", "javascript:x",
      "/\r\nSet-Cookie: a=b", "/ok\u2028"],
 )  # fmt: skip
-async def test_no_redirect_leads_elsewhere(world: World, target: str) -> None:
+async def test_no_redirect_leads_elsewhere(world: DeskWorld, target: str) -> None:
     """The page to go back to is a path of this desk, whatever the form says."""
     assert local_path(target, "/safe") == "/safe"
     async with await world.someone() as anna:
@@ -163,7 +163,7 @@ async def test_no_redirect_leads_elsewhere(world: World, target: str) -> None:
     assert "set-cookie" not in answer.headers
 
 
-async def test_no_secret_is_logged(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_no_secret_is_logged(world: DeskWorld, capsys: pytest.CaptureFixture[str]) -> None:
     """Neither codes, cookies nor tokens of refused and failed requests come into the log."""
     code, session = await world.desk.sign_in.make_link("Anna"), await world.session()
     token = await world.desk.sign_in.add_token("bot", ("read",), "Anna", 0.0)
@@ -178,7 +178,7 @@ async def test_no_secret_is_logged(world: World, capsys: pytest.CaptureFixture[s
         assert secret not in said
 
 
-async def test_a_long_form_is_refused_and_a_strange_one_is_no_fault(world: World) -> None:
+async def test_a_long_form_is_refused_and_a_strange_one_is_no_fault(world: DeskWorld) -> None:
     """Size and number of fields are bounded; garbage is a plain 400, never a fault of ours."""
     async with await world.someone() as anna:
         big = await anna.post("/silences", data={"m": "x" * 200_000})
@@ -189,7 +189,7 @@ async def test_a_long_form_is_refused_and_a_strange_one_is_no_fault(world: World
     assert [answer.status_code for answer in (big, many, odd, query)] == [400, 400, 400, 400]
 
 
-async def test_a_public_address_needs_someone_who_asks(world: World) -> None:
+async def test_a_public_address_needs_someone_who_asks(world: DeskWorld) -> None:
     """On 0.0.0.0 the desk opens only with a proxy, a token, or a port published on loopback."""
     world.config = settings(world.keys, host="0.0.0.0", port=0)
     runtime = Runtime(world.config, world.store, world.url, clock=world.clock)
@@ -203,7 +203,7 @@ async def test_a_public_address_needs_someone_who_asks(world: World) -> None:
     await running
 
 
-async def test_the_desk_prints_a_one_time_address_that_opens(world: World) -> None:
+async def test_the_desk_prints_a_one_time_address_that_opens(world: DeskWorld) -> None:
     """`wirewatch run` says where the desk is; the address signs in, over real HTTP."""
     said: list[str] = []
     runtime = Runtime(world.config, world.store, world.url, clock=world.clock)
@@ -227,7 +227,7 @@ def test_addresses_are_read_as_networks() -> None:
     assert not is_loopback("0.0.0.0") and not is_loopback("::") and not is_loopback("desk.example")
 
 
-async def test_the_stream_resumes_where_a_page_was(world: World) -> None:
+async def test_the_stream_resumes_where_a_page_was(world: DeskWorld) -> None:
     """Over real HTTP: ids only, and after a lost line nothing is missed or repeated."""
     from tests.desk.world import told
 

@@ -21,14 +21,14 @@ from monitor.desk.pages import (
     why,
 )
 from monitor.desk.render import environment
-from tests.desk.world import HEADLINES, HOSTILE, World
+from tests.desk.world import HEADLINES, HOSTILE, DeskWorld
 
 SCREENS = ("/", "/events/e0", "/why", "/feeds", "/silences", "/delivery", "/history", "/topics",
            "/delivery/letter?id=notifier:x@world")  # fmt: skip
 
 
 @pytest.mark.parametrize("path", SCREENS)
-async def test_every_screen_is_a_whole_page(world: World, path: str) -> None:
+async def test_every_screen_is_a_whole_page(world: DeskWorld, path: str) -> None:
     """Each answers with a page of its own title, one main heading, and a strict policy."""
     async with await world.someone() as anna:
         answer = await anna.get(path)
@@ -44,7 +44,7 @@ async def test_every_screen_is_a_whole_page(world: World, path: str) -> None:
     )
 
 
-async def test_now_shows_a_row_a_happening_with_its_times(world: World) -> None:
+async def test_now_shows_a_row_a_happening_with_its_times(world: DeskWorld) -> None:
     """Newest first, an update within its row, who is on it, and when it was told."""
     async with await world.someone() as anna:
         text = (await anna.get("/")).text
@@ -54,7 +54,7 @@ async def test_now_shows_a_row_a_happening_with_its_times(world: World) -> None:
     assert "Anna is on it" in text and "told 00:00:02" in text
 
 
-async def test_filters_stand_in_the_address(world: World) -> None:
+async def test_filters_stand_in_the_address(world: DeskWorld) -> None:
     """Topic, urgency and words narrow the rows; what matches nothing says so."""
     async with await world.someone() as anna:
         assert (await anna.get("/?topic=energy")).text.count('<li class="row') == 2
@@ -63,7 +63,7 @@ async def test_filters_stand_in_the_address(world: World) -> None:
         assert "No alert matches" in (await anna.get("/?q=nothing")).text
 
 
-async def test_an_answer_is_kept_with_its_author(world: World) -> None:
+async def test_an_answer_is_kept_with_its_author(world: DeskWorld) -> None:
     """The button notes the verdict for tuning and in the event's own record."""
     async with await world.someone("Anna") as anna:
         form = {"story": "s0", "topic": "energy", "verdict": "not_relevant", "back": "/events/e0"}
@@ -75,7 +75,7 @@ async def test_an_answer_is_kept_with_its_author(world: World) -> None:
     assert "Noted: it does not belong" in page and "not relevant to energy" in page
 
 
-async def test_an_answer_on_a_story_of_another_event_is_refused(world: World) -> None:
+async def test_an_answer_on_a_story_of_another_event_is_refused(world: DeskWorld) -> None:
     """Only what was told in this event can be answered on."""
     async with await world.someone() as anna:
         form = {"story": "s3", "topic": "energy", "verdict": "relevant"}
@@ -83,7 +83,7 @@ async def test_an_answer_on_a_story_of_another_event_is_refused(world: World) ->
     assert answer.status_code == 400 and await world.desk.feedback.all("energy") == []
 
 
-async def test_a_claim_is_seen_by_all_and_in_the_slack_thread(world: World) -> None:
+async def test_a_claim_is_seen_by_all_and_in_the_slack_thread(world: DeskWorld) -> None:
     """Who is on it stands on both screens; Slack gets a word under the first alert."""
     async with await world.someone("Clara") as clara:
         await clara.post("/events/e0/claim")
@@ -95,7 +95,7 @@ async def test_a_claim_is_seen_by_all_and_in_the_slack_thread(world: World) -> N
         assert "Clara is on it</span>" not in (await clara.get("/")).text
 
 
-async def test_a_claim_ends_with_the_event(world: World) -> None:
+async def test_a_claim_ends_with_the_event(world: DeskWorld) -> None:
     """After the window in which an event stays open nobody is on it any more."""
     async with await world.someone() as anna:
         assert "Anna is on it" in (await anna.get("/")).text
@@ -103,7 +103,7 @@ async def test_a_claim_ends_with_the_event(world: World) -> None:
         assert "Anna is on it" not in (await anna.get("/")).text
 
 
-async def test_a_story_is_asked_to_be_kept_apart(world: World) -> None:
+async def test_a_story_is_asked_to_be_kept_apart(world: DeskWorld) -> None:
     """The button stands at each report but not at copies; asking is noted with the name, once."""
     async with await world.someone("Anna") as anna:
         page = (await anna.get("/events/e0")).text
@@ -119,7 +119,7 @@ async def test_a_story_is_asked_to_be_kept_apart(world: World) -> None:
     assert (parting.story, parting.by, parting.others) == ("s0u", "Anna", ())
 
 
-async def test_a_mute_silences_the_event_everywhere(world: World) -> None:
+async def test_a_mute_silences_the_event_everywhere(world: DeskWorld) -> None:
     """The mute is a silence with its author, and the page says so."""
     async with await world.someone("Anna") as anna:
         await anna.post("/events/e0/mute")
@@ -128,7 +128,7 @@ async def test_a_mute_silences_the_event_everywhere(world: World) -> None:
     assert [(str(m.matchers[0]), m.author) for m in mutes] == [("event=e0", "Anna")]
 
 
-async def test_a_silence_is_previewed_before_it_is_set(world: World) -> None:
+async def test_a_silence_is_previewed_before_it_is_set(world: DeskWorld) -> None:
     """The preview names what the last day would have lost; adding carries author and reason."""
     async with await world.someone("Anna") as anna:
         page = (await anna.get("/silences", params={"m": "topic=energy", "for": "2h"})).text
@@ -141,7 +141,7 @@ async def test_a_silence_is_previewed_before_it_is_set(world: World) -> None:
     assert [(s.author, s.reason, len(s.matchers)) for s in made] == [("Anna", "tests", 2)]
 
 
-async def test_dead_letters_go_back_or_away(world: World) -> None:
+async def test_dead_letters_go_back_or_away(world: DeskWorld) -> None:
     """Put back: it waits in the outbox again and the letter is gone."""
     async with await world.someone() as anna:
         assert "channel gone" in (await anna.get("/delivery")).text
@@ -152,7 +152,7 @@ async def test_dead_letters_go_back_or_away(world: World) -> None:
     assert gone.status_code == 404
 
 
-async def test_a_feed_is_polled_at_once(world: World) -> None:
+async def test_a_feed_is_polled_at_once(world: DeskWorld) -> None:
     """The button makes a watched feed due; a feed that is not watched is refused."""
     due = world.keys("due")
     await world.store.zadd(due, {"coast": world.clock.now() + 500})
@@ -162,7 +162,7 @@ async def test_a_feed_is_polled_at_once(world: World) -> None:
     assert await world.store.zscore(due, "coast") == world.clock.now()
 
 
-async def test_the_history_is_searched_and_exported(world: World) -> None:
+async def test_the_history_is_searched_and_exported(world: DeskWorld) -> None:
     """Words and day narrow it; the exports hold what the search finds; a bad day is said."""
     async with await world.someone() as anna:
         assert HEADLINES[1][0] in (await anna.get("/history?q=geneva")).text
@@ -173,7 +173,7 @@ async def test_the_history_is_searched_and_exported(world: World) -> None:
     assert bad.status_code == 400 and "is not a day" in bad.text
 
 
-async def test_an_event_absorbed_by_another_is_found(world: World) -> None:
+async def test_an_event_absorbed_by_another_is_found(world: DeskWorld) -> None:
     """An old link shows the event that stands."""
     from monitor.store.transaction import apply
 
@@ -185,7 +185,7 @@ async def test_an_event_absorbed_by_another_is_found(world: World) -> None:
     )
 
 
-async def test_hostile_headlines_are_only_text(world: World) -> None:
+async def test_hostile_headlines_are_only_text(world: DeskWorld) -> None:
     """Markup is escaped, direction overrides and control characters are gone, length is bounded."""
     await world.hostile()
     async with await world.someone() as anna:

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from tests.desk.trial import archive_a_day, known_phrases
-from tests.desk.world import World
+from tests.desk.world import DeskWorld
 
 STRICT = "id: energy\nname: Energy infrastructure strikes\nsensitivity: strict\n"
 
 
 @pytest.fixture
-async def tuner(world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> World:
+async def tuner(world: DeskWorld, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> DeskWorld:
     """A desk with a day of stories, an embedder that answers, and a folder of its own."""
     await known_phrases(world, monkeypatch)
     await archive_a_day(world)
@@ -24,7 +24,7 @@ async def tuner(world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     return world
 
 
-async def test_a_trial_shows_what_would_be_told(tuner: World) -> None:
+async def test_a_trial_shows_what_would_be_told(tuner: DeskWorld) -> None:
     """Stories on both sides of the line, one alert a happening, a copy told once, and the diff."""
     async with await tuner.someone() as anna:
         page = (await anna.post("/topics/energy", data={"yaml": STRICT})).text
@@ -37,7 +37,7 @@ async def test_a_trial_shows_what_would_be_told(tuner: World) -> None:
     assert not await tuner.store.exists(tuner.keys("config"))
 
 
-async def test_changed_words_are_compared_without_the_judge(tuner: World) -> None:
+async def test_changed_words_are_compared_without_the_judge(tuner: DeskWorld) -> None:
     """Where the words change the page says that the judge has not read the stories yet."""
     async with await tuner.someone() as anna:
         same = (await anna.post("/topics/energy", data={"yaml": STRICT.replace("\n", "\r\n")})).text
@@ -47,7 +47,7 @@ async def test_changed_words_are_compared_without_the_judge(tuner: World) -> Non
     assert "the judge has not read" not in same and "the judge has not read" in other
 
 
-async def test_saving_changes_the_file_and_nothing_else(tuner: World) -> None:
+async def test_saving_changes_the_file_and_nothing_else(tuner: DeskWorld) -> None:
     """An editor saves; the file holds the change and the other topics as they were."""
     before = (tuner.desk.folder / "topics.yaml").read_text()
     async with await tuner.someone() as anna:
@@ -61,7 +61,7 @@ async def test_saving_changes_the_file_and_nothing_else(tuner: World) -> None:
 
 
 async def test_a_closed_folder_offers_no_saving(
-    tuner: World, monkeypatch: pytest.MonkeyPatch
+    tuner: DeskWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where the folder is read-only the diff is there and the button is not."""
     monkeypatch.setattr("monitor.desk.pages.topics.os.access", lambda path, mode: False)

@@ -17,7 +17,7 @@ from monitor.reasons import FetchReason
 from tests.desk.browser import chromium, visitor
 from tests.desk.test_feeds_page import polled
 from tests.desk.trial import archive_a_day, known_phrases
-from tests.desk.world import HEADLINES, World
+from tests.desk.world import HEADLINES, DeskWorld
 
 DOCS = Path(__file__).parents[2] / "docs"
 SIZE = (1180, 820)
@@ -32,7 +32,7 @@ async def picture(page: Page, name: str, folder: Path) -> None:
 
 
 async def test_the_walk_of_the_tutorial(
-    world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    world: DeskWorld, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Every step that the tutorial tells can be taken; its pictures are taken on the way."""
     await known_phrases(world, monkeypatch)

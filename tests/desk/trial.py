@@ -14,7 +14,7 @@ from monitor.embedding.hashing import HashingEmbedder
 from monitor.matching import Background
 from monitor.model import Assignment, Story
 from monitor.store.transaction import apply
-from tests.desk.world import World
+from tests.desk.world import DeskWorld
 
 ENCODER = HashingEmbedder()
 STORIES = (  # id, event, copy of, headline
@@ -27,7 +27,7 @@ STORIES = (  # id, event, copy of, headline
 )
 
 
-async def known_phrases(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+async def known_phrases(world: DeskWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let an embedder answer at once for every phrase that is wanted."""
     model = ModelInfo(ENCODER.fingerprint, ENCODER.dimension, "hashing")
     background = Background.of(ENCODER.fingerprint, ENCODER.encode)
@@ -43,7 +43,7 @@ async def known_phrases(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(TextVectors, "want", answered)
 
 
-async def archive_a_day(world: World) -> None:
+async def archive_a_day(world: DeskWorld) -> None:
     """Archive stories as triage does, an hour apart, the last one just now."""
     now = world.clock.now()
     for number, (name, event, copy_of, title) in enumerate(STORIES):

@@ -84,7 +84,7 @@ def told(
     )  # fmt: skip
 
 
-class World:
+class DeskWorld:
     """The desk, its store, and people who are signed in."""
 
     def __init__(self, store: Redis, url: str, keys: Keys, config: Config) -> None:

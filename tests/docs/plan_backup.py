@@ -16,15 +16,15 @@ import redis
 import yaml
 
 from tests.docs.plans import Plan, Step
-from tests.docs.terminal import Terminal
-from tests.docs.world import CABLE, NEXT, World
+from tests.docs.terminal import DocsTerminal
+from tests.docs.world import CABLE, NEXT, DocsWorld
 from tests.support.docker.engine import Engine
 from tests.support.slack_standin import SlackStandin
 
 _SILENCE = "wirewatch silence add feed=nowhere --for 6h --reason"
 
 
-async def _laid_out(world: World, terminal: Terminal) -> None:
+async def _laid_out(world: DocsWorld, terminal: DocsTerminal) -> None:
     """A checkout named wirewatch, its containers up; ./data is that of the shared service."""
     world.check_out(terminal.folder)
     (terminal.folder / "config").symlink_to(world.service.config)
@@ -36,7 +36,7 @@ async def _laid_out(world: World, terminal: Terminal) -> None:
     assert up.code == 0, up.said
 
 
-def _store(terminal: Terminal) -> redis.Redis:
+def _store(terminal: DocsTerminal) -> redis.Redis:
     engine = Engine(Path(terminal.env["STANDIN_FOLDER"]))
     (store,) = [item for item in engine.containers() if item.service == "store"]
     return redis.Redis(port=store.port, password="letters0and9digits")
@@ -64,7 +64,7 @@ def _is_whole(archive: Path) -> None:
     assert named and {name for name in files if name.endswith((".aof", ".rdb"))} == named
 
 
-async def _write_data(world: World, terminal: Terminal) -> None:
+async def _write_data(world: DocsWorld, terminal: DocsTerminal) -> None:
     """Keys of every type; rewriting them takes a second, as where they are many."""
     inside = f"docker compose exec notifier {_SILENCE} 'before the backup' --config /config"
     assert (await terminal.run(inside)).code == 0
@@ -81,7 +81,7 @@ async def _write_data(world: World, terminal: Terminal) -> None:
     world.values["content"] = _content(store)
 
 
-async def _the_rewrite_is_over(world: World, terminal: Terminal) -> None:
+async def _the_rewrite_is_over(world: DocsWorld, terminal: DocsTerminal) -> None:
     """Nothing is under way when the copy begins; the store is written to, as it is by stages."""
     now = _store(terminal).info("persistence")
     assert now["aof_rewrites"] == 1 and now["aof_last_bgrewrite_status"] == "ok"
@@ -90,11 +90,11 @@ async def _the_rewrite_is_over(world: World, terminal: Terminal) -> None:
     world.values["content"] = _content(_store(terminal))
 
 
-async def _the_copy_is_whole(world: World, terminal: Terminal) -> None:
+async def _the_copy_is_whole(world: DocsWorld, terminal: DocsTerminal) -> None:
     _is_whole(terminal.folder / "store.tar.gz")
 
 
-async def _change_the_data(world: World, terminal: Terminal) -> None:
+async def _change_the_data(world: DocsWorld, terminal: DocsTerminal) -> None:
     store = _store(terminal)
     assert _content(store) == world.values["content"], "the backup itself changes nothing"
     store.delete("hash", *[f"key:{number}" for number in range(1000)])
@@ -102,19 +102,19 @@ async def _change_the_data(world: World, terminal: Terminal) -> None:
     store.set("new", "made after the backup")
 
 
-async def _the_data_is_as_it_was(world: World, terminal: Terminal) -> None:
+async def _the_data_is_as_it_was(world: DocsWorld, terminal: DocsTerminal) -> None:
     assert _content(_store(terminal)) == world.values.pop("content")
     inside = "docker compose exec notifier wirewatch silence list --config /config"
     assert "before the backup" in (await terminal.run(inside)).said
     assert (await terminal.run("docker compose down")).code == 0
 
 
-async def _tell_the_service(world: World, terminal: Terminal) -> None:
+async def _tell_the_service(world: DocsWorld, terminal: DocsTerminal) -> None:
     assert world.told(CABLE) == 1
     assert (await terminal.run(f"{_SILENCE} 'before the copy'")).code == 0
 
 
-async def _told_stays_told(world: World, terminal: Terminal) -> None:
+async def _told_stays_told(world: DocsWorld, terminal: DocsTerminal) -> None:
     """Restore beside the service that still runs, and start another on it."""
     archive = terminal.folder / "wirewatch-backup.tar.gz"
     _is_whole(archive)

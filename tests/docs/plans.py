@@ -18,12 +18,12 @@ import yaml
 
 from monitor.config.opml import read_opml
 from tests.docs.pages import ROOT, blocks
-from tests.docs.terminal import Terminal
-from tests.docs.world import CABLE, NEXT, World
+from tests.docs.terminal import DocsTerminal
+from tests.docs.world import CABLE, NEXT, DocsWorld
 from tests.support.docker.engine import Engine
 from tests.support.waiting import until
 
-Hook = Callable[[World, Terminal], Awaitable[None]]
+Hook = Callable[[DocsWorld, DocsTerminal], Awaitable[None]]
 PREFIX = "docs-operators"
 LOOKED = r"already out there"
 
@@ -60,7 +60,7 @@ class Plan:
     env: dict[str, str] = field(default_factory=dict)
 
 
-async def _checkout(world: World, terminal: Terminal) -> None:
+async def _checkout(world: DocsWorld, terminal: DocsTerminal) -> None:
     world.check_out(terminal.folder)
     world.configure(terminal.folder)
     terminal.env["SLACK_BOT_TOKEN"] = world.slack.bot_token
@@ -69,11 +69,11 @@ async def _checkout(world: World, terminal: Terminal) -> None:
 # --- README.md
 
 
-async def _slack_has_a_test(world: World, terminal: Terminal) -> None:
+async def _slack_has_a_test(world: DocsWorld, terminal: DocsTerminal) -> None:
     assert any("test" in str(post).lower() for post in world.slack.posts())
 
 
-async def _the_sample_is_from_the_demo(world: World, terminal: Terminal) -> None:
+async def _the_sample_is_from_the_demo(world: DocsWorld, terminal: DocsTerminal) -> None:
     """The alert that the README shows is one that `make demo` prints, but for its times."""
 
     def timeless(text: str) -> str:
@@ -106,17 +106,17 @@ README = Plan(
 # --- CONTRIBUTING.md
 
 
-async def _copy(world: World, terminal: Terminal) -> None:
+async def _copy(world: DocsWorld, terminal: DocsTerminal) -> None:
     world.check_out(terminal.folder, copy=True)
     (terminal.folder / "workers/crooked.py").write_text('"""Crooked."""\nx = [ 1,2 ]\n')
     (terminal.folder / "docs/reference/cli.md").write_text("old")
 
 
-async def _it_is_straight(world: World, terminal: Terminal) -> None:
+async def _it_is_straight(world: DocsWorld, terminal: DocsTerminal) -> None:
     assert "x = [1, 2]" in (terminal.folder / "workers/crooked.py").read_text()
 
 
-async def _it_is_renewed(world: World, terminal: Terminal) -> None:
+async def _it_is_renewed(world: DocsWorld, terminal: DocsTerminal) -> None:
     assert "## wirewatch run" in (terminal.folder / "docs/reference/cli.md").read_text()
 
 
@@ -135,12 +135,12 @@ CONTRIBUTING = Plan(
 # --- pages on the service that all share
 
 
-async def _on_the_shared_service(world: World, terminal: Terminal) -> None:
+async def _on_the_shared_service(world: DocsWorld, terminal: DocsTerminal) -> None:
     (terminal.folder / "config").symlink_to(world.service.config)
     terminal.env["SLACK_BOT_TOKEN"] = world.slack.bot_token
 
 
-async def _a_live_folder(world: World, terminal: Terminal) -> None:
+async def _a_live_folder(world: DocsWorld, terminal: DocsTerminal) -> None:
     """The live configuration is a stricter one: the difference must show."""
     live = terminal.folder / "live"
     shutil.copytree(terminal.folder / "config", live)
@@ -150,7 +150,7 @@ async def _a_live_folder(world: World, terminal: Terminal) -> None:
     world.values["live"] = str(live)
 
 
-async def _a_list_of_feeds(world: World, terminal: Terminal) -> None:
+async def _a_list_of_feeds(world: DocsWorld, terminal: DocsTerminal) -> None:
     world.outlets.publish("second", "Bakers brace for a dearer winter")
     (terminal.folder / "subscriptions.opml").write_text(
         "<opml version='2.0'><body><outline text='ports'><outline type='rss' text='Second' "
@@ -158,7 +158,7 @@ async def _a_list_of_feeds(world: World, terminal: Terminal) -> None:
     )
 
 
-async def _it_is_read(world: World, terminal: Terminal) -> None:
+async def _it_is_read(world: DocsWorld, terminal: DocsTerminal) -> None:
     async def asked() -> bool:
         return world.outlets.requests.get("second", 0) > 0
 
@@ -167,7 +167,7 @@ async def _it_is_read(world: World, terminal: Terminal) -> None:
     await until(asked)  # the running service has taken it over
 
 
-async def _both_are_in_the_list(world: World, terminal: Terminal) -> None:
+async def _both_are_in_the_list(world: DocsWorld, terminal: DocsTerminal) -> None:
     outlines, faults = read_opml((terminal.folder / "subscriptions.opml").read_bytes())
     assert not faults
     assert {one.url for one in outlines} == {
@@ -207,16 +207,16 @@ ANALYSTS = Plan(
 )
 
 
-async def _both_channels_have_it(world: World, terminal: Terminal) -> None:
+async def _both_channels_have_it(world: DocsWorld, terminal: DocsTerminal) -> None:
     world.values["posts"] = str(len(world.slack.posts()))
     assert any("test" in str(taken.mail["Subject"]).lower() for taken in world.smtp.mails)
 
 
-async def _only_slack_has_another(world: World, terminal: Terminal) -> None:
+async def _only_slack_has_another(world: DocsWorld, terminal: DocsTerminal) -> None:
     assert len(world.slack.posts()) == int(world.values["posts"]) + 1
 
 
-async def _note_the_silence(world: World, terminal: Terminal) -> None:
+async def _note_the_silence(world: DocsWorld, terminal: DocsTerminal) -> None:
     rows = json.loads((await terminal.run("wirewatch silence list --json")).said)
     (world.values["silence"],) = [row["id"] for row in rows if row["reason"] == "on it"]
 
@@ -255,7 +255,7 @@ DELIVERY = Plan(
 TUTORIAL = Plan(_checkout, {"wirewatch run": Step(works=LOOKED)})
 
 
-async def _with_an_env_file(world: World, terminal: Terminal) -> None:
+async def _with_an_env_file(world: DocsWorld, terminal: DocsTerminal) -> None:
     world.check_out(terminal.folder)
     world.configure(terminal.folder, store={"prefix": PREFIX})
     rows = {"SLACK_BOT_TOKEN": world.slack.bot_token, "REDIS_URL": world.values["store"]}
@@ -263,17 +263,17 @@ async def _with_an_env_file(world: World, terminal: Terminal) -> None:
     (terminal.folder / ".env").write_text(text)
 
 
-async def _a_dead_letter(world: World, terminal: Terminal) -> None:
+async def _a_dead_letter(world: DocsWorld, terminal: DocsTerminal) -> None:
     title = NEXT if world.told(CABLE) else CABLE
     await world.dead_letter(world.values["store"], PREFIX, title)
 
 
-async def _it_is_told_after_all(world: World, terminal: Terminal) -> None:
+async def _it_is_told_after_all(world: DocsWorld, terminal: DocsTerminal) -> None:
     await world.slack.until(lambda: world.told(CABLE) == 1)
     assert await world.dead(world.values["store"], PREFIX) == []
 
 
-async def _it_is_gone_for_good(world: World, terminal: Terminal) -> None:
+async def _it_is_gone_for_good(world: DocsWorld, terminal: DocsTerminal) -> None:
     assert await world.dead(world.values["store"], PREFIX) == []
     assert world.told(NEXT) == 0
 
@@ -318,7 +318,7 @@ def _git(folder: Path, *words: str) -> None:
     subprocess.run(["git", *who, *words], cwd=folder, check=True, capture_output=True)
 
 
-async def _a_clone(world: World, terminal: Terminal) -> None:
+async def _a_clone(world: DocsWorld, terminal: DocsTerminal) -> None:
     """The folder is a clone of a repository on this machine, with a configuration of its own."""
     upstream = world.folder / "upstream"
     world.check_out(upstream, copy=True)
@@ -329,13 +329,13 @@ async def _a_clone(world: World, terminal: Terminal) -> None:
     world.configure(terminal.folder)
 
 
-async def _change_the_password(world: World, terminal: Terminal) -> None:
+async def _change_the_password(world: DocsWorld, terminal: DocsTerminal) -> None:
     path = terminal.folder / ".env"
     text = path.read_text().replace("STORE_PASSWORD=\n", "STORE_PASSWORD=letters0and9digits\n")
     path.write_text(f"{text}SLACK_BOT_TOKEN={world.slack.bot_token}\n")
 
 
-async def _all_are_healthy(world: World, terminal: Terminal) -> None:
+async def _all_are_healthy(world: DocsWorld, terminal: DocsTerminal) -> None:
     async def healthy() -> bool:
         said = (await terminal.run("docker compose ps")).said
         assert "(unhealthy)" not in said
@@ -344,7 +344,7 @@ async def _all_are_healthy(world: World, terminal: Terminal) -> None:
     await until(healthy)
 
 
-async def _tell_a_story(world: World, terminal: Terminal) -> None:
+async def _tell_a_story(world: DocsWorld, terminal: DocsTerminal) -> None:
     """A story goes through all stages; note the trace id that their lines have in common."""
     world.outlets.publish("wire", CABLE, guid="cable")
     await world.slack.until(lambda: world.told(CABLE) == 1, 60)
@@ -355,7 +355,7 @@ async def _tell_a_story(world: World, terminal: Terminal) -> None:
     (world.values["trace"],) = traces[0] & traces[1]
 
 
-async def _each_ended_by_itself(world: World, terminal: Terminal) -> None:
+async def _each_ended_by_itself(world: DocsWorld, terminal: DocsTerminal) -> None:
     engine = Engine(Path(terminal.env["STANDIN_FOLDER"]))
     ran = [item for item in engine.containers() if item.group]
     assert {item.service for item in ran} == {
@@ -365,13 +365,13 @@ async def _each_ended_by_itself(world: World, terminal: Terminal) -> None:
     assert not any(engine.alive(item) for item in ran)
 
 
-async def _news_upstream(world: World, terminal: Terminal) -> None:
+async def _news_upstream(world: DocsWorld, terminal: DocsTerminal) -> None:
     (world.folder / "upstream/NEWS").write_text("newer")
     _git(world.folder / "upstream", "add", "NEWS")
     _git(world.folder / "upstream", "commit", "-q", "-m", "Newer")
 
 
-async def _the_news_is_here(world: World, terminal: Terminal) -> None:
+async def _the_news_is_here(world: DocsWorld, terminal: DocsTerminal) -> None:
     assert (terminal.folder / "NEWS").read_text() == "newer"
 
 

@@ -17,7 +17,7 @@ _LIMIT = 240.0  # seconds: a limit on hangs; the larger model takes a while to l
 
 
 @dataclass(frozen=True)
-class Result:
+class CommandResult:
     """What a command said, and its exit code."""
 
     code: int
@@ -25,7 +25,7 @@ class Result:
 
 
 @dataclass
-class Running:
+class RunningCommand:
     """A command that runs for ever, in a terminal of its own."""
 
     line: str
@@ -37,7 +37,7 @@ class Running:
         return self.log.read_text(encoding="utf-8", errors="replace")
 
 
-class Terminal:
+class DocsTerminal:
     """Runs lines of bash one after the other; variables set by one are there for the next.
 
     Args:
@@ -48,12 +48,12 @@ class Terminal:
     def __init__(self, folder: Path, env: dict[str, str]) -> None:
         self.folder = folder
         self.env = dict(env)
-        self.running: list[Running] = []
+        self.running: list[RunningCommand] = []
         self.said = ""  # by the last command that `run` ran
         self._scratch = folder.parent / f"{folder.name}.terminal"
         self._scratch.mkdir()
 
-    async def run(self, line: str, answer: str = "") -> Result:
+    async def run(self, line: str, answer: str = "") -> CommandResult:
         """Run a line to its end; `answer` is typed when it asks."""
         left = self._scratch / "environment"
         script = f'{line}\ncode=$?; env -0 > "{left}"; exit $code'
@@ -77,9 +77,9 @@ class Terminal:
         rows = left.read_text().split("\0") if left.exists() else []
         self.env = dict(row.split("=", 1) for row in rows if "=" in row) or self.env
         self.said = said.decode()
-        return Result(process.returncode or 0, self.said)
+        return CommandResult(process.returncode or 0, self.said)
 
-    async def start(self, line: str, works: str, **more: str) -> Running:
+    async def start(self, line: str, works: str, **more: str) -> RunningCommand:
         """Start a line that runs for ever; return when its output matches `works`."""
         log = self._scratch / f"log{len(list(self._scratch.glob('log*')))}"
         with log.open("w") as file:
@@ -94,7 +94,7 @@ class Terminal:
                 stderr=asyncio.subprocess.STDOUT,
                 start_new_session=True,
             )
-        running = Running(line, process, log)
+        running = RunningCommand(line, process, log)
         self.running.append(running)
 
         def still_runs() -> None:
@@ -124,7 +124,7 @@ class Terminal:
         while self.running:
             self._kill(self.running.pop())
 
-    def _kill(self, running: Running) -> None:
+    def _kill(self, running: RunningCommand) -> None:
         with suppress(ProcessLookupError):
             os.killpg(running.process.pid, signal.SIGKILL)
 

@@ -47,8 +47,8 @@ from tests.docs.plans import (
     Plan,
     Step,
 )
-from tests.docs.terminal import Result, Terminal
-from tests.docs.world import World
+from tests.docs.terminal import CommandResult, DocsTerminal
+from tests.docs.world import DocsWorld
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(900)]
 
@@ -129,7 +129,7 @@ async def readings(
     asked = [name for name in PLANS if any(f"[{name}]" in x.nodeid for x in request.session.items)]
     folders = {name: tmp_path_factory.mktemp("page") for name in asked}
     places, in_turn = asyncio.Semaphore(AT_ONCE), asyncio.Lock()
-    async with World(tmp_path_factory.mktemp("shared")) as shared:
+    async with DocsWorld(tmp_path_factory.mktemp("shared")) as shared:
 
         async def read(name: str) -> None:
             if PLANS[name].shared:
@@ -138,7 +138,7 @@ async def readings(
                         await shared.start_service()
                     await read_page(name, shared, folders[name])
                 return
-            async with places, World(folders[name] / "world") as world:
+            async with places, DocsWorld(folders[name] / "world") as world:
                 world.values["store"] = valkey_url
                 await read_page(name, world, folders[name])
 
@@ -161,7 +161,7 @@ async def test_every_command_of_a_page_works(
     await readings[name]
 
 
-async def read_page(name: str, world: World, folder: Path) -> None:
+async def read_page(name: str, world: DocsWorld, folder: Path) -> None:
     """Do what a reader of a page does, from its first command to its last."""
     plan = PLANS[name]
     terminal = world.terminal(folder / plan.folder, **plan.env)
@@ -180,7 +180,7 @@ async def read_page(name: str, world: World, folder: Path) -> None:
     await terminal.stop()
 
 
-async def do(command: Command, step: Step, world: World, terminal: Terminal) -> None:
+async def do(command: Command, step: Step, world: DocsWorld, terminal: DocsTerminal) -> None:
     """Type one command, and look at what came of it."""
     if step.before is not None:
         await step.before(world, terminal)
@@ -194,7 +194,7 @@ async def do(command: Command, step: Step, world: World, terminal: Terminal) -> 
         await step.after(world, terminal)
 
 
-def check(result: Result, step: Step, line: str) -> None:
+def check(result: CommandResult, step: Step, line: str) -> None:
     """Hold a command to its exit code, and what it said to what it should have."""
     allowed = {step.code}
     if re.search(r"\btar\b", line) and "file changed as we read it" in result.said:
@@ -204,7 +204,7 @@ def check(result: Result, step: Step, line: str) -> None:
     assert re.search(step.says, result.said), f"not {step.says!r}, but:\n{result.said}"
 
 
-def with_substitutes(text: str, world: World) -> str:
+def with_substitutes(text: str, world: DocsWorld) -> str:
     """Replace the examples of a page by what there is here."""
     values = {
         "story": "https://wire.example/cable",

@@ -98,7 +98,7 @@ def _shown(printed: str) -> list[str]:
 
 
 @dataclass
-class Walk:
+class PageWalk:
     """One reader in a new folder, and the record of what happened.
 
     Args:
@@ -135,7 +135,7 @@ class Walk:
     def start(self, line: str, until: str) -> None:
         """Start what runs for ever, and wait until it has printed `until`."""
         self.running = self._start(line)
-        self._await(until)
+        self.wait_for(until)
         self.lines += [
             f"$ {line}",
             "(runs in a terminal of its own; what it prints stands below)",
@@ -146,7 +146,7 @@ class Walk:
         """Publish a story, and wait until the running service has printed `until`."""
         self.lines += [f"({outlet} publishes: {title})", ""]
         self.outlets.publish(outlet, title, summary)
-        self._await(until)
+        self.wait_for(until)
 
     def write(self, path: str, text: str) -> None:
         """Write a file as the reader does in an editor."""
@@ -180,7 +180,7 @@ class Walk:
         os.close(inside)
         return Program(process, terminal)
 
-    def _await(self, words: str) -> None:
+    def wait_for(self, words: str) -> None:
         assert self.running is not None
         end = time.monotonic() + LIMIT
         while words not in self.running.text():
@@ -195,7 +195,7 @@ class Walk:
         self.lines += [shown, *text.splitlines(), ""]
 
 
-def _watch_here(walk: Walk, *feeds: str) -> None:
+def _watch_here(walk: PageWalk, *feeds: str) -> None:
     """Have a configuration watch the outlets of this machine, often."""
     settings = {
         "polling": {
@@ -216,7 +216,7 @@ def _watch_here(walk: Walk, *feeds: str) -> None:
     (walk.folder / "config" / "feeds.yaml").write_text(yaml.safe_dump({"feeds": rows}))
 
 
-def newcomer(walk: Walk) -> None:
+def newcomer(walk: PageWalk) -> None:
     """Sees what it does, starts it without a network, and makes the first mistake."""
     walk.say("Before: the sample in the README was none that the program printed.")
     walk.type("wirewatch demo")
@@ -237,7 +237,7 @@ def newcomer(walk: Walk) -> None:
     walk.type("wirewatch check --no-model", code=2)
 
 
-def analyst(walk: Walk) -> None:
+def analyst(walk: PageWalk) -> None:
     """Makes a topic of a few headlines, tries it, and backtests it on stories."""
     walk.type("wirewatch init > /dev/null")
     walk.say("A topic from stories. Before: there was only YAML to write.")
@@ -266,7 +266,7 @@ def analyst(walk: Walk) -> None:
     walk.type("wirewatch backtest --stories stories.jsonl --topic bridge-collapses --quiet")
 
 
-def editor(walk: Walk) -> None:
+def editor(walk: PageWalk) -> None:
     """Is alerted, asks why, silences, and looks at what was told."""
     walk.type("wirewatch init > /dev/null")
     for outlet in ("harbour-wire", "northern-post"):
@@ -288,7 +288,7 @@ def editor(walk: Walk) -> None:
     walk.stop()
 
 
-def operator(walk: Walk) -> None:
+def operator(walk: PageWalk) -> None:
     """Looks whether all is well, has feeds fail and come back, changes what runs."""
     walk.type("wirewatch init > /dev/null")
     for outlet in ("harbour-wire", "northern-post"):
@@ -303,15 +303,15 @@ def operator(walk: Walk) -> None:
     walk.type("wirewatch feeds poll harbour-wire")
     walk.say("An edit is taken over in words, a mistake is refused in words. Before: nothing.")
     walk.write("config/topics/mine.yaml", "topics:\n  - name: Undersea cables\n")
-    walk._await("Configuration taken over")
+    walk.wait_for("Configuration taken over")
     walk.write("config/topics/mine.yaml", "topics:\n  - nmae: Undersea cables\n")
-    walk._await("Not taken over")
+    walk.wait_for("Not taken over")
     walk.type("wirewatch dead list")
     walk.type("wirewatch test-alert")
     walk.stop()
 
 
-WALKS: dict[str, Callable[[Walk], None]] = {
+WALKS: dict[str, Callable[[PageWalk], None]] = {
     "newcomer": newcomer,
     "analyst": analyst,
     "editor": editor,
@@ -325,7 +325,7 @@ def main(names: list[str]) -> None:
     target.mkdir(exist_ok=True)
     for name in names or list(WALKS):
         with tempfile.TemporaryDirectory() as folder, Outlets() as outlets:
-            walk = Walk(name, Path(folder), outlets)
+            walk = PageWalk(name, Path(folder), outlets)
             done = (WALKS[name].__doc__ or "").strip()
             walk.say(f"The first hour of a reader: {name}. {done}\nA terminal of 80 x 24; made by "
                      "python -m tests.docs.walk\n")  # fmt: skip

@@ -14,12 +14,12 @@ from monitor.store.client import connect
 from monitor.store.embedded.server import find_running
 from monitor.store.keys import Keys
 from tests.docs.pages import ROOT
-from tests.docs.terminal import Terminal
+from tests.docs.terminal import DocsTerminal
 from tests.support.docker.engine import Engine
 from tests.support.docker.program import install
 from tests.support.outlets import Outlets
 from tests.support.service import Service
-from tests.support.slack_standin import Fault, SlackStandin
+from tests.support.slack_standin import SlackFault, SlackStandin
 from tests.support.smtp_standin import SmtpStandin
 from tests.support.waiting import until
 
@@ -41,7 +41,7 @@ CHECKOUT = ("Makefile", "pyproject.toml", "README.md", "LICENSE", "CONTRIBUTING.
             "requirements.lock", "requirements-dev.lock")  # fmt: skip
 
 
-class World:
+class DocsWorld:
     """What a page's commands meet, in a folder of its own. Use as an async context manager."""
 
     def __init__(self, folder: Path) -> None:
@@ -52,7 +52,7 @@ class World:
         self.service = Service(folder / "service")
         self.port = _free_port()
         self.values: dict[str, Any] = {}  # what hooks note for commands and for each other
-        self.terminals: list[Terminal] = []
+        self.terminals: list[DocsTerminal] = []
         self._docker = folder / "docker"
 
     async def __aenter__(self) -> Self:
@@ -101,13 +101,13 @@ class World:
             {"wire": self.outlets.url("wire")}, channels=channels, topics=TOPICS, **whole
         )
 
-    def terminal(self, folder: Path, **env: str) -> Terminal:
+    def terminal(self, folder: Path, **env: str) -> DocsTerminal:
         """Open a terminal in a new folder, as a reader has it who has activated `.venv`."""
         folder.mkdir()
         home = self.folder / "home"
         home.mkdir(exist_ok=True)
         path = [self.folder / "programs", Path(sys.executable).parent, os.environ["PATH"]]
-        made = Terminal(
+        made = DocsTerminal(
             folder,
             {
                 "PATH": os.pathsep.join(map(str, path)),
@@ -170,7 +170,7 @@ class World:
     async def dead_letter(self, url: str, prefix: str, title: str) -> None:
         """Have Slack refuse a story for good, so that it becomes a dead letter; note its id."""
         known = set(await self.dead(url, prefix))
-        self.slack.fail("chat.postMessage", Fault("error", error="invalid_blocks"))
+        self.slack.fail("chat.postMessage", SlackFault("error", error="invalid_blocks"))
         self.outlets.publish("wire", title, guid=title)
 
         async def there() -> bool:

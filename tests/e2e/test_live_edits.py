@@ -70,7 +70,7 @@ async def test_a_topic_edit_applies_live_and_a_broken_file_is_refused(tmp_path: 
     assert "Traceback" not in service.said()
 
 
-class Stage:
+class StageProcess:
     """`wirewatch run --only NAME`, its log in a file; `look_every`: seconds between two looks."""
 
     def __init__(self, name: str, config: Path, look_every: float | None = None) -> None:
@@ -102,7 +102,7 @@ class Stage:
         await until(reloaded)
 
 
-Launch = Callable[..., Stage]
+Launch = Callable[..., StageProcess]
 
 
 @pytest.fixture
@@ -111,10 +111,10 @@ def launch(tmp_path: Path, keys: Keys, valkey_url: str) -> Iterator[Launch]:
     (tmp_path / "topics.yaml").write_text("- Floods\n")
     settings = {"store": {"url": valkey_url, "prefix": keys.prefix}, "ops": {"log_format": "json"}}
     (tmp_path / "wirewatch.yaml").write_text(json.dumps(settings))
-    running: list[Stage] = []
+    running: list[StageProcess] = []
 
-    def start(name: str, look_every: float | None = None) -> Stage:
-        running.append(Stage(name, tmp_path, look_every))
+    def start(name: str, look_every: float | None = None) -> StageProcess:
+        running.append(StageProcess(name, tmp_path, look_every))
         return running[-1]
 
     yield start
@@ -123,7 +123,7 @@ def launch(tmp_path: Path, keys: Keys, valkey_url: str) -> Iterator[Launch]:
         stage.process.wait()
 
 
-async def until_beating(store: Redis, keys: Keys, stages: dict[str, Stage]) -> None:
+async def until_beating(store: Redis, keys: Keys, stages: dict[str, StageProcess]) -> None:
     """Wait until every stage gives signs of life; by then it listens to signals."""
 
     async def beating() -> bool:

@@ -76,7 +76,7 @@ MEASURED += [("feeds_due", {})]
 
 
 @dataclass(frozen=True, slots=True)
-class Walk:
+class ObservedWalk:
     """What was seen from outside: series not moved, what a collector was sent, lines logged."""
 
     unmoved: list[Row]
@@ -85,7 +85,7 @@ class Walk:
 
 
 @pytest.fixture(scope="module")
-def walk(tmp_path_factory: pytest.TempPathFactory) -> Walk:
+def walk(tmp_path_factory: pytest.TempPathFactory) -> ObservedWalk:
     """One run of the service, which the tests below look at from three sides."""
     service = Service(tmp_path_factory.mktemp("observed"))
     try:
@@ -94,7 +94,7 @@ def walk(tmp_path_factory: pytest.TempPathFactory) -> Walk:
         service.end()
 
 
-async def _walk(service: Service) -> Walk:
+async def _walk(service: Service) -> ObservedWalk:
     port = _free_port()
     with Outlets() as outlets:
         async with HttpSink() as desk, HttpSink() as collector:
@@ -119,7 +119,7 @@ async def _walk(service: Service) -> Walk:
             await service.until(lambda: _copied(service))
             unmoved = await _unmoved(f"http://127.0.0.1:{port}/metrics")
             assert await asyncio.to_thread(service.stop) == 0  # it has spans to hand over still
-            return Walk(unmoved, [one.body for one in collector.taken], _lines(service))
+            return ObservedWalk(unmoved, [one.body for one in collector.taken], _lines(service))
 
 
 async def _told(desk: HttpSink) -> bool:
@@ -169,25 +169,25 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _trace_of_the_story(walk: Walk) -> str:
+def _trace_of_the_story(walk: ObservedWalk) -> str:
     told = [one for one in walk.lines if one["event"] == "delivered"]
     (line,) = [one for one in told if one["notification"].endswith("@desk")]
     return str(line["trace"])
 
 
-def test_every_metric_of_the_way_has_moved(walk: Walk) -> None:
+def test_every_metric_of_the_way_has_moved(walk: ObservedWalk) -> None:
     """Each stage, told from outside by `/metrics`, has counted what it did."""
     assert walk.unmoved == []
 
 
-def test_the_log_names_the_story_at_every_stage(walk: Walk) -> None:
+def test_the_log_names_the_story_at_every_stage(walk: ObservedWalk) -> None:
     """The trace id of the delivery is on a line of each stage, so that one grep shows the way."""
     trace = _trace_of_the_story(walk)
     events = {line["event"] for line in walk.lines if line.get("trace") == trace}
     assert {"stories_found", "embedded", "decided", "delivered"} <= events
 
 
-def test_a_collector_is_sent_one_trace_from_fetch_to_receipt(walk: Walk) -> None:
+def test_a_collector_is_sent_one_trace_from_fetch_to_receipt(walk: ObservedWalk) -> None:
     """Each stage has put its step into the trace whose id the log names."""
     proto = pytest.importorskip(
         "opentelemetry.proto.collector.trace.v1.trace_service_pb2",

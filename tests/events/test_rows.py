@@ -60,6 +60,6 @@ def test_blocks_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
         held.add(member(f"s{at}", made.standard_normal(16), float(at)))
     queries = [member("q", made.standard_normal(16), 0.0).vector for _ in range(20)]
     whole = held.search(queries, 0.1, 12)
-    monkeypatch.setattr(index_rows, "_BLOCK", 70)
+    monkeypatch.setattr(index_rows, "BLOCK", 70)
     for (ours, _), (theirs, _) in zip(held.search(queries, 0.1, 12), whole, strict=True):
         assert set(ours.tolist()) == set(theirs.tolist())

@@ -17,7 +17,7 @@ import redis
 from monitor.errors import DataFolderHeld, StoreError
 from monitor.observability import metrics
 from monitor.store.client import connect
-from monitor.store.embedded.server import EmbeddedStore, find_running
+from monitor.store.embedded.server import OPTIONS, EmbeddedStore, find_running
 from monitor.store.safety import check_store
 
 # A service in a process of its own: starts the store, says so, then writes as fast as it can
@@ -25,7 +25,7 @@ from monitor.store.safety import check_store
 _SERVICE = """
 import sys, redis
 from monitor.observability import logs
-from monitor.store.embedded.server import EmbeddedStore
+from monitor.store.embedded.server import EmbeddedStore, OPTIONS
 logs.configure()
 store = EmbeddedStore(sys.argv[1])
 client = redis.Redis.from_url(store.start())
@@ -156,7 +156,7 @@ async def test_one_that_keeps_dying_is_said_clearly(
     store: EmbeddedStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No endless loop: after a few deaths in a minute the guard gives up and quotes the log."""
-    monkeypatch.setattr("monitor.store.embedded.server._QUICK_DEATHS", 1)
+    monkeypatch.setattr("monitor.store.embedded.server.QUICK_DEATHS", 1)
     guard = asyncio.create_task(store.guard(asyncio.Event()))
     async with asyncio.timeout(20):
         for deaths in range(2):
@@ -205,11 +205,7 @@ def test_a_failed_start_gives_the_folder_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A Valkey that cannot start is reported with its log, and the folder is free again."""
-    monkeypatch.setitem(
-        __import__("monitor.store.embedded.server", fromlist=["_OPTIONS"])._OPTIONS,
-        "no-such",
-        "option",
-    )
+    monkeypatch.setitem(OPTIONS, "no-such", "option")
     with pytest.raises(StoreError, match="did not start"):
         EmbeddedStore(tmp_path / "data").start()
     monkeypatch.undo()

@@ -19,7 +19,7 @@ from monitor.store.keys import Keys
 from workers.desk import Desk
 from workers.heartbeat import Heartbeat
 from workers.http import Health, HttpServer
-from workers.http_server import _LimitedProtocol
+from workers.http_server import LimitedProtocol
 from workers.probe import probe
 from workers.runtime import Runtime
 
@@ -33,9 +33,14 @@ def _runtime(store: Redis, keys: Keys) -> Runtime:
 
 
 @pytest.fixture
-async def server(store: Redis, keys: Keys) -> AsyncIterator[HttpServer]:
+def runtime(store: Redis, keys: Keys) -> Runtime:
+    """A process's runtime, on a key space of its own."""
+    return _runtime(store, keys)
+
+
+@pytest.fixture
+async def server(runtime: Runtime) -> AsyncIterator[HttpServer]:
     """A server on a free port, stopped the way the service stops it."""
-    runtime = _runtime(store, keys)
     made = HttpServer(runtime, Health(runtime, ["embedder"]))
     task = asyncio.create_task(made.run())
     await made.started.wait()
@@ -87,7 +92,9 @@ async def test_a_store_that_is_away_is_not_ready_but_alive(keys: Keys) -> None:
     await away.aclose()
 
 
-async def test_a_mounted_callback_gets_the_raw_request(server: HttpServer) -> None:
+async def test_a_mounted_callback_gets_the_raw_request(
+    server: HttpServer, runtime: Runtime
+) -> None:
     """Body byte for byte, header names in lower case; a failing handler is a plain 500."""
     asked: list[Request] = []
 
@@ -98,8 +105,8 @@ async def test_a_mounted_callback_gets_the_raw_request(server: HttpServer) -> No
     async def fail(request: Request) -> Response:
         raise RuntimeError("boom")
 
-    server._runtime.mounts.mount("/hub/", answer)
-    server._runtime.mounts.mount("/hub/broken", fail)
+    runtime.mounts.mount("/hub/", answer)
+    runtime.mounts.mount("/hub/broken", fail)
     async with httpx.AsyncClient(trust_env=False) as client:
         done = await client.post(
             _address(server, "/hub/bbc?x=1"), content=b"\xff{}", headers={"X-Hub-Signature": "s"}
@@ -128,7 +135,7 @@ async def test_heartbeats_come_and_go(store: Redis, keys: Keys) -> None:
 
 
 async def test_half_sent_requests_are_ended_and_cost_little(
-    server: HttpServer, monkeypatch: pytest.MonkeyPatch
+    server: HttpServer, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of 300 strangers who send half a request and wait, none is kept, and others are answered."""
     monkeypatch.setattr("workers.http_server.BODY_SECONDS", 0.3)
@@ -136,7 +143,7 @@ async def test_half_sent_requests_are_ended_and_cost_little(
     async def echo(request: Request) -> Response:
         return Response(200, f"{len(request.body)}")
 
-    server._runtime.mounts.mount("/echo", echo)
+    runtime.mounts.mount("/echo", echo)
     half = b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1900000\r\n\r\n" + b"x" * 1000
     strangers = [await asyncio.open_connection("127.0.0.1", server.port) for _ in range(300)]
     for _, writer in strangers:
@@ -169,7 +176,7 @@ async def test_a_head_that_trickles_in_is_not_waited_for(
     server: HttpServer, monkeypatch: pytest.MonkeyPatch, before: bytes
 ) -> None:
     """Half a head, as the first request or a later one of a connection, is ended in time."""
-    monkeypatch.setattr("workers.http_server._HEAD_SECONDS", 0.3)
+    monkeypatch.setattr("workers.http_server.HEAD_SECONDS", 0.3)
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
     writer.write(before + b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Slow: ")
     ending = asyncio.create_task(_whole(reader, writer))
@@ -193,22 +200,22 @@ async def test_connections_have_a_number(server: HttpServer) -> None:
 
 
 async def test_an_answer_nobody_takes_in_is_dropped(
-    server: HttpServer, monkeypatch: pytest.MonkeyPatch
+    server: HttpServer, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever asks for much and reads nothing loses the connection; a head too large is refused."""
-    monkeypatch.setattr("workers.http_server._TAKING_SECONDS", 0.3)
-    lost, ended = asyncio.Event(), _LimitedProtocol.connection_lost
+    monkeypatch.setattr("workers.http_server.TAKING_SECONDS", 0.3)
+    lost, ended = asyncio.Event(), LimitedProtocol.connection_lost
 
-    def end(one: _LimitedProtocol, why: Exception | None) -> None:
+    def end(one: LimitedProtocol, why: Exception | None) -> None:
         ended(one, why)
         lost.set()
 
-    monkeypatch.setattr(_LimitedProtocol, "connection_lost", end)
+    monkeypatch.setattr(LimitedProtocol, "connection_lost", end)
 
     async def much(request: Request) -> Response:
         return Response(200, b"x" * 50_000_000)
 
-    server._runtime.mounts.mount("/much", much)
+    runtime.mounts.mount("/much", much)
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port, limit=1000)
     writer.write(b"GET /much HTTP/1.1\r\nHost: x\r\n\r\n")
     await reader.readexactly(100)

@@ -92,16 +92,18 @@ def _strings(data: object) -> list[str]:
 def test_settings_register_their_secrets_however_deep() -> None:
     """One call for a whole configuration; a webhook's path alone is scrubbed as well."""
 
-    class Channel(BaseModel):
+    class LoggedChannel(BaseModel):
         url: SecretStr
 
-    class Settings(BaseModel):
-        channels: dict[str, Channel]
+    class LoggedSettings(BaseModel):
+        channels: dict[str, LoggedChannel]
         tokens: tuple[SecretStr, ...]
 
     redact.register_settings(
-        Settings(
-            channels={"a": Channel(url=SecretStr("https://chat.example/hook/0123456789abcdef"))},
+        LoggedSettings(
+            channels={
+                "a": LoggedChannel(url=SecretStr("https://chat.example/hook/0123456789abcdef"))
+            },
             tokens=(SecretStr("t0ken-value"),),
         )
     )

@@ -21,7 +21,7 @@ def collector() -> Iterator[tuple[str, list[bytes]]]:
     """A collector on loopback: its address and what it was sent."""
     taken: list[bytes] = []
 
-    class Handler(BaseHTTPRequestHandler):
+    class CollectorHandler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             taken.append(self.rfile.read(int(self.headers["Content-Length"])))
             self.send_response(200)
@@ -30,7 +30,7 @@ def collector() -> Iterator[tuple[str, list[bytes]]]:
         def log_message(self, format: str, *args: object) -> None:
             """Stay silent."""
 
-    server = HTTPServer(("127.0.0.1", 0), Handler)
+    server = HTTPServer(("127.0.0.1", 0), CollectorHandler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}", taken
     server.shutdown()
@@ -51,8 +51,6 @@ def test_a_story_is_one_trace_from_fetch_to_receipt(
     """Steps of one story share the trace id it was given when it was fetched."""
     url, taken = collector
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", url)
-    monkeypatch.setattr(traces, "_tracer", None)
-    monkeypatch.setattr(traces, "_provider", None)
     assert traces.set_up("all")
     traces.record("fetch", "ab12cd34ef56", 100.0, 101.0, feed="bbc")
     traces.record("deliver", "ab12cd34ef56", 105.0, 105.5, channel="desk")

@@ -145,7 +145,7 @@ async def _hours(
         await runtime.store.hincrby(runtime.keys("count"), "topic:talks", matches)
         for _ in range(6):
             clock.advance(600)
-            found += await watchdog._topics(clock.now())
+            found += await watchdog.odd_topics(clock.now())
     return found
 
 
@@ -263,8 +263,8 @@ async def test_a_model_that_cannot_be_loaded_is_told_with_its_reason(
 async def test_only_one_process_watches(runtime: Runtime) -> None:
     """The lease: a second watchdog stands by and says nothing."""
     first, second = Watchdog(runtime), Watchdog(runtime)
-    assert await first._lease.take()
-    assert not await second._lease.take()
+    assert await first.lease.take()
+    assert not await second.lease.take()
 
 
 # --- figures that one process measures for all
@@ -319,7 +319,7 @@ async def test_who_watches_no_longer_shows_no_figures(
         await runtime.store.delete(runtime.keys("lease", "watchdog"))
         assert await other.take()
     else:
-        runtime.store = watchdog._lease._client = connect("unix:///nowhere")
+        runtime.store = watchdog.lease.client = connect("unix:///nowhere")
         await watchdog.turn()
         assert _gauges() != before, "the lease is ours still: one failure is nothing"
         clock.advance(60)
@@ -414,7 +414,7 @@ async def test_the_canary_is_shown_by_who_sends_it_alone(
     await other.drop()
     await walker.turn()
     assert metrics.REGISTRY.get_sample_value("wirewatch_canary_ok") == 1
-    walker._lease._client = connect("unix:///nowhere")
+    walker.lease.client = connect("unix:///nowhere")
     await walker.turn()
     assert metrics.REGISTRY.get_sample_value("wirewatch_canary_ok") == 1
     clock.advance(60)
@@ -449,6 +449,6 @@ async def test_canaries_keep_their_pace_across_processes(
     """A restart does not send one at once: the pace is counted from the last, whoever sent it."""
     await Canary(runtime, patience=0.0).walk()
     other = Canary(runtime)
-    assert not await other._due()
+    assert not await other.due()
     clock.advance(301)
-    assert await other._due()
+    assert await other.due()

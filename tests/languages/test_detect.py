@@ -40,5 +40,5 @@ def test_words_overrule_the_feed_only_where_they_are_sure(
 
 def test_a_detector_that_fails_leaves_what_the_feed_says(monkeypatch: pytest.MonkeyPatch) -> None:
     """Stories come in even where the library cannot be loaded."""
-    monkeypatch.setattr("monitor.languages.detect._detector", lambda: None)
+    monkeypatch.setattr("monitor.languages.detect.detector", lambda: None)
     assert story_language("uk", RUSSIAN) == "uk"

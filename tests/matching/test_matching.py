@@ -312,7 +312,7 @@ def test_the_table_and_the_single_topic_agree(matcher_of: Make, background: Back
     """Scoring all topics at once gives the numbers that scoring one gives."""
     matcher = matcher_of(STRIKES, RATES, TALKS)
     rows = background.in_context(background.vectors[:50])
-    together = matcher._table.margins(rows)[1]
+    together = matcher.table.margins(rows)[1]
     for at, profile in enumerate(matcher.profiles):
         assert np.allclose(together[:, at], margins(profile, rows), atol=1e-3)
 

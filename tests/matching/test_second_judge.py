@@ -69,7 +69,7 @@ def match(of: EmbeddedStory) -> Match:
     return MATCHER.score_batch([of])[0][0]
 
 
-class Desk:
+class AskedJudge:
     """A second judge over a stand-in, with its budget and cache in a real store."""
 
     def __init__(self, store: Redis, keys: Keys, url: str, **settings: Any) -> None:
@@ -90,7 +90,7 @@ async def test_only_matches_just_above_the_line_are_shown_and_a_no_holds_them_ba
     answer = chat('```json\n{"belongs": false, "why": "It is about\\nwages."}\n```')
     near, sure, below = item("Near", 0.6), item("Sure", 0.95), item("Below", 0.4)
     async with JsonStandin(lambda *_: answer) as service:
-        desk = Desk(store, keys, service.url, key="secret")
+        desk = AskedJudge(store, keys, service.url, key="secret")
         held, kept, quiet = await desk.over(near, sure, below)
         assert [json.loads(body["messages"][1]["content"])["story"]["headline"]
                 for _, body in service.asked] == ["Near"]  # fmt: skip
@@ -126,7 +126,7 @@ async def test_no_answer_raises_a_story_whatever_its_text_makes_the_model_say(
     items = [item(f"Story {n}", wanted, INJECTION) for n, wanted in enumerate((0.2, 0.45, 0.55))]
     before = [match(one) for one in items]
     async with JsonStandin(lambda *_: chat(answer)) as service:
-        after = await Desk(store, keys, service.url).over(*items)
+        after = await AskedJudge(store, keys, service.url).over(*items)
         for _, body in service.asked:
             sent = json.loads(body["messages"][1]["content"])
             assert set(sent) == {"topic", "story"}, "its text ends no quotation"
@@ -143,7 +143,7 @@ async def test_a_model_that_fails_leaves_our_score_and_is_left_alone(
     """Matches are told as without it; after three failures it is not asked for a while."""
     async with JsonStandin(lambda *_: "<html>") as service:
         service.faults.extend([fault] * 20 if fault != "garbage" else [])
-        desk = Desk(store, keys, service.url, deadline="0.1s")
+        desk = AskedJudge(store, keys, service.url, deadline="0.1s")
         for number in range(6):
             one = item(f"{fault} {number}", 0.6)
             [found] = await desk.over(one)
@@ -159,7 +159,7 @@ async def test_the_budget_of_a_day_holds_and_a_new_day_brings_a_new_one(
 ) -> None:
     """With two questions a day, the third story goes by our own score."""
     async with JsonStandin(lambda *_: chat('{"belongs": false}')) as service:
-        desk = Desk(store, keys, service.url, per_day=2)
+        desk = AskedJudge(store, keys, service.url, per_day=2)
         fired = [(await desk.over(item(f"Story {n}", 0.6)))[0].fired for n in range(4)]
         assert fired == [False, False, True, True] and len(service.asked) == 2
         desk.clock.advance(86_400.0)
@@ -170,7 +170,7 @@ async def test_after_an_edit_of_the_topic_its_no_no_longer_counts(store: Redis, 
     """An opinion belongs to the words it was asked about."""
     near = item("Near", 0.6)
     async with JsonStandin(lambda *_: chat('{"belongs": false}')) as service:
-        [held] = await Desk(store, keys, service.url).judge.over(MATCHER, [near])
+        [held] = await AskedJudge(store, keys, service.url).judge.over(MATCHER, [near])
     edited = make_matcher(TOPIC.model_copy(update={"description": "Any attack on a grid."}))
     assert edited.score_batch([held])[0][0].second == ""
     assert edited.score_batch([held])[0][0].judged == "encoder"

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 from feedlab import Publisher
-from pollerlab import Running, Start
+from pollerlab import RunningPoller, Start
 
 from monitor.clock import Clock, ManualClock
 from monitor.config.schema import Config, PollingSettings
@@ -77,10 +77,10 @@ async def reader(
 @pytest.fixture
 async def start(store: Redis) -> AsyncIterator[Start]:
     """Start pollers that are stopped with the test."""
-    running: list[Running] = []
+    running: list[RunningPoller] = []
 
-    def begin(config: Config, clock: Clock | None = None) -> Running:
-        running.append(Running(store, config, clock))
+    def begin(config: Config, clock: Clock | None = None) -> RunningPoller:
+        running.append(RunningPoller(store, config, clock))
         return running[-1]
 
     yield begin

@@ -14,11 +14,11 @@ from monitor.parsing.document import EVERYTHING, Wanted
 from monitor.polling.poll import Intake
 from monitor.polling.poll_decision import PollDecision
 
-Answer = Callable[["Asked", asyncio.StreamWriter], Awaitable[None]]
+Answer = Callable[["FeedRequest", asyncio.StreamWriter], Awaitable[None]]
 
 
 @dataclass(frozen=True)
-class Asked:
+class FeedRequest:
     """One request as it arrived."""
 
     path: str
@@ -40,7 +40,7 @@ class Publisher:
     port: int = 0
     now: Callable[[], float] = lambda: 0.0
     pages: dict[str, bytes | Answer] = field(default_factory=dict)
-    asked: list[Asked] = field(default_factory=list)
+    asked: list[FeedRequest] = field(default_factory=list)
 
     def url(self, path: str = "/feed", host: str = "127.0.0.1") -> str:
         """Return the address of a page."""
@@ -63,7 +63,7 @@ class Publisher:
             headers = {k.lower(): v.strip() for k, v in (line.split(":", 1) for line in rest)}
             body = await reader.readexactly(int(headers.get("content-length", 0)))
             method, path, _ = first.split(" ", 2)
-            asked = Asked(path, headers, body, method, self.now())
+            asked = FeedRequest(path, headers, body, method, self.now())
             self.asked.append(asked)
             page = self.pages.get(path, b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
             if isinstance(page, bytes):

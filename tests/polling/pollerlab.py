@@ -31,7 +31,7 @@ async def handed_over(store: Redis, keys: Keys) -> list[dict[str, Any]]:
     return [json.loads(story) for story in packed]
 
 
-class Running:
+class RunningPoller:
     """A poller at work, and what it hands over."""
 
     def __init__(self, store: Redis, config: Config, clock: Clock | None = None) -> None:
@@ -67,4 +67,4 @@ class Running:
         await self.task
 
 
-Start = Callable[..., Running]
+Start = Callable[..., RunningPoller]

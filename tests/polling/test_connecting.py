@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from feedlab import Asked, Publisher
+from feedlab import FeedRequest, Publisher
 
 from monitor.clock import ManualClock
 from monitor.config.schema import PollingSettings
@@ -211,7 +211,7 @@ async def test_credentials_stay_with_their_scheme(
     names["paper.example"] = ("127.0.0.1",)
     safe.serve("/x", "ok")
 
-    async def move(_: Asked, writer: asyncio.StreamWriter) -> None:
+    async def move(_: FeedRequest, writer: asyncio.StreamWriter) -> None:
         server.close()
         await serve(safe, publisher.port)
         location = f"https://paper.example:{publisher.port}/x"

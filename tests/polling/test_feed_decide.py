@@ -40,7 +40,7 @@ def entry(name: str, **fields: object) -> Entry:
     return replace(base, **fields)  # type: ignore[arg-type]
 
 
-class Feed:
+class DecidedFeed:
     """A feed that is polled again and again, its memory carried along."""
 
     def __init__(self, source: FeedSource = SOURCE, settings: PollingSettings = SETTINGS) -> None:
@@ -85,9 +85,9 @@ class Feed:
         return self.apply(FetchResult(reason, "it failed", **fields), now)  # type: ignore[arg-type]
 
 
-def started(*entries: Entry) -> Feed:
+def started(*entries: Entry) -> DecidedFeed:
     """Return a feed past its baseline, which held `entries`."""
-    feed = Feed()
+    feed = DecidedFeed()
     feed.poll(*entries)
     return feed
 
@@ -95,13 +95,15 @@ def started(*entries: Entry) -> Feed:
 def test_first_sight_is_a_silent_baseline() -> None:
     """All is remembered; only the newest few of the last two days are handed over, silently."""
     entries = [entry(str(n), published=NOW - n * 3600) for n in range(100)]
-    decision = Feed().poll(*entries)
+    decision = DecidedFeed().poll(*entries)
     assert decision.counts == {EntryReason.BASELINE: 100}
     assert len(decision.seen) == 100
     assert len(decision.stories) == SETTINGS.baseline_stories
     assert all(story.baseline for story in decision.stories)
     assert decision.stories[-1].title == "Headline about 0"
-    old = Feed().poll(entry("old", published=NOW - 3 * DAY), entry("undated", published=None))
+    old = DecidedFeed().poll(
+        entry("old", published=NOW - 3 * DAY), entry("undated", published=None)
+    )
     assert old.stories == ()
 
 
@@ -411,7 +413,7 @@ def test_a_permanent_redirect_is_adopted_only_when_stable() -> None:
 
 def test_a_redirect_is_never_adopted_with_credentials() -> None:
     """Secrets stay with the address they were given for."""
-    feed = Feed(SOURCE.model_copy(update={"url": "https://me:pw@paper.example/feed"}))
+    feed = DecidedFeed(SOURCE.model_copy(update={"url": "https://me:pw@paper.example/feed"}))
     for day in range(20):
         feed.fail(FetchReason.UNCHANGED, NOW + day * DAY, moved="https://new.example/feed")
     assert feed.state.moved_to == ""
@@ -493,4 +495,4 @@ def test_a_feed_that_goes_empty_is_a_finding() -> None:
     assert feed.state.next_due - (NOW + 600) <= interval * 1.2
     assert feed.poll(entry("a"), now=NOW + 1200).reason == FetchReason.OK
     assert feed.state.failures == 0
-    assert Feed().poll().reason == FetchReason.OK  # it never had any
+    assert DecidedFeed().poll().reason == FetchReason.OK  # it never had any

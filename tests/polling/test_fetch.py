@@ -8,7 +8,7 @@ import tracemalloc
 import zlib
 
 import pytest
-from feedlab import Asked, Publisher
+from feedlab import FeedRequest, Publisher
 
 from monitor.clock import ManualClock
 from monitor.config.schema import PollingSettings
@@ -159,7 +159,7 @@ async def test_a_trickle_meets_the_total_deadline(
     """A server that sends a byte now and then, for ever, is cut off as a whole."""
     gone = asyncio.Event()
 
-    async def trickle(_: Asked, writer: asyncio.StreamWriter) -> None:
+    async def trickle(_: FeedRequest, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
         try:
             while True:
@@ -179,7 +179,7 @@ async def test_a_trickle_meets_the_total_deadline(
 async def test_endless_headers_meet_a_limit(publisher: Publisher, fetcher: Fetcher) -> None:
     """Headers without end are not HTTP worth reading."""
 
-    async def headers(_: Asked, writer: asyncio.StreamWriter) -> None:
+    async def headers(_: FeedRequest, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\n")
         for at in range(100_000):
             writer.write(b"X-%d: %s\r\n" % (at, b"y" * 100))
@@ -379,7 +379,7 @@ async def test_a_failure_is_told_before_its_page_ends(
     head = b"HTTP/1.1 429 Slow\r\nRetry-After: 7\r\nContent-Length: 99\r\n\r\n"
     publisher.pages["/cut"] = head + b"short"
 
-    async def trickle(_: Asked, writer: asyncio.StreamWriter) -> None:
+    async def trickle(_: FeedRequest, writer: asyncio.StreamWriter) -> None:
         writer.write(head + b"slow")
         await asyncio.Event().wait()
 

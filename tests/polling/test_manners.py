@@ -10,7 +10,7 @@ from email.utils import formatdate
 from itertools import pairwise
 
 import pytest
-from feedlab import Asked, PublicLoopback, Publisher, polled, rss
+from feedlab import FeedRequest, PublicLoopback, Publisher, polled, rss
 
 from monitor.clock import ManualClock, SystemClock
 from monitor.config.schema import FeedSource, PollingSettings
@@ -49,7 +49,7 @@ async def fetcher(settings: PollingSettings, clock: ManualClock) -> AsyncIterato
 
 
 @dataclass
-class Desk:
+class FullTextFeed:
     """A feed with full texts, and others on every host."""
 
     publisher: Publisher
@@ -79,23 +79,23 @@ class Desk:
 @pytest.fixture
 async def desk(
     publisher: Publisher, intake: Intake, clock: ManualClock, store: Redis, keys: Keys
-) -> Desk:
+) -> FullTextFeed:
     """A feed past its baseline."""
     source = FeedSource(id="paper", url=publisher.url(), full_text=True)
-    desk = Desk(publisher, intake, FeedStore(store, keys), clock, source)
+    desk = FullTextFeed(publisher, intake, FeedStore(store, keys), clock, source)
     await desk.poll(("0", "First", RECENT))
     publisher.asked.clear()
     clock.advance(600)
     return desk
 
 
-def gaps(requests: Sequence[Asked]) -> list[float]:
+def gaps(requests: Sequence[FeedRequest]) -> list[float]:
     """Return the times between requests."""
     return [later.at - sooner.at for sooner, later in pairwise(requests)]
 
 
 @pytest.mark.parametrize("host", [HERE, THERE])
-async def test_articles_are_spaced(desk: Desk, host: str) -> None:
+async def test_articles_are_spaced(desk: FullTextFeed, host: str) -> None:
     """robots.txt and every page wait their turn, also after one that failed; so do feeds, then."""
     links = {f"i{n}": desk.publisher.url(f"/{n}", host) for n in range(3)}
     desk.publisher.pages["/1"] = b"no HTTP at all"
@@ -108,11 +108,13 @@ async def test_articles_are_spaced(desk: Desk, host: str) -> None:
 
 
 @pytest.mark.parametrize("refusing", ["/robots.txt", "/2"])
-async def test_a_refusal_ends_the_reading_and_holds_the_site(desk: Desk, refusing: str) -> None:
+async def test_a_refusal_ends_the_reading_and_holds_the_site(
+    desk: FullTextFeed, refusing: str
+) -> None:
     """After a 429 that host is asked for nothing more, by no feed, for as long as it wants."""
     links = {f"i{n}": desk.publisher.url(f"/{n}", THERE) for n in range(3)}
 
-    async def refuse(asked: Asked, writer: asyncio.StreamWriter) -> None:
+    async def refuse(asked: FeedRequest, writer: asyncio.StreamWriter) -> None:
         status = "429 Slow" if asked.host == THERE else "404 Not Found"
         head = f"HTTP/1.1 {status}\r\nRetry-After: 3600\r\nContent-Length: 0\r\n\r\n"
         writer.write(head.encode())
@@ -135,7 +137,7 @@ async def test_a_refusal_ends_the_reading_and_holds_the_site(desk: Desk, refusin
 
 @pytest.mark.parametrize("refusing", ["/robots.txt", "/2"])
 async def test_a_site_that_refuses_without_a_time_is_left_for_this_poll(
-    desk: Desk, refusing: str
+    desk: FullTextFeed, refusing: str
 ) -> None:
     """A bot check or an overload on one page: the others are not tried, until the next poll."""
     links = {f"i{n}": desk.publisher.url(f"/{n}") for n in range(3)}
@@ -149,7 +151,7 @@ async def test_a_site_that_refuses_without_a_time_is_left_for_this_poll(
     assert "Paragraph 8" in decision.stories[0].body
 
 
-async def test_articles_that_nobody_is_told_of_are_not_fetched(desk: Desk) -> None:
+async def test_articles_that_nobody_is_told_of_are_not_fetched(desk: FullTextFeed) -> None:
     """What was there before us, and what is old, keeps the feed's text."""
     links = {"b": desk.publisher.url("/b"), "s": desk.publisher.url("/s")}
     await desk.poll(("s", "Long past", OLD), **links)
@@ -167,7 +169,7 @@ async def test_two_polls_do_not_ask_one_host_at_once(
     turns = PoliteFetcher(fetcher, FeedStore(store, keys), SystemClock(), settings)
     home, second, at_once = HostSlot("paper.example", ""), asyncio.Event(), []
 
-    async def article(_: Asked, writer: asyncio.StreamWriter) -> None:
+    async def article(_: FeedRequest, writer: asyncio.StreamWriter) -> None:
         if len(publisher.asked) > 1:
             second.set()
         else:
@@ -182,7 +184,7 @@ async def test_two_polls_do_not_ask_one_host_at_once(
     assert second.is_set()
 
 
-async def test_hostile_articles_cost_a_story_only_its_text(desk: Desk) -> None:
+async def test_hostile_articles_cost_a_story_only_its_text(desk: FullTextFeed) -> None:
     """Pages that are deep, endless or no text at all: the story stands, the next page is read."""
     desk.publisher.serve("/0", ARTICLE)
     desk.publisher.serve("/1", "<div>" * 300_000)
@@ -203,7 +205,9 @@ def page(first: int, following: str = "") -> str:
 
 
 @pytest.mark.parametrize("host", [HERE, THERE])
-async def test_pages_are_spaced_and_a_refusal_holds_their_site(desk: Desk, host: str) -> None:
+async def test_pages_are_spaced_and_a_refusal_holds_their_site(
+    desk: FullTextFeed, host: str
+) -> None:
     """Each page of a paged feed waits its turn; 429 on one holds its site as on a feed."""
     publisher = desk.publisher
     desk.source = desk.source.model_copy(update={"full_text": False})
@@ -219,7 +223,7 @@ async def test_pages_are_spaced_and_a_refusal_holds_their_site(desk: Desk, host:
     assert await desk.free(host, 3700)
 
 
-async def test_secrets_follow_no_page_to_another_origin(desk: Desk) -> None:
+async def test_secrets_follow_no_page_to_another_origin(desk: FullTextFeed) -> None:
     """A feed's own headers and its password go to pages of its origin alone."""
     publisher = desk.publisher
     desk.source = FeedSource.model_validate(
@@ -241,13 +245,13 @@ async def test_secrets_follow_no_page_to_another_origin(desk: Desk) -> None:
     ]
 
 
-async def test_slow_pages_get_what_time_the_document_left(desk: Desk) -> None:
+async def test_slow_pages_get_what_time_the_document_left(desk: FullTextFeed) -> None:
     """A chain of pages that takes its time is left; what was read until then is kept."""
     publisher = desk.publisher
     quick = desk.intake.settings.model_copy(update={"timeout": 1.0, "parse_timeout": 1.0})
     desk.intake.settings = quick
 
-    async def slow(asked: Asked, writer: asyncio.StreamWriter) -> None:
+    async def slow(asked: FeedRequest, writer: asyncio.StreamWriter) -> None:
         await takes(0.8)
         number = int(asked.path.removeprefix("/page"))
         body = page(10 * number, publisher.url(f"/page{number + 1}")).encode()
@@ -263,7 +267,7 @@ async def test_slow_pages_get_what_time_the_document_left(desk: Desk) -> None:
     assert "/page5" not in [request.path for request in publisher.asked]
 
 
-async def test_a_redirected_answer_holds_the_site_that_gave_it(desk: Desk) -> None:
+async def test_a_redirected_answer_holds_the_site_that_gave_it(desk: FullTextFeed) -> None:
     """Retry-After is for the one who said it, not for the address that led there."""
     desk.publisher.serve(
         "/feed", "", status="302 Found", Location=desk.publisher.url("/limited", THERE)

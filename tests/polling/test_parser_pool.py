@@ -139,7 +139,7 @@ async def test_a_slow_document_is_read_all_the_same(
     pool: ParserPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What takes longer than the moment that is given first is read in the time that is left."""
-    monkeypatch.setattr("monitor.parsing.parser_pool._MOMENT", 0.002)
+    monkeypatch.setattr("monitor.parsing.parser_pool.MOMENT", 0.002)
     rows = "".join(f"<item><guid>{n}</guid><title>Title {n}</title></item>" for n in range(300))
     slow = f"<!DOCTYPE rss><rss version='2.0'><channel>{rows}</channel></rss>".encode()
     await pool.warm()

@@ -12,7 +12,7 @@ import time
 from email.utils import formatdate
 
 import pytest
-from feedlab import Asked, Publisher, rss
+from feedlab import FeedRequest, Publisher, rss
 from pollerlab import Start, config, handed_over, until
 
 from monitor.clock import ManualClock
@@ -54,7 +54,7 @@ async def test_one_bad_feed_stops_no_other(
 ) -> None:
     """Hanging, hostile and absent feeds are named each; the good one is polled meanwhile."""
 
-    async def hang(_: Asked, writer: asyncio.StreamWriter) -> None:
+    async def hang(_: FeedRequest, writer: asyncio.StreamWriter) -> None:
         await writer.drain()
         await asyncio.Event().wait()
 
@@ -211,7 +211,7 @@ async def test_stopping_finishes_what_is_in_flight(
     asked, go_on = asyncio.Event(), asyncio.Event()
     body = rss(("1", "Ferry sinks", RECENT)).encode()
 
-    async def slow(_: Asked, writer: asyncio.StreamWriter) -> None:
+    async def slow(_: FeedRequest, writer: asyncio.StreamWriter) -> None:
         asked.set()
         await go_on.wait()
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
@@ -287,7 +287,7 @@ async def test_kill_9_at_any_point_loses_and_repeats_nothing(
     feeds = FeedStore(store, keys)
     count = 0
 
-    async def page(_: Asked, writer: asyncio.StreamWriter) -> None:
+    async def page(_: FeedRequest, writer: asyncio.StreamWriter) -> None:
         # Every answer brings one more item; the window is wide enough for what a kill delays.
         nonlocal count
         count += 1

@@ -11,7 +11,7 @@ from email.utils import formatdate
 from urllib.parse import parse_qs
 
 import pytest
-from feedlab import Asked, Publisher, rss
+from feedlab import FeedRequest, Publisher, rss
 from pollerlab import Start, config, until
 
 from monitor.clock import ManualClock
@@ -41,7 +41,7 @@ async def test_one_host_is_asked_by_the_settings(
     """Claims and commits keep `host_spacing`, and no poll outlasts the lease of its claim."""
     go_on = asyncio.Event()
 
-    async def slow(_: Asked, writer: asyncio.StreamWriter) -> None:
+    async def slow(_: FeedRequest, writer: asyncio.StreamWriter) -> None:
         await go_on.wait()
         writer.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
         await writer.drain()

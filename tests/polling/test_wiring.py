@@ -28,7 +28,7 @@ WALL = "<html><head><title>Just a moment...</title></head><body></body></html>"
 
 
 @dataclass
-class Desk:
+class PolledFeed:
     """One feed, polled again and again."""
 
     publisher: Publisher
@@ -58,12 +58,12 @@ class Desk:
 @pytest.fixture
 async def desk(
     publisher: Publisher, intake: Intake, clock: ManualClock, store: Redis, keys: Keys
-) -> Desk:
+) -> PolledFeed:
     """A feed with an interval of one minute that nothing but its publisher can lengthen."""
     source = FeedSource(id="paper", url=publisher.url(), interval=60.0)
     feeds = FeedStore(store, keys)
     await feeds.sync([source], {"paper": HostSlot("127.0.0.1", "")}, clock.now())
-    return Desk(publisher, intake, feeds, clock, store, keys, source)
+    return PolledFeed(publisher, intake, feeds, clock, store, keys, source)
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ async def desk(
     ],
 )
 async def test_what_a_publisher_asks_is_when_its_feed_is_due(
-    desk: Desk, status: str, headers: dict[str, str], extra: str, wait: float
+    desk: PolledFeed, status: str, headers: dict[str, str], extra: str, wait: float
 ) -> None:
     """Headers, ttl and skipped times of one answer lead to the due time, up to the caps."""
     desk.publisher.serve("/feed", rss(ITEM, extra=extra), status=status, **headers)
@@ -92,7 +92,7 @@ async def test_what_a_publisher_asks_is_when_its_feed_is_due(
     assert wait <= await desk.wait() <= 1.1 * wait
 
 
-async def test_a_304_may_ask_for_time_too(desk: Desk) -> None:
+async def test_a_304_may_ask_for_time_too(desk: PolledFeed) -> None:
     """The headers of an answer without a document count as well."""
     desk.publisher.serve("/feed", rss(ITEM), ETag='"1"')
     await desk.poll()
@@ -101,7 +101,7 @@ async def test_a_304_may_ask_for_time_too(desk: Desk) -> None:
     assert 900 <= await desk.wait() <= 990
 
 
-async def test_validators_are_kept_and_sent_back(desk: Desk) -> None:
+async def test_validators_are_kept_and_sent_back(desk: PolledFeed) -> None:
     """ETag and Last-Modified of one poll are in the next, and after a 304 in the one after it."""
     desk.publisher.serve("/feed", rss(ITEM), ETag='"1"', Last_Modified="yesterday")
     await desk.poll()
@@ -113,7 +113,7 @@ async def test_validators_are_kept_and_sent_back(desk: Desk) -> None:
     assert (await desk.state()).unchanged == 2
 
 
-async def test_validators_go_to_the_address_that_gave_them(desk: Desk) -> None:
+async def test_validators_go_to_the_address_that_gave_them(desk: PolledFeed) -> None:
     """Where the feed's address redirects they are for the target, poll after poll."""
     desk.publisher.serve("/feed", "", status="302 Found", Location="/real")
     desk.publisher.serve("/real", rss(ITEM), ETag='"1"')
@@ -123,14 +123,14 @@ async def test_validators_go_to_the_address_that_gave_them(desk: Desk) -> None:
     assert desk.asked("if-none-match") == [None, None, None, '"1"']
 
 
-async def test_a_304_that_nobody_asked_for_is_an_error(desk: Desk) -> None:
+async def test_a_304_that_nobody_asked_for_is_an_error(desk: PolledFeed) -> None:
     """Without validators sent there is nothing it could mean."""
     desk.publisher.serve("/feed", "", status="304 Not Modified")
     assert (await desk.poll()).reason == FetchReason.PROTOCOL_ERROR
     assert (await desk.state()).failures == 1
 
 
-async def test_a_delta_adds_and_is_not_taken_for_the_document(desk: Desk) -> None:
+async def test_a_delta_adds_and_is_not_taken_for_the_document(desk: PolledFeed) -> None:
     """226 brings its entries; after it the whole document is read again, even the same one."""
     desk.publisher.serve("/feed", rss(ITEM), ETag='"1"')
     await desk.poll()
@@ -162,7 +162,12 @@ async def test_a_delta_adds_and_is_not_taken_for_the_document(desk: Desk) -> Non
     ],
 )
 async def test_every_status_has_its_class(
-    desk: Desk, status: int, headers: dict[str, str], body: str, reason: FetchReason, hold: float
+    desk: PolledFeed,
+    status: int,
+    headers: dict[str, str],
+    body: str,
+    reason: FetchReason,
+    hold: float,
 ) -> None:
     """The reason that is stored, and how long the site is held by those that may ask for it."""
     desk.publisher.serve("/feed", body, status=f"{status} X", **headers)
@@ -172,7 +177,7 @@ async def test_every_status_has_its_class(
     assert (state.last_reason, state.status, state.failures) == (reason, status, 1)
 
 
-async def test_a_feed_that_has_moved_lives_where_it_is_asked(desk: Desk) -> None:
+async def test_a_feed_that_has_moved_lives_where_it_is_asked(desk: PolledFeed) -> None:
     """Adopted after a week, asked there alone, one host with its neighbours; over restarts too."""
     publisher, source, now = desk.publisher, desk.source, desk.clock.now
     other = FeedSource(id="other", url=publisher.url("/other", "127.0.0.2"))

@@ -30,9 +30,10 @@ class Line:
     def __init__(self, client: Redis, url: str, keys: Keys) -> None:
         self.client, self.keys = client, keys
         self.store, self.lanes = FeedStore(client, keys), FeedLanes(client, keys)
+        self.blocking = [connect_blocking(url) for _ in "ab"]
         self.inboxes = [
-            StreamQueue(client, connect_blocking(url), keys, "stories", name, lanes=self.lanes)
-            for name in "ab"
+            StreamQueue(client, blocking, keys, "stories", name, lanes=self.lanes)
+            for name, blocking in zip("ab", self.blocking, strict=True)
         ]
         self.versions: dict[str, int] = {}
 
@@ -54,8 +55,8 @@ class Line:
         await apply(self.client, self.inboxes[0].done_commands(items))
 
     async def close(self) -> None:
-        for inbox in self.inboxes:
-            await inbox._blocking.aclose()
+        for blocking in self.blocking:
+            await blocking.aclose()
 
 
 def titles(items: list[StreamMessage]) -> list[str]:

@@ -158,7 +158,11 @@ class QueueMachine(RuleBasedStateMachine):
         self.runner = asyncio.Runner()
         self.client = connect(self.url)
         self.keys = Keys(f"m{uuid.uuid4().hex[:10]}")
-        self.inboxes = [queue(self.client, self.url, self.keys, name) for name in "ab"]
+        self.blocking = [connect_blocking(self.url) for _ in "ab"]
+        self.inboxes = [
+            StreamQueue(self.client, blocking, self.keys, "stories", name, lease=5)
+            for name, blocking in zip("ab", self.blocking, strict=True)
+        ]
         self.published = 0
         self.unread: set[str] = set()
         self.held: dict[str, StreamMessage] = {}
@@ -210,8 +214,8 @@ class QueueMachine(RuleBasedStateMachine):
         assert backlog + len(self.finished) == self.published
 
     def teardown(self) -> None:
-        for inbox in self.inboxes:
-            self.run(inbox._blocking.aclose())
+        for blocking in self.blocking:
+            self.run(blocking.aclose())
         self.run(self.client.aclose())
         self.runner.close()
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from tests.support.post_server import PostServer
-from tests.support.slack_standin import Fault
+from tests.support.slack_standin import SlackFault
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class HttpSink(PostServer):
     def __init__(self) -> None:
         super().__init__()
         self.taken: list[Posted] = []
-        self.faults: deque[Fault] = deque()
+        self.faults: deque[SlackFault] = deque()
 
     @property
     def url(self) -> str:

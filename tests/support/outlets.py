@@ -23,7 +23,7 @@ class Outlets:
         self.dark = False  # connections are closed without an answer
         outer = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class OutletHandler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 name = self.path.strip("/")
                 outer.requests[name] = outer.requests.get(name, 0) + 1
@@ -40,7 +40,7 @@ class Outlets:
             def log_message(self, format: str, *args: object) -> None:
                 """Stay silent."""
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), OutletHandler)
         self.port = int(self._server.server_address[1])
 
     def __enter__(self) -> Self:

@@ -33,7 +33,7 @@ POSTING = ("chat.postMessage", "webhook")
 
 
 @dataclass(slots=True)
-class Fault:
+class SlackFault:
     """What goes wrong with a call.
 
     `kind`: "status" answers `status`; "error" answers ok=false with `error`; "drop" closes the
@@ -90,7 +90,7 @@ class SlackStandin:
         self.refusals: list[tuple[str, list[str]]] = []
         self.acks: list[dict[str, Any]] = []
         self.ephemeral: list[dict[str, Any]] = []
-        self.faults: dict[str, deque[Fault]] = defaultdict(deque)
+        self.faults: dict[str, deque[SlackFault]] = defaultdict(deque)
         self.fault_rate = 0.0
         self.random = random.Random(0)
         self.per_second, self.burst, self.edit_window = per_second, burst, edit_window
@@ -116,7 +116,7 @@ class SlackStandin:
         await self._runner.setup()
         site = web.TCPSite(self._runner, host, port)
         await site.start()
-        self.port = site._server.sockets[0].getsockname()[1]  # type: ignore[union-attr]
+        self.port = self._runner.addresses[0][1]
 
     async def stop(self) -> None:
         """Stop listening."""
@@ -149,7 +149,7 @@ class SlackStandin:
 
     # --- what a test may ask and do
 
-    def fail(self, method: str, *faults: Fault) -> None:
+    def fail(self, method: str, *faults: SlackFault) -> None:
         """Have the next calls of `method` go wrong, one fault a call."""
         self.faults[method].extend(faults)
 
@@ -205,13 +205,13 @@ class SlackStandin:
         fault = self._next_fault(method)
         if fault is not None and not fault.after:
             return await self._go_wrong(request, fault)
-        answer, status, headers = self._answer(method, request, args)
+        answer, status, headers = self.answer(method, request, args)
         self._changed.set()
         if fault is not None:
             return await self._go_wrong(request, fault)
         return web.json_response(answer, status=status, headers=headers)
 
-    def _answer(
+    def answer(
         self, method: str, request: web.Request, args: dict[str, Any]
     ) -> tuple[dict[str, Any], int, dict[str, str]]:
         token = request.headers.get("Authorization", "").removeprefix("Bearer ")
@@ -226,7 +226,7 @@ class SlackStandin:
             return {"ok": False, "error": "token_revoked"}, 200, {}
         known = {
             "auth.test": ("", self._auth_test),
-            "chat.postMessage": ("chat:write", self._post),
+            "chat.postMessage": ("chat:write", self.post),
             "chat.update": ("chat:write", self._update),
             "chat.postEphemeral": ("chat:write", self._post_ephemeral),
             "conversations.history": ("channels:history", self._history),
@@ -255,7 +255,7 @@ class SlackStandin:
             return "is_archived"
         return room if room.member else "not_in_channel"
 
-    def _post(self, args: dict[str, Any]) -> dict[str, Any]:
+    def post(self, args: dict[str, Any]) -> dict[str, Any]:
         room = self._room(args)
         if isinstance(room, str):
             return {"ok": False, "error": room}
@@ -411,18 +411,18 @@ class SlackStandin:
 
     # --- rules
 
-    def _next_fault(self, method: str) -> Fault | None:
+    def _next_fault(self, method: str) -> SlackFault | None:
         if self.faults[method]:
             return self.faults[method].popleft()
         if self.fault_rate and method in POSTING and self.random.random() < self.fault_rate:
             after = self.random.random() < 0.5
             kind = self.random.choice(("status", "drop", "ratelimited"))
             if kind == "ratelimited":
-                return Fault("status", status=429, headers={"Retry-After": "1"})
-            return Fault(kind, after=after, status=self.random.choice((500, 502, 503)))
+                return SlackFault("status", status=429, headers={"Retry-After": "1"})
+            return SlackFault(kind, after=after, status=self.random.choice((500, 502, 503)))
         return None
 
-    async def _go_wrong(self, request: web.Request, fault: Fault) -> web.StreamResponse:
+    async def _go_wrong(self, request: web.Request, fault: SlackFault) -> web.StreamResponse:
         if fault.kind == "error":
             return web.json_response({"ok": False, "error": fault.error}, headers=fault.headers)
         if fault.kind == "hang":

@@ -54,7 +54,7 @@ class Listener:
         """Let the report see each feed with how its poll ended ("" for well); return new lines."""
         before = len(self.said)
         now = self.clock.now()
-        self.report._compare([
+        self.report.compare([
             FeedState(name, "", last_poll=now, last_reason=reason or "ok", failures=bool(reason))
             for name, reason in zip(FEEDS, reasons, strict=False)
         ], out=out)  # fmt: skip
@@ -110,7 +110,7 @@ async def test_a_later_start_says_what_is_known(
 ) -> None:
     """The second start says how many feeds are watched, who answered and how much is known."""
     await store.hset(keys("config"), "first_look", "said")
-    await listener.report._known()
+    await listener.report.say_known()
     (line,) = listener.said
     assert line.startswith("Watching 4 feeds for 1 topic. ")
     assert "0 stories known, 0 alerts told so far" in line

@@ -19,7 +19,7 @@ class FeedServer:
         self._items: dict[str, list[tuple[Piece, datetime]]] = {name: [] for name in OUTLETS}
         items = self._items
 
-        class Handler(BaseHTTPRequestHandler):
+        class DemoHandler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 outlet = self.path.strip("/").removesuffix(".xml")
                 if outlet not in items:
@@ -35,7 +35,7 @@ class FeedServer:
             def log_message(self, format: str, *args: object) -> None:
                 """Stay silent: the terminal belongs to the alerts."""
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), DemoHandler)
         self.port = int(self._server.server_address[1])
 
     def __enter__(self) -> FeedServer:

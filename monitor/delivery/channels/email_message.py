@@ -163,7 +163,7 @@ def html(
 ) -> str:
     """Return the HTML part, its styles inlined, with rules for dark mode and small screens kept."""
     alert = notification.alert
-    page = _template().render(
+    page = template().render(
         language=one_line(alert.story.language, 12) if alert and alert.story.language else "en",
         subject=formatting.subject(notification),
         colour=formatting.COLOUR.get(
@@ -257,7 +257,8 @@ def _wrap(text: str, indent: str = "") -> list[str]:
 
 
 @cache
-def _template() -> Any:
+def template() -> Any:
+    """Return the page that every mail is made from."""
     environment = Environment(
         loader=PackageLoader("monitor.delivery"),
         autoescape=True,

@@ -95,7 +95,7 @@ class SlackBot:
         Where that message was deleted, the update becomes a message of its own, with its topic.
         """
         threaded = "thread_ts" in message
-        note = await self._edit(context.thread, notification) if threaded else ""
+        note = await self.edit(context.thread, notification) if threaded else ""
         if note == _DELETED:
             return await self._begin_anew(notification, context)
         try:
@@ -138,7 +138,7 @@ class SlackBot:
                     if _carries(row, notification.id):
                         ref = f"{self._channel}:{row['ts']}"
                         if thread:
-                            await self._edit(context.thread, notification)
+                            await self.edit(context.thread, notification)
                         return Lookup("found", ref=ref)
                 cursor = (reply.get("response_metadata") or {}).get("next_cursor")
                 if not cursor:
@@ -165,7 +165,7 @@ class SlackBot:
         threaded = notification.kind in ("update", "digest") or bool(notification.follows)
         return _ts(context.thread.ref, self._channel) if context.thread and threaded else ""
 
-    async def _edit(self, thread: Thread | None, notification: Notification) -> str:
+    async def edit(self, thread: Thread | None, notification: Notification) -> str:
         """Bring the first message up to date. Its failure never costs the update: note it."""
         if thread is None or notification.alert is None:
             return ""

@@ -58,11 +58,11 @@ log = get_logger(__name__)
 LOG_NAME = "valkey.log"
 _START_SECONDS = 20.0  # without any answer; loading a large file is waited for without limit
 _LARGEST_LOG = 5_000_000
-_QUICK_DEATHS = 5
+QUICK_DEATHS = 5
 
 _held: dict[Path, IO[str]] = {}  # record locks do not exclude within one process: this does
 
-_OPTIONS = {
+OPTIONS = {
     "port": "0",
     "unixsocketperm": "700",
     "daemonize": "no",
@@ -161,7 +161,7 @@ class EmbeddedStore:
                 continue
             code = self._process.returncode if self._process else None
             deaths = [at for at in deaths if at > time.monotonic() - 60] + [time.monotonic()]
-            if len(deaths) > _QUICK_DEATHS:
+            if len(deaths) > QUICK_DEATHS:
                 raise StoreError(
                     f"the embedded Valkey in {self.folder} died {len(deaths)} times within a "
                     f"minute; its log ends: {self._log_tail()}"
@@ -236,7 +236,7 @@ class EmbeddedStore:
         binary = valkey_server()
         Path(self.socket_path).unlink(missing_ok=True)
         inside = Path(self.socket_path).parent == self.folder
-        options = {**_OPTIONS, "unixsocket": SOCKET_NAME if inside else self.socket_path}
+        options = {**OPTIONS, "unixsocket": SOCKET_NAME if inside else self.socket_path}
         arguments = [part for key, value in options.items() for part in (f"--{key}", value)]
         log_start = self._log_size()
         try:

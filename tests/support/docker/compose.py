@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from tests.support.docker.engine import Container, Engine, Refused
+from tests.support.docker.engine import Container, DockerRefused, Engine
 
 STAGES = ("poller", "embedder", "triage", "triage-standby", "notifier")
 _VARIABLE = re.compile(r"\$(?:\$|\{(\w+)(?:(:[-?])([^}]*))?\})")
@@ -32,7 +32,7 @@ def fill(value: Any, env: Mapping[str, str]) -> Any:
         if env.get(name):
             return env[name]
         if kind == ":?":
-            raise Refused(f"required variable {name} is missing a value: {rest or ''}")
+            raise DockerRefused(f"required variable {name} is missing a value: {rest or ''}")
         return rest or ""
 
     return _VARIABLE.sub(one, value)
@@ -56,7 +56,7 @@ class Project:
     def __init__(self, engine: Engine, folder: Path, profiles: Iterable[str], stages: bool) -> None:
         path = folder / "docker-compose.yml"
         if not path.exists():
-            raise Refused("no configuration file provided: not found")
+            raise DockerRefused("no configuration file provided: not found")
         dotenv = read_env(folder / ".env") if (folder / ".env").exists() else {}
         self.folder = folder
         self.name = re.sub(r"[^a-z0-9_-]", "", folder.name.lower()).lstrip("_-")
@@ -66,7 +66,7 @@ class Project:
         known = {one for service in self.services.values() for one in service.get("profiles", ())}
         for profile in profiles:
             if profile not in known:
-                raise Refused(f"no such profile: {profile}")
+                raise DockerRefused(f"no such profile: {profile}")
         self.active = [
             name
             for name, service in self.services.items()
@@ -77,7 +77,7 @@ class Project:
         """Return the services asked for; one the file does not have is refused."""
         for name in (asked := list(services)):
             if name not in self.services:
-                raise Refused(f"no such service: {name}")
+                raise DockerRefused(f"no such service: {name}")
         return asked
 
     def in_order(self, services: Iterable[str]) -> list[str]:
@@ -140,7 +140,7 @@ class Project:
         environment = {key: str(value) for key, value in settings.get("environment", {}).items()}
         if file := settings.get("env_file"):
             if not (self.folder / file).exists():
-                raise Refused(f"env file {self.folder / file} not found")
+                raise DockerRefused(f"env file {self.folder / file} not found")
             environment = {**read_env(self.folder / file), **environment}
         command = [*settings.get("entrypoint", ()), *settings.get("command", ())]
         if service in STAGES:
@@ -164,11 +164,11 @@ class Project:
             if source.startswith((".", "/")):
                 folder = (self.folder / source).resolve()
                 if not folder.exists():
-                    raise Refused(f"bind source path does not exist: {folder}")
+                    raise DockerRefused(f"bind source path does not exist: {folder}")
                 made.mounts[target] = str(folder)
                 continue
             if source not in self.file.get("volumes", {}):
-                raise Refused(f'service "{made.service}" refers to undefined volume {source}')
+                raise DockerRefused(f'service "{made.service}" refers to undefined volume {source}')
             volume = f"{self.name}_{source}"
             if volume not in self._engine.volumes():
                 said.append(f' Volume "{volume}"  Created')
@@ -199,13 +199,15 @@ class Project:
             context = self.folder / how["context"]
             dockerfile = context / how["dockerfile"]
             if not dockerfile.exists():
-                raise Refused(f"failed to read dockerfile: open {how['dockerfile']}: no such file")
+                raise DockerRefused(
+                    f"failed to read dockerfile: open {how['dockerfile']}: no such file"
+                )
             for line in dockerfile.read_text().splitlines():
                 words = [word for word in line.split()[1:] if not word.startswith("--chown")]
                 if not line.startswith("COPY ") or words[0].startswith("--from"):
                     continue
                 for source in words[:-1]:
                     if not (context / source).exists():
-                        raise Refused(f'failed to compute cache key: "/{source}": not found')
+                        raise DockerRefused(f'failed to compute cache key: "/{source}": not found')
             said.append(f" {name}  Built")
         return said

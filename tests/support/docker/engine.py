@@ -29,7 +29,7 @@ _SERVER = '#!/bin/sh\nexec {binary} "$@" --port "$STANDIN_PORT" --bind 127.0.0.1
 _CLIENT = '#!/bin/sh\nexec {python} {script} "$@"\n'
 
 
-class Refused(Exception):
+class DockerRefused(Exception):
     """What Docker would say, and the exit code it would leave with."""
 
     def __init__(self, message: str, code: int = 1) -> None:
@@ -80,7 +80,7 @@ class Engine:
     def volume(self, name: str) -> Path:
         """The folder of a volume; made if there is none, as Docker does."""
         if not re.fullmatch(r"[a-zA-Z0-9][\w.-]+", name):
-            raise Refused(f'create {name}: "{name}" includes invalid characters', 125)
+            raise DockerRefused(f'create {name}: "{name}" includes invalid characters', 125)
         path = self._volumes / name
         path.mkdir(exist_ok=True)
         return path
@@ -88,10 +88,12 @@ class Engine:
     def remove_volume(self, name: str) -> None:
         """Remove a volume that no container, running or stopped, has mounted."""
         if name not in self.volumes():
-            raise Refused(f"Error response from daemon: get {name}: no such volume")
+            raise DockerRefused(f"Error response from daemon: get {name}: no such volume")
         users = [item.name for item in self.containers() if name in item.volumes]
         if users:
-            raise Refused(f"Error response from daemon: remove {name}: volume is in use - {users}")
+            raise DockerRefused(
+                f"Error response from daemon: remove {name}: volume is in use - {users}"
+            )
         subprocess.run(["rm", "-rf", str(self._volumes / name)], check=True)
 
     # --- containers
@@ -154,7 +156,7 @@ class Engine:
             os.kill(int((place / "pid").read_text()), signal.SIGTERM)
         try:
             _await((place / "code").exists, container.grace, "")
-        except Refused:
+        except DockerRefused:
             self._kill(container)
             (place / "code").write_text("137")
 
@@ -184,7 +186,7 @@ class Engine:
         words = f"dependency failed to start: container {container.name} is unhealthy"
         _await(lambda: not self.alive(container) or self.healthy(container), 30, words)
         if not self.alive(container):
-            raise Refused(words)
+            raise DockerRefused(words)
 
     def end(self) -> None:
         """Kill whatever still runs: for the end of a test, however it went."""
@@ -226,5 +228,5 @@ def _await(condition: object, seconds: float, otherwise: str) -> None:
     deadline = time.monotonic() + seconds
     while not condition():  # type: ignore[operator]
         if time.monotonic() > deadline:
-            raise Refused(otherwise)
+            raise DockerRefused(otherwise)
         time.sleep(0.02)

@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 
-class Refused(Exception):
+class KubectlRefused(Exception):
     """What kubectl would say before leaving with exit code 1."""
 
 
@@ -25,33 +25,41 @@ def build(folder: Path) -> list[dict[str, Any]]:
     """
     path = folder / "kustomization.yaml"
     if not path.is_file():
-        raise Refused(f"error: unable to find one of 'kustomization.yaml' in directory '{folder}'")
+        raise KubectlRefused(
+            f"error: unable to find one of 'kustomization.yaml' in directory '{folder}'"
+        )
     plan = yaml.safe_load(path.read_text())
     if plan.get("kind") != "Kustomization" or not plan["apiVersion"].startswith("kustomize."):
-        raise Refused(f"error: {path} is not a kustomization")
+        raise KubectlRefused(f"error: {path} is not a kustomization")
     objects: list[dict[str, Any]] = []
     for name in plan.get("resources", ()):
         if not (folder / name).is_file():
-            raise Refused(f"error: accumulating resources from '{name}': no such file")
+            raise KubectlRefused(f"error: accumulating resources from '{name}': no such file")
         try:
             found = [item for item in yaml.safe_load_all((folder / name).read_text()) if item]
         except yaml.YAMLError as error:
-            raise Refused(f"error: {name}: {error}") from None
+            raise KubectlRefused(f"error: {name}: {error}") from None
         for item in found:
             if not (item.get("apiVersion") and item.get("kind") and item.get("metadata")):
-                raise Refused(f"error: {name}: an object needs apiVersion, kind and metadata")
+                raise KubectlRefused(
+                    f"error: {name}: an object needs apiVersion, kind and metadata"
+                )
         objects += found
     for kind, key in (("ConfigMap", "configMapGenerator"), ("Secret", "secretGenerator")):
         for made in plan.get(key, ()):
             for file in made.get("files", ()):
                 if not (folder / file).is_file():
-                    raise Refused(f"error: {key} {made['name']}: {file}: no such file")
+                    raise KubectlRefused(f"error: {key} {made['name']}: {file}: no such file")
             if wrong := [text for text in made.get("literals", ()) if "=" not in text]:
-                raise Refused(f"error: {key} {made['name']}: invalid literal source {wrong[0]}")
+                raise KubectlRefused(
+                    f"error: {key} {made['name']}: invalid literal source {wrong[0]}"
+                )
             objects.append({"apiVersion": "v1", "kind": kind, "metadata": {"name": made["name"]}})
     names = [(item["kind"], item["metadata"]["name"]) for item in objects]
     if double := [name for name in names if names.count(name) > 1]:
-        raise Refused(f"error: may not add resource with an already registered id: {double[0]}")
+        raise KubectlRefused(
+            f"error: may not add resource with an already registered id: {double[0]}"
+        )
     return objects
 
 
@@ -61,7 +69,7 @@ def main(words: list[str]) -> int:
         case ["apply", "-k", folder]:
             try:
                 objects = build(Path(folder))
-            except Refused as refusal:
+            except KubectlRefused as refusal:
                 print(refusal, file=sys.stderr)
                 return 1
             for item in objects:

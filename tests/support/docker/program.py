@@ -22,7 +22,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[3]))
 
 from tests.support.docker.compose import Project
-from tests.support.docker.engine import Engine, Refused, inside
+from tests.support.docker.engine import DockerRefused, Engine, inside
 
 _ROW = "{:<28} {:<24} {:<16} {}"
 
@@ -64,8 +64,8 @@ def main(words: list[str]) -> int:
                     )
                 )
             case _:
-                raise Refused(f"docker: unknown command: docker {' '.join(words[:2])}")
-    except Refused as refusal:
+                raise DockerRefused(f"docker: unknown command: docker {' '.join(words[:2])}")
+    except DockerRefused as refusal:
         print(refusal, file=sys.stderr)
         return refusal.code
     return 0
@@ -82,10 +82,10 @@ def _options(
         if name in valued:
             if not has_value:
                 if not rest:
-                    raise Refused(f"flag needs an argument: {name}", code)
+                    raise DockerRefused(f"flag needs an argument: {name}", code)
                 value = rest.pop(0)
         elif name not in flags or has_value:
-            raise Refused(f"unknown flag: {name}", code)
+            raise DockerRefused(f"unknown flag: {name}", code)
         found.setdefault(name, []).append(value)
     return found, rest
 
@@ -94,7 +94,7 @@ def _compose(engine: Engine, words: list[str]) -> int:
     options, rest = _options(words, (), ("--profile",))
     stages = bool(os.environ.get("STANDIN_STAGES"))
     if not rest:
-        raise Refused("Usage:  docker compose [OPTIONS] COMMAND")
+        raise DockerRefused("Usage:  docker compose [OPTIONS] COMMAND")
     project = Project(engine, Path.cwd(), options.get("--profile", ()), stages)
     command, rest = rest[0], rest[1:]
     said: list[str] = []
@@ -102,7 +102,7 @@ def _compose(engine: Engine, words: list[str]) -> int:
         case "up":
             chosen, services = _options(rest, ("-d", "--detach"), ("--scale",))
             if not {"-d", "--detach"} & set(chosen):
-                raise Refused("this stand-in starts containers in the background only: up -d")
+                raise DockerRefused("this stand-in starts containers in the background only: up -d")
             said = project.up(services, dict(_scale(one) for one in chosen.get("--scale", ())))
         case "down":
             _options(rest)
@@ -121,7 +121,7 @@ def _compose(engine: Engine, words: list[str]) -> int:
         case "exec":
             return _exec(engine, project, _options(rest, ("-T",))[1])
         case _:
-            raise Refused(f'unknown docker command: "compose {command}"')
+            raise DockerRefused(f'unknown docker command: "compose {command}"')
     print("\n".join(said), file=sys.stderr)
     return 0
 
@@ -129,7 +129,7 @@ def _compose(engine: Engine, words: list[str]) -> int:
 def _scale(text: str) -> tuple[str, int]:
     service, _, number = text.partition("=")
     if not number.isdigit():
-        raise Refused(f"invalid --scale option {text!r}. Should be SERVICE=NUM")
+        raise DockerRefused(f"invalid --scale option {text!r}. Should be SERVICE=NUM")
     return service, int(number)
 
 
@@ -147,25 +147,27 @@ def _ps(engine: Engine, project: Project) -> None:
 
 def _exec(engine: Engine, project: Project, words: list[str]) -> int:
     if len(words) < 2:
-        raise Refused('"docker compose exec" requires a SERVICE and a COMMAND')
+        raise DockerRefused('"docker compose exec" requires a SERVICE and a COMMAND')
     found = project.own([words[0]])
     if not found or words[0] in ("store-init", "prometheus", "grafana"):
-        raise Refused(f'service "{words[0]}" is not running')
+        raise DockerRefused(f'service "{words[0]}" is not running')
     if found[0].group and not engine.alive(found[0]):
-        raise Refused(f'service "{words[0]}" is not running')
+        raise DockerRefused(f'service "{words[0]}" is not running')
     return engine.execute(found[0], words[1:])
 
 
 def _run(engine: Engine, words: list[str]) -> int:
     options, rest = _options(words, ("--rm",), ("-v", "--volume"), 125)
     if "--rm" not in options or len(rest) < 2:
-        raise Refused("this stand-in knows: docker run --rm [-v SOURCE:TARGET] IMAGE COMMAND", 125)
+        raise DockerRefused(
+            "this stand-in knows: docker run --rm [-v SOURCE:TARGET] IMAGE COMMAND", 125
+        )
     mounts: dict[str, str] = {}
     for mount in [*options.get("-v", ()), *options.get("--volume", ())]:
         source, _, target = mount.partition(":")
         target, _, mode = target.partition(":")
         if not target.startswith("/") or mode not in ("", "ro", "rw"):
-            raise Refused(f"docker: invalid volume specification: {mount!r}", 125)
+            raise DockerRefused(f"docker: invalid volume specification: {mount!r}", 125)
         if source.startswith("/"):
             Path(source).mkdir(parents=True, exist_ok=True)
         else:
