@@ -109,7 +109,6 @@ class Health:
             dict(request.query_params),
             dict(request.headers),
             await request.body(),
-            request.client.host if request.client else "",
         )
         try:
             answer = await handler(asked)

@@ -163,12 +163,12 @@ async def test_killed_again_and_again_a_mail_still_comes_three_times_at_most(
         settings = MAIL | {"port": smtp.port, "to": "a@x.example"}
         mail = await desk("mail", config(channels={"mail": settings}))
         await mail.put(note(FIRST, "mail"))
+
+        async def die(*_: Any, **__: Any) -> None:
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(mail.outbox, "done", die)
         for _ in range(6):
-
-            async def die(*_: Any) -> None:
-                raise KeyboardInterrupt
-
-            monkeypatch.setattr(mail.outbox, "done", die)
             mail.another()
             try:
                 await mail.run(7200)
