@@ -17,18 +17,24 @@ from monitor.parsing.zone_names import zone_named
 
 _FILE = Path(__file__).with_suffix(".json")
 _CODES = """
-    en de fr es pt it nl pl ru uk tr ar ar-SY fa he ja zh ko vi id sv da nb fi cs sk hu ro bg el sr
-    sr-Latn hr ca th hi et lv lt sl mk sq hy ka az kk bn ta te mr ur ms fil sw eu gl is ga cy be bs
+    en de fr es pt it nl pl ru uk tr ar ar-SY ar-DZ ar-MA fa he ja zh ko vi id sv da nb fi cs sk hu
+    ro bg el sr sr-Latn hr ca th hi et lv lt sl mk sq hy ka az kk bn ta te mr
+    ur ms fil sw eu gl is ga cy be bs
 """
 LANGUAGES = tuple(_CODES.split())
 # In use, but not in the CLDR.
 _MORE = {
     "sept": "m9:en", "tues": "w1:en", "weds": "w2:en", "thur": "w3:en", "thurs": "w3:en",
     "mrz": "m3:de", "jän": "m1:de", "jänner": "m1:de", "feber": "m2:de", "pażdz": "m10:pl",
-    "sabato": "w5:it", "set": "m9:pt", "setiembre": "m9:es", "vi": "w4:ca",
+    "sabato": "w5:it", "set": "m9:pt", "setiembre": "m9:es", "vi": "w4:ca", "พฤ": "w3:th",
 }  # fmt: skip
 
-_APOSTROPHES = dict.fromkeys(map(ord, "’ʼ׳`"), "'")
+_SAME = str.maketrans(
+    {
+        **dict.fromkeys("'’ʼ׳`", ""),
+        "ı": "i", "\u0307": "", "أ": "ا", "إ": "ا", "آ": "ا", "ی": "ي", "ک": "ك", "ـ": "",
+    }
+)  # fmt: skip
 
 
 class Meaning(NamedTuple):
@@ -40,9 +46,11 @@ class Meaning(NamedTuple):
 
 
 def fold_name(text: str) -> str:
-    """Return a name as the table has it: one spelling, no dots, no blanks."""
-    text = unicodedata.normalize("NFKC", text).casefold()
-    text = text.translate(_APOSTROPHES)
+    """Return a name as the table has it: one spelling, no dots, apostrophes or blanks.
+
+    Turkish capitals, and Arabic with and without hamza, are one spelling.
+    """
+    text = unicodedata.normalize("NFKC", text).casefold().translate(_SAME)
     return "".join(char for char in text if char != "." and not char.isspace())
 
 

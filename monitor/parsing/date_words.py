@@ -10,13 +10,14 @@ from itertools import product
 from monitor.parsing.date_names import Meaning, date_names, fold_name
 from monitor.parsing.zone_names import zone_named
 
-_TOKEN = re.compile(r"\d+|[^\d\s,;:|/()+'-]+(?:['-][^\d\s,;:|/()+'-]+)*'?")
-_LOOSE = frozenset(" ,;.-|/()'·•:")
+_TOKEN = re.compile(r"\d+|[^\d\s,;:|/()+'·•@-]+(?:['-][^\d\s,;:|/()+'·•@-]+)*'?")
+_LOOSE = frozenset(" ,;.-|/()'·•:@")
 # Words between the parts of a date, and endings of ordinal numbers.
 _ENDINGS = "st nd rd th er o a e º ª го"
 _BETWEEN = """
     the of at on de del d do la las los le à um uhr den der kl klo om uur ob u alle ore ora godz m
-    gada saat в о г р м год года року рік ngày lúc năm น เวลา ს წ يوم في بتاريخ الساعة"""
+    gada saat в о г р м ч год года року рік час ngày lúc năm น เวลา ที่ พศ คศ ს წ يوم في بتاريخ الساعة
+    às h hs hrs ώρα στισ ב בשעה"""
 _FILLERS = frozenset((_ENDINGS + _BETWEEN).split())
 
 
@@ -55,10 +56,10 @@ class DateWords:
     def dates(self) -> Iterator[tuple[int, int, int]]:
         """Yield every date that the words and numbers can be."""
         for meanings in product(*self.months):
-            months = [meaning for meaning in meanings if meaning.kind == "m"]
-            if len(months) == 1 and (found := _day_andfull_year(self.numbers)):
-                day, year = found
-                yield year, months[0].number, day
+            months = {meaning.number for meaning in meanings if meaning.kind == "m"}
+            if len(months) == 1 and (found := _day_and_year(self.numbers)):
+                day, year = found  # a month may be named twice, as Arabic papers do
+                yield year, months.pop(), day
 
     def falls_on(self, date: tuple[int, int, int]) -> bool:
         """Whether a date is on a weekday that is named."""
@@ -74,7 +75,7 @@ def _named(word: str, language: str) -> tuple[Meaning, ...]:
     """Return what a word means: in the feed's language if it is known there, else in any."""
     name = fold_name(word)
     names = date_names()
-    meanings = names.get(name) or names.get(name.removeprefix("ב"), ())
+    meanings = names.get(name) or names.get(name.removeprefix("ב").removesuffix("ที่"), ())
     if len(meanings) > 1 and language:
         primary = language.partition("-")[0]
         ours = tuple(meaning for meaning in meanings if primary in meaning.languages)
@@ -82,7 +83,7 @@ def _named(word: str, language: str) -> tuple[Meaning, ...]:
     return meanings
 
 
-def _day_andfull_year(numbers: list[str]) -> tuple[int, int] | None:
+def _day_and_year(numbers: list[str]) -> tuple[int, int] | None:
     """Return day and year from the numbers that stand beside a month's name."""
     if len(numbers) == 1 and len(numbers[0]) == 4:
         return 1, int(numbers[0])

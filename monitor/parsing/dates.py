@@ -20,7 +20,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -46,39 +46,61 @@ _RFC_3339 = re.compile(
     re.ASCII,
 )
 _W3C_SHORT = re.compile(r"(\d{4})(?:-(\d{2}))?", re.ASCII)
-_ORDINAL = re.compile(r"(\d{4})-(\d{3})", re.ASCII)
-_UNIX = re.compile(r"(\d{9,10})(?:\d{3}|\.\d+)?", re.ASCII)
+# ISO 8601: a day of the year, a day of a week.
+_ORDINAL = re.compile(r"(\d{4})-(\d{3})(?=$|[Tt ])", re.ASCII)
+_WEEK = re.compile(r"(\d{4})-?W(\d{2})(?:-?([1-7]))?(?=$|[Tt ])", re.ASCII | re.IGNORECASE)
+# In seconds, or with three, six or nine figures more; 12 figures are a date and a time.
+_UNIX = re.compile(r"(?:(\d{9,10})|(\d{10})(?:\d{3}){1,3})(?:\.\d+)?", re.ASCII)
 
-_BEFORE_NOON = "am|a\\.m\\.|上午|午前|오전|凌晨|早上|ص|π\\.?μ\\.?|дп|öö|ق\\.ظ\\.?"
-_AFTER_NOON = "pm|p\\.m\\.|下午|午後|오후|晚上|م|μ\\.?μ\\.?|пп|ös|ب\\.ظ\\.?"
+_BEFORE_NOON = (
+    "am|a\\.m\\.|上午|午前|오전|凌晨|早上|清晨|새벽|아침|صباحا|ص|π\\.?μ\\.?|дп|öö|ق\\.ظ\\.?|पूर्वाह्न"
+)
+_AFTER_NOON = (
+    "pm|p\\.m\\.|下午|午後|午后|中午|傍晚|오후|저녁|晚上|مساء|م|μ\\.?μ\\.?|пп|ös|ب\\.ظ\\.?|अपराह्न"
+)
 _AM = re.compile(_BEFORE_NOON)
 _HALF = rf"(?:{_BEFORE_NOON}|{_AFTER_NOON})"
 _TIME = re.compile(
     rf"(?<![\d:.])(?:({_HALF})\s?)?(\d{{1,2}})"
-    rf"(?:[:h](\d{{2}})(?::(\d{{2}})(?:[.,]\d+)?)?(?![\d:])(?:\s?({_HALF})(?!\w))?|\s?({_HALF})(?!\w|\s?\d+[:h]))"
+    rf"(?:[:h](\d{{1,2}})(?::(\d{{1,2}})(?:[.,]\d+|:\d{{3,9}})?)?(?![\d:])(?:\s?({_HALF})(?!\w))?|\s?({_HALF})(?!\w|\s?\d+[:h]))"
 )
-_OFFSET = re.compile(r"\s?(?:gmt|utc|ut|z)?\s?([+-])(\d{1,2}):?(\d{1,2})?(?!\d)z?")
+_OFFSET = re.compile(r"[\s,]{0,2}\(?(?:gmt|utc|ut|z)?\s?([+-])(\d{1,2}):?(\d{1,2})?(?!\d)z?\)?")
 _TOO_LONG_OFFSET = re.compile(r"\s?(?:gmt|utc|ut|z)?\s?[+-]\d{5,6}(?!\d)")
 _NUMERIC = re.compile(
     r"(?<!\d)(?:(?P<y>\d{4})(?P<s1>\s?[./-]\s?)(?P<m>\d{1,2})(?P=s1)(?P<d>\d{1,2})"
     r"|(?P<a>\d{1,2})(?P<s2>\s?[./-]\s?| )(?P<b>\d{1,2})(?P=s2)(?P<c>\d{4}|\d{2})"
     r"|(?P<y8>\d{4})(?P<m8>\d{2})(?P<d8>\d{2}))(?!\d)"
 )
-_DOTTED_TIME = re.compile(r"(?<![\d.])([01]?\d|2[0-3])\.([0-5]\d)(?![\d.])")
-_AFTER_TIME = re.compile(r"\s?\(?([a-z]{2,5})\b")
+_DOTTED_TIME = re.compile(
+    r"(?<![\d.])([01]?\d|2[0-3])\.([0-5]\d)(?![\d.])"
+    r"|(?<=\d{4} )([01]?\d|2[0-3])\.([0-5]\d)\.([0-5]\d)(?![\d.])"
+)
+_AFTER_TIME = re.compile(r"\s?\(?([^\W\d_]{2,5})\b")
 _IANA = re.compile(r"(?<![\w/])[a-z]+(?:/[a-z0-9_+-]+)+")
 _COMMENT = re.compile(r"\([^()]*\)")
+_YEAR_FIRST = frozenset({"ja", "zh", "ko", "hu"})  # 26/11/25 is the 25th
+_ERAS = {"令和": 2018, "平成": 1988, "昭和": 1925, "民國": 1911, "民国": 1911}  # the year before
+_ERA = re.compile(rf"({'|'.join(_ERAS)})\s?(\d{{1,3}}|元)(?=\s?年)")
+_AMERICAN = re.compile(r"\b(eastern|central|mountain|pacific) (?:(standard|daylight) )?time\b")
 # East Asian and Vietnamese forms, written with figures.
 _REWRITTEN: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(\d{4})\s?[年년]\s?(\d{1,2})\s?[月월]\s?(\d{1,2})\s?[日일号號]?"), r" \1-\2-\3 "),
+    (re.compile(r"^(\d{4})\s?[年년]\s?(\d{1,2})\s?[月월]$"), r"\1-\2-1"),
     (re.compile(r"(\d{1,2})\s?[時时點点시]\s?(\d{2})\s?[分분]\s?(\d{2})\s?[秒초]"), r" \1:\2:\3"),
     (re.compile(r"(\d{1,2})\s?[時时點点시]\s?(\d{2})\s?[分분]"), r" \1:\2"),
     (re.compile(r"(\d{1,2})\s?[時时點点시](?!\w)"), r" \1:00"),
     (re.compile(r"(\d{1,2}) (?:tháng|thg) (\d{1,2}),? (?:năm )?(\d{4})"), r" \1.\2.\3 "),
     (re.compile(r"thứ \d,?"), " "),
     (re.compile(r"\b([ap])\.? ?m\b\.?"), r"\1m"),
+    (re.compile(r"(?<=:\d{2}) ?([ap])(?=$|[,. )])"), r"\1m"),
+    (re.compile(r"(?<=\d)t(\d{2})(?=z?$|[+-])"), r" \1:00"),
+    (re.compile(r"(?<=\d)t(\d{2})(\d{2})(\d{2})(?!\d)"), r" \1:\2:\3"),
     (re.compile(r"(?<=\d)t(?=\d)"), " "),
     (re.compile(r"(?<!\d)(\d{8}) ?(\d{2})(\d{2})(\d{2})(?!\d)"), r"\1 \2:\3:\4"),
+    (re.compile(r"(?<!\d)(\d{8}) ?(\d{2})(\d{2})(?!\d)"), r"\1 \2:\3"),
+    (re.compile(r"(?<![\d:.])(\d{1,2}) ?h ?(\d{2})(?!\d)"), r" \1:\2 "),
+    (re.compile(r"(?<![\d:.])(\d{1,2}) ?h(?![\w:])"), r" \1:00 "),
+    (re.compile(r"\[([^\[\]]*)\]$"), r" \1"),  # Java: 15:10+01:00[Europe/Berlin]
     (re.compile(r"(?<=\d{4}):(?=\d{1,2}:\d{2})"), " "),  # 26/Nov/2026:15:10:13
 )
 
@@ -111,7 +133,7 @@ def read_date(text: str, language: str = "", month_first: bool | None = None) ->
         language: the feed's, as BCP 47 in lower case; for names that mean two things.
         month_first: whether `03/04/2026` is the 4th of March; None if nothing is known.
     """
-    text = text.strip()
+    text = _calendar_date(text.strip())
     if found := _RFC_822.fullmatch(text):
         day, month, year, hour, minute, second, zone = found.groups()
         if month in _MONTHS:
@@ -122,11 +144,13 @@ def read_date(text: str, language: str = "", month_first: bool | None = None) ->
             )
     if found := _RFC_3339.fullmatch(text):
         year, month, day, hour, minute, second, zone = found.groups()
-        return _made(
+        reading = _made(
             (int(year), int(month), int(day)),
             (int(hour or 0), int(minute or 0), int(second or 0)),
             zone or ("" if hour else "Z"),
         )
+        if hour or reading.doubt != BAD_OFFSET:  # else "2026-11-26-15:10" has a time
+            return reading
     if not text or len(text) > _LONGEST:
         return DateReading(None, UNKNOWN if text else "")
     return _short_form(text) or _free_form(_plain(text), language, month_first)
@@ -168,15 +192,27 @@ def _instant(date: tuple[int, int, int], time: tuple[int, int, int], zone: tzinf
         return None
 
 
+def _calendar_date(text: str) -> str:
+    """Return a text that begins with the day of a year or of a week with the day of a month."""
+    try:
+        if found := _ORDINAL.match(text):
+            day = date(int(found[1]), 1, 1) + timedelta(days=int(found[2]) - 1)
+            same_year = day.year == int(found[1])
+            return f"{day.isoformat()}{text[found.end() :]}" if same_year else text
+        if found := _WEEK.match(text):
+            day = date.fromisocalendar(int(found[1]), int(found[2]), int(found[3] or 1))
+            return f"{day.isoformat()}{text[found.end() :]}"
+    except (ValueError, OverflowError):
+        pass
+    return text
+
+
 def _short_form(text: str) -> DateReading | None:
-    """Read W3C years and months, days of the year, Unix time."""
+    """Read W3C years and months, and Unix time."""
     if found := _W3C_SHORT.fullmatch(text):
         return _made((int(found[1]), int(found[2] or 1), 1), (0, 0, 0), "Z")
-    if found := _ORDINAL.fullmatch(text):
-        first = _instant((int(found[1]), 1, 1), (0, 0, 0), UTC)
-        return _reading(None if first is None else first + (int(found[2]) - 1) * 86400.0)
     if found := _UNIX.fullmatch(text):
-        return DateReading(float(found[1]))
+        return DateReading(float(found[1] or found[2]))
     return None
 
 
@@ -185,9 +221,15 @@ def _plain(text: str) -> str:
     text = unicodedata.normalize("NFKC", strip_invisible(text)).casefold()
     text = "".join(_ascii_figure(char) for char in text)
     text = " ".join(text.split())
+    text = _ERA.sub(_year_of_era, text)
+    text = _AMERICAN.sub(lambda found: f"{found[1][0]}{(found[2] or '')[:1]}t", text)
     for form, written in _REWRITTEN:
         text = form.sub(written, text)
     return " ".join(text.split())
+
+
+def _year_of_era(found: re.Match[str]) -> str:
+    return str(_ERAS[found[1]] + (1 if found[2] == "元" else int(found[2])))
 
 
 def _ascii_figure(char: str) -> str:
@@ -197,6 +239,8 @@ def _ascii_figure(char: str) -> str:
         return "-"
     if char in "’ʼ׳":
         return "'"
+    if "\u064b" <= char <= "\u0652":
+        return ""  # Arabic vowel signs
     if char in "،、，":
         return ","
     return str(unicodedata.digit(char)) if char.isdecimal() else char
@@ -213,7 +257,7 @@ def _free_form(text: str, language: str, month_first: bool | None) -> DateReadin
 
 def _parts(text: str, language: str, month_first: bool | None) -> DateReading:
     time, zone, doubt = (0, 0, 0), None, ""
-    found = _TIME.search(text) or _TIME.search(text := _DOTTED_TIME.sub(r" \1:\2", text))
+    found = _TIME.search(text) or _TIME.search(text := _DOTTED_TIME.sub(_with_colons, text))
     rest = text
     if found:
         clock = _clock(found)
@@ -225,7 +269,8 @@ def _parts(text: str, language: str, month_first: bool | None) -> DateReading:
             zone = zone_named(named[1], language)  # before its letters are taken for a weekday
             after = after[named.end(1) :] if zone else after
         rest = f"{text[: found.start()]} {after}"
-    if zone is None and (iana := _IANA.search(rest)) and (zone := zone_named(iana[0])):
+    if (iana := _IANA.search(rest)) and (place := zone_named(iana[0])):
+        zone = zone or place
         rest = rest.replace(iana[0], " ", 1)
     numeric = _NUMERIC.search(rest)
     if numeric:
@@ -236,12 +281,16 @@ def _parts(text: str, language: str, month_first: bool | None) -> DateReading:
     zone = zone or words.zone
     if zone is None and found and not doubt:
         doubt = NO_ZONE
-    dates = _numeric_dates(numeric) if numeric else ()
+    dates = _numeric_dates(numeric, language) if numeric else ()
     if numeric and (words.numbers or words.months):
         return DateReading(None, UNKNOWN)
     if not numeric:
         dates = tuple(words.dates())
     return _choose(dates, numeric, words, (time, zone or UTC, doubt), _order(language, month_first))
+
+
+def _with_colons(found: re.Match[str]) -> str:
+    return " " + ":".join(part for part in found.groups() if part)
 
 
 def _clock(found: re.Match[str]) -> tuple[int, int, int] | None:
@@ -274,13 +323,15 @@ def _offset_after(text: str) -> tuple[tzinfo | None, str, str]:
     return zone, "" if zone else BAD_OFFSET, text[found.end() :]
 
 
-def _numeric_dates(found: re.Match[str]) -> tuple[tuple[int, int, int], ...]:
+def _numeric_dates(found: re.Match[str], language: str) -> tuple[tuple[int, int, int], ...]:
     """Return the dates that three numbers can be, day first before month first."""
     if found["y8"]:
         return ((int(found["y8"]), int(found["m8"]), int(found["d8"])),)
     if found["y"]:
         return ((int(found["y"]), int(found["m"]), int(found["d"])),)
     first, second, separator = int(found["a"]), int(found["b"]), found["s2"].strip()
+    if len(found["c"]) == 2 and language.partition("-")[0] in _YEAR_FIRST:
+        return ((full_year(found["a"]), second, int(found["c"])),)
     if len(found["c"]) == 2 and separator not in (".", "/"):
         return ()  # 26-11-25: the year may stand at either end
     year = full_year(found["c"])

@@ -8,20 +8,21 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 # Minutes east of UTC. EST, CST, MST and PST mean North America, as RFC 822 section 5.1 has it.
 _MINUTES = {
-    "z": 0, "gmt": 0, "utc": 0, "ut": 0, "wet": 0,
+    "z": 0, "gmt": 0, "utc": 0, "ut": 0, "uct": 0, "wet": 0,
     "est": -300, "edt": -240, "cst": -360, "cdt": -300, "mst": -420, "mdt": -360, "pst": -480,
     "pdt": -420, "akst": -540, "akdt": -480, "hst": -600, "hdt": -540, "ast": -240, "adt": -180,
     "nst": -210, "ndt": -150,
     "brt": -180, "brst": -120, "art": -180, "uyt": -180, "pyt": -180, "clt": -240, "clst": -180,
     "bot": -240, "vet": -240, "cot": -300, "pet": -300, "ect": -300,
     "bst": 60, "west": 60, "cet": 60, "mez": 60, "wat": 60, "cest": 120, "mesz": 120, "eet": 120,
-    "cat": 120, "sast": 120, "eest": 180, "idt": 180, "msk": 180, "msd": 240, "trt": 180,
-    "eat": 180, "irst": 210, "irdt": 270,
+    "cat": 120, "sast": 120, "eest": 180, "idt": 180, "msk": 180, "мск": 180, "msd": 240,
+    "trt": 180, "eat": 180, "fet": 180, "irst": 210, "irdt": 270,
     "gst": 240, "samt": 240, "azt": 240, "get": 240, "aft": 270, "pkt": 300, "uzt": 300,
     "yekt": 300, "tmt": 300, "tjt": 300, "ist": 330, "slst": 330, "npt": 345, "omst": 360,
-    "btt": 360, "mmt": 390, "ict": 420, "wib": 420, "krat": 420, "novt": 420, "hkt": 480,
-    "sgt": 480, "myt": 480, "pht": 480, "phst": 480, "awst": 480, "wita": 480, "irkt": 480,
-    "ulat": 480, "jst": 540, "kst": 540, "wit": 540, "yakt": 540, "acst": 570, "acdt": 630,
+    "btt": 360, "bdt": 360, "mmt": 390, "ict": 420, "wib": 420, "krat": 420, "novt": 420,
+    "hkt": 480, "sgt": 480, "myt": 480, "pht": 480, "phst": 480, "awst": 480, "wita": 480,
+    "irkt": 480, "ulat": 480, "jst": 540, "kst": 540, "wit": 540, "yakt": 540,
+    "acst": 570, "acdt": 630,
     "aest": 600, "aedt": 660, "vlat": 600, "chst": 600, "magt": 660, "sakt": 660, "pett": 720,
     "nzst": 720, "nzdt": 780, "fjt": 720, "tot": 780,
 }  # fmt: skip
