@@ -5,6 +5,8 @@ OPML 2.0: http://opml.org/spec2.opml (subscription lists use `type`, `text`, `xm
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -12,9 +14,15 @@ from typing import Any
 from monitor.config.names import slug
 from monitor.config.schema import FeedSource
 from monitor.markup.decoding import decode
-from monitor.markup.xml_repair import fault_of, mend
+from monitor.markup.outlines import mend_outlines
+from monitor.markup.xml_repair import fault_of, mend, start_of_markup
 
 _MAX_DEPTH = 30
+_ENTITY = re.compile(r"&#?\w{1,40};")
+_HOST = re.compile(r"[\w-]+(?:\.[\w-]+)*\.[A-Za-z]{2,}(?:[:/?]|$)")
+_ROOT = re.compile(r"<(?:[A-Za-z_][\w.-]*:)?(opml)\b", re.IGNORECASE)
+# As browsers and podcast programs write the address of a feed.
+_FEED_SCHEME = re.compile(r"(?:feeds?|rss|itpcs?|pcasts?|podcast):(?://)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +41,21 @@ def read_opml(
 ) -> tuple[list[Outline], list[tuple[int, str]]]:
     """Return the feeds of an OPML document, and what was wrong with it as (line, message).
 
-    Ill-formed documents are mended, and what is still broken then is read as far as it can be.
+    Ill-formed documents are mended; what is still broken then is read outline by outline.
     Nothing is fetched, entities of the document's own are not followed. `short` makes tags from the
     names of folders.
     """
     from lxml import etree
 
     text, warnings = decode(raw)
+    faults = [(1, warning) for warning in warnings]
+    start, known = start_of_markup(text, _ROOT)
+    lines_before, text = text.count("\n", 0, start), text[start:]
     if fault_of(text.encode()):
         text = mend(text)
+    if known and (fault := fault_of(text.encode())):
+        faults.append((1, f"the XML is broken ({fault}); compare the number of feeds with yours"))
+        text = mend_outlines(text)
     parser = etree.XMLParser(
         encoding="utf-8", resolve_entities=False, no_network=True, recover=True, load_dtd=False
     )
@@ -51,27 +65,28 @@ def read_opml(
         root = None
     if root is None or not isinstance(root.tag, str):
         return [], [(1, "this is not OPML; export it again from your feed reader")]
-    faults = [(1, warning) for warning in warnings]
-    faults += [
-        (max(1, entry.line), "the XML is broken here; compare the number of feeds with your list")
-        for entry in list(parser.error_log)[:1]
-    ]
     if etree.QName(root).localname.lower() != "opml":
         return [], [(1, f"this is <{etree.QName(root).localname}>, not OPML; is it a feed?")]
     found: list[Outline] = []
     bodies = [child for child in root if isinstance(child.tag, str)]
     stack: list[tuple[Any, tuple[str, ...]]] = [
-        (child, ()) for child in reversed(bodies) if etree.QName(child).localname == "body"
+        (child, ()) for child in reversed(bodies) if etree.QName(child).localname.lower() == "body"
     ]
     while stack:
         element, folders = stack.pop()
         for_children = folders
         if etree.QName(element).localname.lower() == "outline":
             attributes = {str(key).lower(): str(value) for key, value in element.attrib.items()}
-            name = " ".join((attributes.get("title") or attributes.get("text") or "").split())
+            name = _ENTITY.sub(
+                lambda found: html.unescape(found[0]),  # escaped twice
+                " ".join((attributes.get("title") or attributes.get("text") or "").split()),
+            )
             url = attributes.get("xmlurl", "").strip()
+            if not url and attributes.get("type", "").lower() in ("rss", "atom"):
+                url = attributes.get("url", "").strip()
             if url:
-                found.append(_outline(element, _plain_url(url), name, folders, attributes, short))
+                line = int(element.sourceline or 1) + lines_before
+                found.append(_outline(line, _plain_url(url), name, folders, attributes, short))
             elif name and len(folders) < _MAX_DEPTH:
                 for_children = (*folders, short(name))
         inner = [child for child in element if isinstance(child.tag, str)]
@@ -82,7 +97,7 @@ def read_opml(
 
 
 def _outline(
-    element: Any,
+    line: int,
     url: str,
     name: str,
     folders: tuple[str, ...],
@@ -96,15 +111,18 @@ def _outline(
         if part.strip()
     ]
     tags = tuple(dict.fromkeys([*folders, *categories]))
-    return Outline(int(element.sourceline or 1), url, name, tags, attributes.get("language", ""))
+    return Outline(line, url, name, tags, attributes.get("language", ""))
 
 
 def _plain_url(url: str) -> str:
-    """Return a `feed:` address as servers understand it (`feed://host`, `feed:https://host`)."""
-    if not url.lower().startswith("feed:"):
-        return url
-    rest = url[5:].removeprefix("//")
-    return rest if rest.lower().startswith(("http://", "https://")) else f"http://{rest}"
+    """Return an address as servers take it, of `feed://host`, `feed:https://host` or `host`."""
+    scheme = _FEED_SCHEME.match(url)
+    rest = url[scheme.end() :] if scheme else url
+    if rest.lower().startswith(("http://", "https://")):
+        return rest
+    if scheme:
+        return f"{'https' if scheme[0].lower().startswith('feeds') else 'http'}://{rest}"
+    return f"https://{url}" if _HOST.match(url) else url
 
 
 def write_opml(feeds: Iterable[FeedSource], title: str = "Wirewatch feeds") -> str:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import codecs
 import re
 
+from monitor.markup.encoding_names import codec_named, usual_encoding
+
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32-le"),  # before UTF-16, whose mark it begins with
@@ -25,12 +27,10 @@ _WIDE = (
 )
 _DECLARED = re.compile(rb"<\?xml[^>]{0,200}?\bencoding\s*=\s*[\"']\s*([\w.:-]{1,40})\s*[\"']")
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?\s*([^\"';\s]+)", re.IGNORECASE)
-_DECLARATION = re.compile(r"\s*<\?xml\b[^>]*\?>")
-# What publishers mean: browsers read these as the larger set as well (WHATWG Encoding).
-_MEANT = {
-    "iso8859-1": "cp1252", "ascii": "cp1252", "gb2312": "gb18030", "gbk": "gb18030",
-    "shift_jis": "cp932", "euc_kr": "cp949", "big5": "big5hkscs", "iso8859-9": "cp1254",
-}  # fmt: skip
+_LANGUAGE = re.compile(
+    rb"(?:<(?:dc:)?language>\s*(?:<!\[CDATA\[)?\s*|\blang\s*=\s*[\"'])([A-Za-z]{2}(?:[-_][A-Za-z]{2,4})?)\b"
+)
+_DECLARATION = re.compile(r"<\?xml\b[^>]*\?>")
 _SEVERAL = frozenset({"gb18030", "big5hkscs", "cp932", "cp949", "euc_jp", "iso2022_jp", "hz"})
 # A character beyond U+FFFF as two surrogates of three bytes each (CESU-8), and half of one.
 _PAIR = re.compile(rb"\xed([\xa0-\xaf])([\x80-\xbf])\xed([\xb0-\xbf])([\x80-\xbf])")
@@ -38,8 +38,10 @@ _HALF = re.compile(rb"\xed[\xa0-\xbf][\x80-\xbf]")
 _SEVERAL_BYTES = re.compile(
     rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}"
 )
+# So does the first byte of an accented or Cyrillic letter, where a word or a text ends.
 _CUT = re.compile(
     rb"[\xe0-\xef][\x80-\xbf](?![\x80-\xbf])|[\xf0-\xf4][\x80-\xbf]{1,2}(?![\x80-\xbf])"
+    rb"|[\xc2\xc3\xd0\xd1](?![\x80-\xffA-Za-z0-9])"
 )
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -99,14 +101,7 @@ def _named(body: bytes, content_type: str) -> list[str]:
         found.append(charset[1])
     if declared := _DECLARED.search(body[:1_000]):
         found.append(declared[1].decode("ascii", "replace"))
-    named = []
-    for name in found:
-        try:
-            codec = codecs.lookup(name)
-        except (LookupError, ValueError):
-            continue
-        if getattr(codec, "_is_text_encoding", True) and "unicode_escape" not in codec.name:
-            named.append(_MEANT.get(codec.name, codec.name))
+    named = [codec for name in found if (codec := codec_named(name))]
     return list(dict.fromkeys(named))
 
 
@@ -115,8 +110,10 @@ def _decoded(body: bytes, encoding: str, warnings: list[str]) -> tuple[str, list
     if encoding == "utf-8":
         body = _HALF.sub("\ufffd".encode(), _PAIR.sub(_joined, body))
         if _is_single_byte(body):
-            encoding = "cp1252"
-            warnings.append("not UTF-8; read as Windows-1252")
+            language = _LANGUAGE.search(body[:4_000])
+            encoding = usual_encoding(language[1].decode() if language else "")
+            shown = encoding.replace("cp125", "Windows-125")
+            warnings.append(f"not UTF-8; read as {shown}")
     before = body.count("\ufffd".encode()) if encoding == "utf-8" else 0
     text = body.decode(encoding, "replace")
     text = _SURROGATE.sub("\ufffd", text)

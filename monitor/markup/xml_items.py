@@ -93,6 +93,7 @@ def _sound(piece: str, wrap: str) -> bool:
 
 def _mended(block: str, bare: str, name: str, wrap: str) -> str:
     """Return an item of those elements that are sound, or become so when they are text."""
+    lower = bare.lower()
     opened = bare.index(">") + 1
     start = block[:opened]
     if not _sound(f"{start}</{name}>", wrap):
@@ -103,11 +104,12 @@ def _mended(block: str, bare: str, name: str, wrap: str) -> str:
         if tag[2].endswith("/"):
             whole = block[tag.start() : at]
         else:
-            closing = bare.find(f"</{tag[1]}", at)
-            if closing < 0:
-                continue
+            closing = lower.find(f"</{tag[1].lower()}", at)
+            closed = closing >= 0
+            if not closed:  # it holds what comes before the next tag
+                closing = max(bare.find("<", at), at)
             inner, begin = block[at:closing], block[tag.start() : at]
-            at = max(bare.find(">", closing) + 1, closing)
+            at = max(bare.find(">", closing) + 1, closing) if closed else closing
             whole = block[tag.start() : at]
             if _sound(whole, wrap):
                 pass

@@ -5,6 +5,7 @@ Everything else that reads RSS, RDF or Atom here must give what this gives.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import feedparser
@@ -27,6 +28,7 @@ from monitor.text import one_line
 
 _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 HTML_TYPES = frozenset({"html", "xhtml", "text/html", "application/xhtml+xml"})
+_ADDRESS = re.compile(r"\s*(?:https?:/|/|www\.)", re.IGNORECASE)
 _MARKUP = ("text/html", "application/xhtml+xml")
 
 
@@ -194,16 +196,16 @@ def _link(entry: Any, document: Document, atom: bool) -> str:
 
 def is_no_address(link: str, guid: str) -> bool:
     """Whether a link is but a GUID that may be a permalink, and is none: a number, say."""
-    return link == guid and "/" not in link
+    return link == guid and not _ADDRESS.match(link)
 
 
 def _alternate(entry: Any, document: Document) -> str:
-    links = [
-        (str(link.get("hreflang") or ""), str(link.get("href") or ""))
-        for link in entry.get("links", ())
-        if link.get("rel") == "alternate" and link.get("type", "text/html") in HTML_TYPES
-    ]
-    return choose_alternate(links, document.language) or str(entry.get("link") or "")
+    pages, others = [], []
+    for link in entry.get("links", ()):
+        if link.get("rel") == "alternate":
+            said = (str(link.get("hreflang") or ""), str(link.get("href") or ""))
+            (pages if link.get("type", "text/html") in HTML_TYPES else others).append(said)
+    return choose_alternate(pages or others, document.language) or str(entry.get("link") or "")
 
 
 def choose_alternate(links: list[tuple[str, str]], language: str) -> str:

@@ -35,7 +35,11 @@ _TAG = re.compile(r"<[a-zA-Z!/]")
 _HTML_SIGN = re.compile(
     r"</\w+\s*>|<(?:a|b|br|em|hr|i|img|p|strong)\b[^<>]*>|&#?\w+;", re.IGNORECASE
 )
-_PLAIN_LINK = re.compile(r"https?://[\w.-]+(?::\d+)?(?:[/?#][!-~]*)?", re.ASCII)
+_PLAIN_LINK = re.compile(r"https?://[\w.-]+(?::\d{1,4})?(?:[/?#][!-~]*)?", re.ASCII)
+# As browsers mend them: "http://https://host", "http:/host", "www.host".
+_DOUBLED = re.compile(r"https?:/{0,2}(?=https?:/)", re.IGNORECASE)
+_ONE_SLASH = re.compile(r"(https?):/{1,3}(?=[^/])", re.IGNORECASE)
+_NO_SCHEME = re.compile(r"www\.[\w-]+\.[\w.-]+(?=[/?#:]|$)", re.IGNORECASE)
 _CDATA = re.compile(r"<!\[CDATA\[(.*?)\]\]>", re.DOTALL)
 _WRAPPED = re.compile(r"\s*[\n\t]\s*")
 _GAPS = (("<br>", "\n"), ("<td>", " "), ("</td>", " "), ("<th>", " "), ("</th>", " "))
@@ -77,18 +81,24 @@ def prose(value: str, *, markup: bool, limit: int) -> str:
 def web_link(value: str, base: str = "") -> str:
     """Return `value` as an absolute http(s) address without userinfo, or "" if it is none.
 
-    A blank within becomes `%20`; a line break with the blanks around it vanishes.
+    A blank within becomes `%20`; a line break with the blanks around it vanishes. What browsers
+    mend is mended: a scheme said twice or missing, too few slashes, an `&` escaped once too often.
     """
-    if len(value) <= MAX_LINK and _PLAIN_LINK.fullmatch(value):
+    if len(value) <= MAX_LINK and _PLAIN_LINK.fullmatch(value) and "&amp;" not in value:
         return value
     text = _WRAPPED.sub("", strip_invisible(value).strip()).replace(" ", "%20")
-    text = "".join(text.split())
-    if not text:
+    text = "".join(text.split()).strip("\"'").replace("&amp;", "&")
+    if not text or "<" in text:
         return ""
+    if ":\\" in text[:9]:
+        text = text.replace("\\", "/")
+    text = _ONE_SLASH.sub(r"\1://", _DOUBLED.sub("", text, count=1), count=1)
+    if _NO_SCHEME.match(text):
+        text = f"https://{text}"
     try:
         absolute = text if "://" in text[:12] else urljoin(base, text)
         parts = urlsplit(absolute)
-        host = parts.hostname
+        host, _ = parts.hostname, parts.port
     except ValueError:
         return ""
     if parts.scheme.lower() not in ("http", "https") or not host or "%20" in host:

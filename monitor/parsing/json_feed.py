@@ -17,6 +17,8 @@ from monitor.text import one_line
 
 _DECODER = json.JSONDecoder(strict=False)  # control characters within texts are common
 _ENTITY = re.compile(r"&#?\w{1,40};")
+_ITEMS = re.compile(r'"items"\s*:\s*\[')
+_NEXT = re.compile(r"\}\s*,\s*(?=\{)")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -25,15 +27,20 @@ def parse(
 ) -> Document:
     """Parse a JSON Feed; items that are not objects are passed over with a warning.
 
+    Of a document that is not valid JSON, cut off in the middle or with one bad item, the items that
+    are whole are read.
+
     Raises:
         ParseError: `parse_failed` (not JSON) or `not_a_feed` (JSON, but no JSON Feed).
     """
     dates = dates or DateReader()
     dates.begin()
     try:
-        data, end = _DECODER.raw_decode(text)
+        data, end, fault = *_DECODER.raw_decode(text), ""
     except (ValueError, RecursionError) as error:
-        raise ParseError(FetchReason.PARSE_FAILED, f"not valid JSON: {error}") from None
+        data, end, fault = _whole_items(text), len(text), str(error)
+        if data is None:
+            raise ParseError(FetchReason.PARSE_FAILED, f"not valid JSON: {error}") from None
     if not isinstance(data, dict) or not isinstance(data.get("items"), list):
         raise ParseError(FetchReason.NOT_A_FEED, "the answer is JSON, but no JSON Feed")
     home = web_link(_text(data.get("home_page_url")), url)
@@ -48,7 +55,9 @@ def parse(
     )
     if "jsonfeed.org/version" not in version:
         document.warnings.append("no JSON Feed version; read as one because it has items")
-    if text[end:].strip():
+    if fault:
+        document.warnings.append(f"not valid JSON: {fault}; the items that are whole are read")
+    if text[end:].strip(" \t\r\n);"):
         document.warnings.append("what follows the JSON is left out")
     hubs = data.get("hubs")
     for hub in hubs if isinstance(hubs, list) else ():
@@ -62,6 +71,30 @@ def parse(
     if len(document.items) < len(items):
         document.warnings.append(f"{len(items) - len(document.items)} items are no objects")
     return document
+
+
+def _whole_items(text: str) -> dict[str, Any] | None:
+    """Return what can be read of a faulty document: its head and the items that are sound."""
+    opened = _ITEMS.search(text)
+    if opened is None:
+        return None
+    try:
+        data = json.loads(text[: opened.end()] + "]}", strict=False)
+    except (ValueError, RecursionError):
+        data = {}
+    items, at = [], opened.end()
+    while len(items) < MAX_ENTRIES:
+        try:
+            item, at = _DECODER.raw_decode(text, text.index("{", at))
+        except (ValueError, RecursionError):
+            following = _NEXT.search(text, at)
+            if following is None:
+                break
+            at = following.end()
+            continue
+        if "id" in item:  # else an author or an attachment of an item that is not whole
+            items.append(item)
+    return {**data, "items": items} if items else None
 
 
 def _item(

@@ -186,6 +186,7 @@ def _item(
     fields: dict[str, str] = {}
     texts = _Texts()
     alternates: list[tuple[str, str]] = []
+    documents: list[tuple[str, str]] = []  # alternates that are no pages: a PDF, say
     guid_is_link: bool | None = None
     resolved: list[str] = []  # what feedparser would make absolute
     reopened = False
@@ -213,7 +214,10 @@ def _item(
             if href is None:
                 resolved.append(text_of(child))
                 fields["link"] = _ENTITY_LIKE.sub(r"&\1", text_of(child).replace("&amp;", "&"))
-            elif child.get("rel", "alternate").lower() == "alternate" and is_html(child):
+            elif child.get("rel", "alternate").lower() == "alternate" and not is_html(child):
+                resolved.append(href)
+                documents.append((child.get("hreflang", ""), href))
+            elif child.get("rel", "alternate").lower() == "alternate":
                 resolved.append(href)
                 alternates.append((child.get("hreflang", ""), href))
                 fields["link"] = choose_alternate(alternates, document.language) if atom else href
@@ -238,6 +242,8 @@ def _item(
                 fields["outlet"] = text_of(child)
             reopened = reopened or name in ("image", "source")
             media_title = _harmless(child, name, texts, 1) or media_title
+    if atom and documents and not alternates:
+        fields["link"] = choose_alternate(documents, document.language)
     if guid_is_link and is_no_address(fields.get("link", ""), fields["id"]):
         fields["link"] = ""
     if media_title and (title is None or not title[0]):

@@ -169,6 +169,9 @@ def test_ids_that_files_leave_out_stay_as_they_were(tmp_path: Path, name: str, k
         ("https://a.example/?id=7&sec=2&copy=1", "https://a.example/?id=7&sec=2&copy=1"),
         ("feed://a.example/rss", "http://a.example/rss"),
         ("feed:https://a.example/rss", "https://a.example/rss"),
+        ("feeds://a.example/rss", "https://a.example/rss"),
+        ("itpc://a.example/rss", "http://a.example/rss"),
+        ("a.example/rss", "https://a.example/rss"),
     ],
 )
 def test_addresses_in_opml_keep_their_meaning(written: str, url: str) -> None:
@@ -176,3 +179,41 @@ def test_addresses_in_opml_keep_their_meaning(written: str, url: str) -> None:
     raw = f'<opml><body><outline text="A &amp; B" xmlUrl="{written}"/></body></opml>'
     outlines, _ = read_opml(raw.encode())
     assert [(one.url, one.name) for one in outlines] == [(url, "A & B")]
+
+
+@pytest.mark.parametrize(
+    ("outline", "name"),
+    [
+        (
+            '<outline text="A "quoted" name" xmlUrl="https://a.example/?a=1&b=2"/>',
+            'A "quoted" name',
+        ),
+        ("<outline text=A xmlUrl=https://a.example/?a=1&b=2 />", "A"),
+        ('<outline text="A" xmlUrl="https://a.example/?a=1&b=2"></outline></outline>', "A"),
+        ('<outline text="A" text="B" xmlUrl="https://a.example/?a=1&b=2"/>', "A"),
+        ('<outline text="a<b> > c" xmlUrl="https://a.example/?a=1&b=2">', "a<b> > c"),
+        ('<outline text="D &amp;amp; D" xmlUrl="https://a.example/?a=1&b=2"/>', "D & D"),
+        ('<outline text="A" type="rss" url="https://a.example/?a=1&b=2"/>', "A"),
+    ],
+)
+def test_one_broken_outline_costs_no_feed(outline: str, name: str) -> None:
+    """Whatever a reader exported, every feed comes in with its address, its folder and its line."""
+    raw = f"""<b>Notice</b>: x<br>
+<?xml version="1.0"?><opml><head><title>t</title></head><body><outline text="News">
+{outline}
+<outline text="Other" xmlUrl="https://o.example/f"/></outline>
+</body></opml>"""
+    outlines, _ = read_opml(raw.encode())
+    assert [(one.name, one.url, one.line) for one in outlines] == [
+        (name, "https://a.example/?a=1&b=2", 3),
+        ("Other", "https://o.example/f", 4),
+    ]
+    assert outlines[0].tags == ("news",)
+
+
+@given(st.text("<>\"'&/= abcé\n", max_size=60))
+def test_no_list_is_a_traceback(noise: str) -> None:
+    """Whatever stands in one outline, the next one is read."""
+    raw = f'<opml><body><outline {noise}/>\n<outline text="O" xmlUrl="https://o.example/"/></body></opml>'
+    outlines, _ = read_opml(raw.encode())
+    assert "https://o.example/" in [one.url for one in outlines]

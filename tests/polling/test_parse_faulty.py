@@ -103,6 +103,16 @@ def test_one_bad_item_leaves_the_others_alone(whole: str, one: Any, broken: str)
 
 
 @FORMATS
+def test_an_element_without_its_end_ends_at_the_next_tag(whole: str, one: Any) -> None:
+    """A title that is not closed, or closed in other letters, is still the title."""
+    sound = one("One", 1) + one("Two", 2)
+    for close in ("</title>", "</news:title>"):
+        for wrong in ("", close.upper()):
+            text = whole.format(sound.replace(close, wrong, 1))
+            assert read(text) == [("One", "https://a.example/1"), ("Two", "https://a.example/2")]
+
+
+@FORMATS
 def test_a_document_that_ends_too_soon_gives_what_is_whole(whole: str, one: Any) -> None:
     """Half an item, whose link may be cut, is left out."""
     text = whole.format(one("One", 1) + one("Two", 2) + one("Three", 3))
@@ -130,6 +140,53 @@ def test_encodings_that_are_what_they_say(encoding: str) -> None:
     declared = f"<?xml version='1.0' encoding='{encoding.removesuffix('-sig')}'?>" + text
     assert read(declared.encode(encoding))[0][0] == "Café"
     assert read(text.encode(encoding), f"text/xml; charset={encoding.removesuffix('-sig')}")
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "text"),
+    [
+        ("windows-874", "cp874", "ภาษาไทย"), ("x-sjis", "cp932", "日本語"),
+        ("windows-31j", "cp932", "日本髙"), ("x-cp1251", "cp1251", "Мир"),
+        ("win-1251", "cp1251", "Мир"), ("cp-1251", "cp1251", "Мир"),
+        ("x-gbk", "gbk", "中文"), ("gb_2312-80", "gbk", "中文"), ("x-x-big5", "big5", "中文"),
+        ("windows-949", "cp949", "한국"), ("x-euc-kr", "cp949", "한국"),
+        ("iso-8859-8-i", "iso-8859-8", "עברית"), ("logical", "iso-8859-8", "עברית"),
+        ("x-mac-cyrillic", "mac-cyrillic", "Мир"), ("koi8-u", "koi8-u", "Київ"),
+    ],
+)  # fmt: skip
+def test_encodings_by_the_names_that_browsers_know(name: str, codec: str, text: str) -> None:
+    """A label that Python does not know gave mojibake, read as Windows-1252."""
+    body = RSS.format(item(text))
+    declared = f"<?xml version='1.0' encoding='{name}'?>{body}".encode(codec)
+    assert read(declared)[0][0] == text
+    assert read(body.encode(codec), f"text/xml; charset={name}")[0][0] == text
+
+
+@pytest.mark.parametrize(
+    ("language", "codec", "text"),
+    [
+        ("ru", "cp1251", "Пожар на заводе"), ("uk-UA", "cp1251", "Пожежа"),
+        ("ja", "cp932", "東京で火災が発生"), ("zh-CN", "gbk", "北京发生火灾"),
+        ("zh-TW", "big5", "台北火災"), ("ko", "cp949", "서울에서 화재"), ("pl", "cp1250", "Pożar"),
+        ("el", "cp1253", "Φωτιά"), ("tr", "cp1254", "Yangın"), ("fr", "cp1252", "Évacués"),
+    ],
+)  # fmt: skip
+def test_an_encoding_that_nothing_names_is_the_languages_usual_one(
+    language: str, codec: str, text: str
+) -> None:
+    """Browsers guess by language as well; a warning says what was guessed."""
+    body = RSS.format(f"<language>{language}</language>" + item(text)).encode(codec)
+    document = parse(body, URL)
+    assert document.items[0]["title"] == text
+    assert any("not UTF-8; read as" in said for said in document.warnings)
+
+
+def test_a_lone_cut_letter_makes_no_mojibake() -> None:
+    """Where all else is ASCII, half an é was read as an Ã; whole Latin-1 letters still are."""
+    body = RSS.format(item("Caf# und Sch")).encode()
+    assert read(body.replace(b"#", b"\xc3"))[0][0] == "Caf\ufffd und Sch"
+    assert read(body.replace(b"#", b"\xe9"))[0][0] == "Café und Sch"
+    assert read(body.replace(b"Caf#", b"S\xc3O"))[0][0] == "SÃO und Sch"
 
 
 def test_larger_sets_and_headers() -> None:
@@ -190,6 +247,22 @@ def test_what_a_server_writes_before_a_document_is_left_out(before: str, declara
         ]
 
 
+def test_one_bad_item_of_a_json_feed_leaves_the_others_alone() -> None:
+    """Cut off, with a comma too many, or with a quotation mark in one title: the others count."""
+    head = '{"version": "https://jsonfeed.org/version/1.1", "title": "P", "language": "fr", '
+    rows = [f'{{"id": "{n}", "title": "T{n}", "tags": [{{"name": "x"}}]}}' for n in range(3)]
+    broken = [rows[0], rows[1].replace("T1", 'a "b" c'), rows[2]]
+    for body, titles in (
+        (f'{head}"items": [{", ".join(rows)},]}}', ["T0", "T1", "T2"]),
+        (f'{head}"items": [{", ".join(rows)}'[:-20], ["T0", "T1"]),
+        (f'{head}"items": [{", ".join(broken)}]}}', ["T0", "T2"]),
+    ):
+        document = parse(body.encode(), URL)
+        assert [found["title"] for found in document.items] == titles
+        assert (document.title, document.language) == ("P", "fr")
+        assert any("not valid JSON" in said for said in document.warnings)
+
+
 def test_what_a_server_writes_around_a_json_feed_is_left_out() -> None:
     """A notice before it and a comment behind it."""
     text = '{"version": "https://jsonfeed.org/version/1.1", "items": [{"id": "1", "title": "T"}]}'
@@ -223,6 +296,14 @@ def test_prefixes_that_nothing_declares() -> None:
         ("/a b", "https://paper.example/a%20b"),
         ("https://a b.example/", ""),
         ("http://example.c[o.test/", ""),
+        ("www.a.example/1", "https://www.a.example/1"),
+        ("http://https://a.example/1", "https://a.example/1"),
+        ("https:/a.example/1", "https://a.example/1"),
+        ("https:\\\\a.example\\1", "https://a.example/1"),
+        ('"https://a.example/1"', "https://a.example/1"),
+        ("https://a.example/?a=1&amp;b=2", "https://a.example/?a=1&b=2"),
+        ('<a href="https://a.example/1">x</a>', ""),
+        ("https://a.example:99999/1", ""),
     ],
 )
 def test_blanks_in_links(value: str, link: str) -> None:
@@ -239,7 +320,14 @@ def test_one_bad_link_beside_a_base_costs_that_link() -> None:
 
 def test_a_number_is_no_address() -> None:
     """A GUID is a permalink by default, but only what can be an address becomes the link."""
-    for guid, link in (("12345", ""), ("abc-1", ""), ("/a/1", "https://paper.example/a/1")):
+    for guid, link in (
+        ("12345", ""),
+        ("abc-1", ""),
+        ("2026/11/26", ""),
+        ("9 at https://paper.example", ""),
+        ("/a/1", "https://paper.example/a/1"),
+        ("http://paper.example/9", "http://paper.example/9"),
+    ):
         text = RSS.format(f"<item><title>T</title><guid>{guid}</guid></item>")
         assert read(text) == [("T", link)]
         assert read(text.replace("<rss", "<!DOCTYPE rss><rss")) == [("T", link)]
@@ -256,6 +344,17 @@ def test_escaped_cdata_is_unwrapped() -> None:
     )
     (found,) = parse(text.encode(), URL).items
     assert (found["title"], found["summary"]) == ("Talks & tea", "In short")
+
+
+@pytest.mark.parametrize("doctype", ["", "<!DOCTYPE feed>"])
+def test_a_document_that_is_no_page_is_the_link_where_there_is_no_page(doctype: str) -> None:
+    """A press release may be a PDF alone; its entry had no address."""
+    links = (
+        "<link rel='alternate' type='application/pdf' href='https://a.example/p.pdf'/>",
+        "<link rel='self' type='application/atom+xml' href='https://a.example/1.atom'/>",
+    )
+    text = ATOM.format(f"<entry><id>urn:1</id><title>T</title>{''.join(links)}</entry>")
+    assert read(text.replace("<feed", f"{doctype}<feed")) == [("T", "https://a.example/p.pdf")]
 
 
 @pytest.mark.parametrize("doctype", ["", "<!DOCTYPE feed>"])
