@@ -12,11 +12,12 @@ from dataclasses import dataclass, field, replace
 
 from monitor.config.languages import language
 from monitor.config.schema import FeedSource, PollingSettings
-from monitor.identity import owner_of_feed, story_id, url_key
+from monitor.identity import owner_of_feed, site, story_id, url_key
 from monitor.languages.detect import story_language
 from monitor.model import Entry, FeedState, Story
 from monitor.parsing.document import SPEAKING, Wanted
 from monitor.polling.entry_names import EntryNames, KeyedEntry
+from monitor.polling.outlet_names import OutletNames
 from monitor.polling.seen_entries import Seen, SeenEntry
 from monitor.reasons import EntryReason
 from monitor.text import shorten
@@ -88,6 +89,8 @@ def diff_entries(
         trust: of the source, a word of `Trust`; goes into the stories.
     """
     result = EntryDiff()
+    entries = tuple(entries)
+    outlets = OutletNames(entries, (source.name, state.title, _site_of(source, state)))
     names = EntryNames(entries, seen, homes=(url_key(state.link), url_key(source.url)))
     named, present = names.named, {known.key for known in names.named}
     result.counts += names.counts
@@ -120,13 +123,13 @@ def diff_entries(
         old = dated.reason == EntryReason.UNDATED_AMONG_DATED
         result.stories.append(
             _story(
-                source, state, known, dated.instant, now, trace,
+                source, state, known, outlets, dated.instant, now, trace,
                 id=story_id(source.id, record.origin, known.content),
                 revises=story_id(source.id, record.origin),
                 stale=old or dated.instant < now - settings.stale_after,
             )
         )  # fmt: skip
-    _hand_over(source, state, fresh, now, settings, trace, result)
+    _hand_over(source, state, fresh, outlets, now, settings, trace, result)
     for item in fresh:
         result.updates[item.known.key] = SeenEntry(
             today, item.known.key, item.known.link, (item.known.content,), item.known.title
@@ -143,6 +146,7 @@ def _hand_over(
     source: FeedSource,
     state: FeedState,
     fresh: list[_NewEntry],
+    outlets: OutletNames,
     now: float,
     settings: PollingSettings,
     trace: str,
@@ -161,7 +165,7 @@ def _hand_over(
         ]
         for item in recent[: settings.baseline_stories]:
             result.stories.append(
-                _story(source, state, item.known, item.instant, now, trace, baseline=True)
+                _story(source, state, item.known, outlets, item.instant, now, trace, baseline=True)
             )
         return
     undated = sum(item.reason == EntryReason.UNDATED for item in fresh)
@@ -175,13 +179,15 @@ def _hand_over(
         if not stale:
             result.counts[item.reason] += 1
             result.instants.append(item.instant)
-            result.stories.append(_story(source, state, item.known, item.instant, now, trace))
+            result.stories.append(
+                _story(source, state, item.known, outlets, item.instant, now, trace)
+            )
             continue
         result.counts[item.reason if among_dated else EntryReason.STALE] += 1
         if stale_handed < settings.baseline_stories:
             stale_handed += 1
             result.stories.append(
-                _story(source, state, item.known, item.instant, now, trace, stale=True)
+                _story(source, state, item.known, outlets, item.instant, now, trace, stale=True)
             )
 
 
@@ -274,6 +280,7 @@ def _story(
     source: FeedSource,
     state: FeedState,
     known: KeyedEntry,
+    outlets: OutletNames,
     published: float,
     now: float,
     trace: str,
@@ -287,7 +294,7 @@ def _story(
     host = url_key(source.url).split("/", 1)[0].split(":", 1)[0]
     return Story(
         id=id or story_id(source.id, known.key),
-        title=entry.title or _first_words(entry.summary or entry.content),
+        title=outlets.headline(entry) or _first_words(entry.summary or entry.content),
         url=entry.link,
         summary=entry.summary,
         body=entry.content,
@@ -309,6 +316,12 @@ def _story(
         stale=stale,
         trace=trace,
     )
+
+
+def _site_of(source: FeedSource, state: FeedState) -> str:
+    """Return the name of the outlet's site without its ending: "france24" of france24.com."""
+    host = (url_key(state.link) or url_key(source.url)).partition("/")[0]
+    return site(host.partition(":")[0]).partition(".")[0]
 
 
 def _first_words(text: str) -> str:
