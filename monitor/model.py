@@ -173,8 +173,8 @@ class Assignment:
     """Where a story belongs: its event, whether it is a copy, and what it adds.
 
     `copy_of` is the id of the story it repeats, or "". `why` is a short human sentence.
-    `similarity` is the score that decided (0 to 1). `novelty` is the one line, taken from the
-    story, that says what is new against the event so far ("" if nothing is).
+    `similarity` is the score that decided (0 to 1). `novelty` is the sentence of the story, word
+    for word, that says what is new against the event so far ("" if nothing is).
     `sources` are the owners that reported the event independently, this story included; `outlets`
     are their names as readers know them, in the same order.
     """
@@ -209,10 +209,11 @@ class Alert:
     `id` is deterministic (topic, event, story, reason), so deciding twice tells once.
     `parent` is the id of the topic's first alert on this event; equal to `id` for a first alert.
     `sources` are owners, who count; `outlets` are their names as readers know them, in the same
-    order, and `trusts` a word of `Trust` for each. `was` is the headline that a correction took
-    back. `foreign` is the name of the story's language where the newsroom does not read it; `gist`
-    is then a headline that it reads, and `gist_from` the outlet that wrote it, or MACHINE. All
-    three are filled in before sending.
+    order, and `trusts` a word of `Trust` for each. `novelty` is the sentence of the story that is
+    new to the event, word for word; `note` holds words of our own: a spike's figures, a level that
+    rose. `was` is the headline that a correction took back. `foreign` is the name of the story's
+    language where the newsroom does not read it; `gist` is then a headline that it reads, and
+    `gist_from` the outlet that wrote it, or MACHINE. All four are filled in before sending.
     `also` names the other topics that a message tells of with this alert.
     """
 
@@ -243,6 +244,7 @@ class Alert:
     gist: str = ""
     gist_from: str = ""
     also: tuple[str, ...] = ()
+    note: str = ""
 
     @property
     def is_update(self) -> bool:

@@ -21,7 +21,7 @@ LAYERS: list[tuple[str, set[str]]] = [
     ("observability", {"monitor.observability"}),
     ("nouns", {"monitor.errors", "monitor.model", "monitor.text"}),
     ("helpers", {"monitor.identity", "monitor.codec", "monitor.tasks", "monitor.folding",
-                 "monitor.english", "monitor.markup", "monitor.terminal"}),
+                 "monitor.english", "monitor.markup", "monitor.terminal", "monitor.sentences"}),
     ("configuration", {"monitor.config"}),
     ("infrastructure", {"monitor.net", "monitor.store"}),
     ("queue", {"monitor.queue"}),

@@ -70,8 +70,8 @@ def decide(
     def tell(reason: AlertReason, state: AlertState) -> Decision:
         parent = "" if reason is AlertReason.OUTCOME else state.first
         alert = alert_of(topic, item, match, assignment, reason, now, parent, severity)
-        if reason is AlertReason.DEVELOPMENT and not alert.novelty:
-            alert = replace(alert, novelty=_rise(severity, state.severity))
+        if reason is AlertReason.DEVELOPMENT:
+            alert = replace(alert, note=_rise(severity, state.severity))
         corroborated = state.corroborated or len(alert.sources) > 1
         return Decision(
             alert, None, replace(state.with_alert(alert, now), corroborated=corroborated)

@@ -86,7 +86,13 @@ def _alert(
     )  # fmt: skip
     # It tells of many happenings: who reported them, not who reports this story's event.
     return replace(
-        alert, novelty=words, sources=outlets, outlets=outlets, trusts=(), story_count=len(outlets)
+        alert,
+        note=words,
+        novelty="",
+        sources=outlets,
+        outlets=outlets,
+        trusts=(),
+        story_count=len(outlets),
     )
 
 

@@ -19,10 +19,13 @@ import idna
 from monitor.english import FUNCTION_WORDS
 from monitor.model import Alert, Notification
 from monitor.reasons import AlertReason, Severity, Trust
+from monitor.sentences import sentences
 from monitor.text import counted, one_line, shorten
 
 HEADLINE = 300
 EVIDENCE = 420
+NOVELTY = 220
+LINES = 2  # of a happening in a digest
 _DOT = {"critical": "🔴", "high": "🟠", "normal": "🔵", "low": "⚪"}
 COLOUR = {"critical": "#c4314b", "high": "#c8701a", "normal": "#2a6fbb", "low": "#7a828c"}
 _REASON = {AlertReason.FIRST: "first report"}
@@ -223,8 +226,10 @@ def corrected_line(alert: Alert) -> str:
 
 
 def below_headline(alert: Alert) -> list[str]:
-    """Return the lines that belong under a headline: its language, and what it took back."""
-    return [line for line in (language_line(alert), corrected_line(alert)) if line]
+    """Return the lines that belong under a headline: language, what it took back, our note."""
+    note = one_line(alert.note, HEADLINE)
+    note = note[:1].upper() + note[1:]
+    return [line for line in (language_line(alert), corrected_line(alert), note) if line]
 
 
 def language_line(alert: Alert) -> str:
@@ -249,18 +254,8 @@ def lede(alert: Alert) -> str:
         if line.startswith(title):
             line = line[len(title) :].lstrip(" .:–—-|")
         if len(line) > 20 and line != title:
-            return shorten(_first_sentence(line), EVIDENCE)
+            return shorten(sentences(line)[0], EVIDENCE)
     return ""
-
-
-def _first_sentence(text: str) -> str:
-    for found in _SENTENCE_END.finditer(text):
-        if found.end() >= 40:
-            return text[: found.end()].strip()
-    return text
-
-
-_SENTENCE_END = re.compile(r"[.!?…][\"”’»)]*(?=\s+[^\sa-z])|[。！？]")
 
 
 def quote(alert: Alert, *, update: bool = False) -> list[tuple[str, bool]]:
@@ -270,9 +265,6 @@ def quote(alert: Alert, *, update: bool = False) -> list[tuple[str, bool]]:
     that is another one. Marked are the topic's own terms where they stand, else the words that the
     text shares with the phrase of the topic nearest to it.
     """
-    if alert.reason is AlertReason.SPIKE:
-        told = one_line(alert.novelty, EVIDENCE)
-        return [(told, False)] if told else []
     title, begins = headline(alert), lede(alert)
     found = one_line(alert.novelty if update and alert.novelty else alert.evidence, EVIDENCE)
     if title.startswith(found):
@@ -355,24 +347,56 @@ def by_topic(alerts: Sequence[Alert]) -> list[tuple[str, list[Listed]]]:
     for of_event in events.values():
         best = of_event[0]
         also = dict.fromkeys(topic(other) for other in of_event[1:] if topic(other) != topic(best))
-        topics.setdefault(topic(best), []).append(Listed(best, tuple(also), len(of_event)))
+        topics.setdefault(topic(best), []).append(Listed(best, tuple(also), tuple(of_event)))
     return list(topics.items())
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A happening in a digest: its best alert, the other topics it matches, how many alerts."""
+    """A happening in a digest: its best alert, the other topics it matches, and all its alerts."""
 
     alert: Alert
     also: tuple[str, ...] = ()
-    alerts: int = 1
+    alerts: tuple[Alert, ...] = ()
 
     @property
     def status(self) -> str:
         """What the reason adds, and the other topics."""
         also = f" · also {', '.join(self.also)}" if self.also else ""
-        more = f" · {self.alerts} alerts" if self.alerts - len(self.also) > 1 else ""
+        count = len(self.alerts)
+        more = f" · {count} alerts" if count - len(self.also) > 1 else ""
         return f"{status_line(self.alert)}{more}{also}"
+
+    @property
+    def lines(self) -> list[NewLine]:
+        """What is new in it, in the stories' own words, oldest first; the last `LINES` of them."""
+        title = headline(self.alert)
+        found: dict[str, NewLine] = {}
+        for alert in sorted(self.alerts, key=lambda one: (one.decided_at, one.id)):
+            text = one_line(alert.novelty, NOVELTY)
+            if text and not title.startswith(text.removesuffix("…")):
+                at = alert.story.published or alert.story.seen_at
+                found.setdefault(text, NewLine(at, outlet(alert), text))
+        return list(found.values())[-LINES:]
+
+
+@dataclass(frozen=True, slots=True)
+class NewLine:
+    """What one story added: "14:05 Reuters: “…”"."""
+
+    at: float
+    outlet: str
+    text: str
+
+    def words(self, zone: str = "UTC") -> str:
+        """Return it as one line, its time in the zone of its readers."""
+        when = f"{datetime.fromtimestamp(self.at, ZoneInfo(zone)):%H:%M} " if self.at > 0 else ""
+        return f"{when}{self.said}"
+
+    @property
+    def said(self) -> str:
+        """Who said what, without the time."""
+        return f"{self.outlet}: “{self.text}”"
 
 
 def digest_title(notification: Notification, zone: str = "UTC") -> str:

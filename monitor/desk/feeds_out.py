@@ -81,7 +81,7 @@ def as_json_feed(alerts: Sequence[AlertRecord], base: str) -> dict[str, Any]:
 
 def _summary(alert: AlertRecord) -> str:
     why = f"{alert.topic_name or alert.topic}: {alert.reason.replace('_', ' ')}"
-    return " ".join(part for part in (alert.novelty or alert.lead, f"[{why}]") if part)
+    return " ".join(part for part in (alert.note, alert.novelty or alert.lead, f"[{why}]") if part)
 
 
 def _page(base: str, alert: AlertRecord) -> str:

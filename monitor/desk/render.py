@@ -99,6 +99,7 @@ def environment() -> Environment:
         "span": span,
         "moment": moment,
         "clock": clock,
+        "hour": hour,
         "iso": iso,
         "link": link,
         "line": one_line,
@@ -131,6 +132,12 @@ def moment(at: float) -> str:
 def clock(at: float) -> str:
     """Return an instant as "14:05:09", or "–" for none."""
     return f"{datetime.fromtimestamp(at, UTC):%H:%M:%S}" if at else "–"
+
+
+def hour(at: float, now: float) -> str:
+    """Return an instant as "14:05", or, where it is not of today, "26 Nov, 14:05"."""
+    then, today = datetime.fromtimestamp(at, UTC), datetime.fromtimestamp(now, UTC)
+    return f"{then:%H:%M}" if then.date() == today.date() else f"{then.day} {then:%b, %H:%M}"
 
 
 def iso(at: float) -> str:

@@ -69,6 +69,7 @@ class Member:
     outcomes: int = 0  # what its headline says has ended, and how (`outcomes.bits`)
     sure: bool = True  # certain enough of its event to count as a source
     outlet: str = ""  # its outlet's name as readers know it
+    quoted: int = 0  # the sentence that was quoted of it (`text.digest`), 0 for none
 
     @property
     def text(self) -> str:

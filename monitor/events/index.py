@@ -29,7 +29,7 @@ from monitor.events.index_rows import Hits, Rows
 from monitor.events.lexicon import STATUSES
 from monitor.events.owners import Owners
 from monitor.events.pair_judge import Answers, Compared, Question
-from monitor.events.text import bucket
+from monitor.events.text import bucket, digest
 from monitor.model import Assignment, EmbeddedStory, Story
 
 FLOOR = 0.15  # least similarity of a candidate
@@ -387,15 +387,25 @@ class EventIndex:
         )
 
     def _novelty(self, story: Story, member: Member, event: Event) -> novelty.Novelty | None:
-        """Return what a story says that the other stories of its event had not."""
-        known, ended = set[int](), 0
-        for name in (*event.members[:1], *event.members[-FACE:]):
-            if name != member.id:
-                known.update(self._members[name].terms)
-                ended |= self._members[name].outcomes
-        statuses = {_STATUS_OF[term] for term in known & _STATUS_OF.keys()}
+        """Return what a story says that the other stories of its event had not; remember it."""
+        terms, ended = set[int](), 0
+        names = dict.fromkeys((*event.members[:1], *event.members[-FACE:]))
+        others = [self._members[name] for name in names if name != member.id]
+        for other in others:
+            terms.update(other.terms)
+            ended |= other.outcomes
+        quoted = {self._members[name].quoted for name in event.members}
+
+        def said(sentence: str) -> bool:
+            known = any(sentence == one.title or sentence in one.lead for one in others)
+            return known or digest(sentence) in quoted
+
+        statuses = {_STATUS_OF[term] for term in terms & _STATUS_OF.keys()}
+        known = novelty.Known(terms, statuses, ended, said)
         corrects = bool(self._corrects(story, member, event))
-        return novelty.find(story, known, statuses, ended, corrects, self._rarity)
+        new = novelty.find(story, known, corrects, self._rarity)
+        member.quoted = digest(new.line) if new else 0
+        return new
 
     def _corrects(self, story: Story, member: Member, event: Event) -> tuple[str, ...]:
         """Return the earlier stories of an event that a correction speaks of: its own owner's."""

@@ -42,7 +42,6 @@ _OUTLET_WORD = re.compile(
     r"magazine|daily|online|\w+\.(?:com|org|net|co|eu|tv|news|gov)(?:\.\w\w)?)\b",
     re.IGNORECASE,
 )
-_SENTENCE = re.compile(r"(?<=[.!?…])[\"'”’)]*\s+(?=[\"'“‘(]?[A-ZÀ-ÞА-ЯЁІЇЄ0-9])|\n+")
 
 
 def strip_outlet(title: str, *names: str) -> str:
@@ -139,9 +138,9 @@ def bucket(term: str) -> int:
     return zlib.crc32(term.encode()) % (BUCKETS - 1) + 1
 
 
-def sentences(text: str) -> list[str]:
-    """Split running text into sentences, roughly."""
-    return [part.strip() for part in _SENTENCE.split(text) if part.strip()]
+def digest(sentence: str) -> int:
+    """Return a number by which a sentence is known again; never 0, which stands for none."""
+    return zlib.crc32(fold(sentence).encode()) or 1
 
 
 def lead_of(story: Story, limit: int = 600) -> str:

@@ -13,7 +13,7 @@ from monitor.history.records import AlertRecord
 COLUMNS = (
     "id", "decided_at", "published", "seen_at", "topic", "topic_name", "urgency", "reason", "title",
     "lead", "url", "source", "owner", "sources", "outlets", "story_count", "score", "line",
-    "nearest", "novelty", "event", "parent", "story", "feed", "language",
+    "nearest", "novelty", "note", "event", "parent", "story", "feed", "language",
 )  # fmt: skip
 _TIMES = ("decided_at", "published", "seen_at")
 # A spreadsheet runs what begins like a formula (OWASP, "CSV Injection").

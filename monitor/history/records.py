@@ -7,6 +7,7 @@ alert). All instants are Unix seconds.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
@@ -15,6 +16,7 @@ from monitor.text import one_line, shorten
 
 LEAD = 300  # characters of a story's summary that are kept
 EVIDENCE = 200
+LINE = 240  # of the sentence that is new
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,7 @@ class AlertRecord(_Record):
     severity: str = ""
     trust: str = ""
     trusts: tuple[str, ...] = ()
+    note: str = ""
 
     @classmethod
     def of(cls, alert: Alert) -> AlertRecord:
@@ -105,7 +108,8 @@ class AlertRecord(_Record):
             nearest=one_line(alert.nearest, EVIDENCE),
             evidence=one_line(alert.evidence, EVIDENCE),
             terms=alert.terms,
-            novelty=one_line(alert.novelty, EVIDENCE),
+            novelty=one_line(alert.novelty, LINE),
+            note=one_line(alert.note, LINE),
             sources=alert.sources,
             story_count=alert.story_count,
             outlets=alert.outlets,
@@ -154,10 +158,40 @@ class StoryRecord(_Record):
             language=story.language,
             copy_of=assignment.copy_of,
             copy_kind=assignment.copy_kind,
-            novelty=one_line(assignment.novelty, EVIDENCE),
+            novelty=one_line(assignment.novelty, LINE),
             trust=story.trust,
             decisions=decisions,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class EventLine:
+    """What one story added to its event, in its own words: "14:05 Reuters: “…”".
+
+    `text` is a sentence of the story, of the first story its headline.
+    """
+
+    at: float
+    outlet: str
+    text: str
+    story: str
+    url: str = ""
+    language: str = ""
+
+
+def event_lines(stories: Sequence[StoryRecord]) -> list[EventLine]:
+    """Return an event line by line: how it began, and what each later story added, in time order.
+
+    Stories that add nothing, and lines that were there before, are left out.
+    """
+    lines: dict[str, EventLine] = {}
+    for story in sorted(stories, key=lambda one: (one.seen_at, one.id)):
+        text = story.novelty or ("" if lines or story.copy_of else story.title)
+        at, outlet = story.published or story.seen_at, story.source or story.owner
+        line = EventLine(at, outlet, text, story.id, story.url, story.language)
+        if text:
+            lines.setdefault(text, line)
+    return list(lines.values())
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,6 +104,6 @@ def matches(query: Query, alert: AlertRecord) -> bool:
         return False
     if not query.words:
         return True
-    texts = (alert.title, alert.lead, alert.topic_name, alert.novelty, *outlets)
+    texts = (alert.title, alert.lead, alert.topic_name, alert.novelty, alert.note, *outlets)
     folded = fold("\n".join(texts))
     return all(word in folded for word in query.words)

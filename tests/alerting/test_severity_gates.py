@@ -33,7 +33,7 @@ def test_a_rise_is_news_by_itself() -> None:
     first = decide(topic(), item(), fired(), assigned(), None, NOW, "notable")
     again = decide(topic(), item("b"), fired(), assigned("b"), first.told, NOW, "major")
     assert again.alert is not None and again.alert.reason is AlertReason.DEVELOPMENT
-    assert again.alert.novelty == "now major, was notable"
+    assert again.alert.note == "now major, was notable"
     third = decide(topic(), item("c"), fired(), assigned("c"), again.told, NOW, "major")
     assert third.suppression is not None
     assert third.suppression.reason is SuppressionReason.NOTHING_NEW

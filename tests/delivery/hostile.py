@@ -76,6 +76,7 @@ def alerts(draw: st.DrawFn) -> Alert:
         evidence=draw(any_text),
         nearest=draw(any_text),
         novelty=draw(any_text),
+        note=draw(any_text),
         terms=tuple(draw(st.lists(any_text, max_size=8))),
         sources=tuple(draw(st.lists(any_text, max_size=12))),
         story_count=draw(st.integers(0, 500)),

@@ -47,7 +47,7 @@ DIGEST = Notification(
     "digest-1@world",
     "world",
     "digest",
-    alerts=(CRITICAL, FIRST, alert("third", topic_name="Trade tariffs", urgency="low")),
+    alerts=(CRITICAL, FIRST, UPDATE, alert("third", topic_name="Trade tariffs", urgency="low")),
     notice="Held during quiet hours",
     created_at=NOW,
 )
@@ -59,7 +59,7 @@ SPIKE = replace(
     reason=AlertReason.SPIKE,
     severity="major",
     story=replace(FIRST.story, source="Harbour Wire (wire)", trust="wire"),
-    novelty="6 independent stories, usually 0.3 in two hours; 4 of them on this happening",
+    note="6 independent stories, usually 0.3 in two hours; 4 of them on this happening",
     sources=("Harbour Wire", "Coast Radio", "Northport TV"),
     outlets=("Harbour Wire", "Coast Radio", "Northport TV"),
     trusts=("wire", "local", "unknown"),

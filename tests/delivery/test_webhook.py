@@ -23,8 +23,8 @@ from tests.support.slack_standin import SlackFault
 
 ALERT_KEYS = {
     "id", "parent", "topic", "event", "reason", "urgency", "severity", "score", "line", "evidence",
-    "nearest", "terms", "novelty", "sources", "outlets", "trusts", "story_count", "decided_at",
-    "story", "gist", "gist_from",
+    "nearest", "terms", "novelty", "note", "sources", "outlets", "trusts", "story_count",
+    "decided_at", "story", "gist", "gist_from",
 }  # fmt: skip
 
 

@@ -119,6 +119,19 @@ async def test_a_story_is_asked_to_be_kept_apart(world: DeskWorld) -> None:
     assert (parting.story, parting.by, parting.others) == ("s0u", "Anna", ())
 
 
+async def test_an_event_is_told_line_by_line(world: DeskWorld) -> None:
+    """The page says how it began and what each story added, dated, quoted, with its outlet."""
+    async with await world.someone("Anna") as anna:
+        page = " ".join((await anna.get("/events/e0")).text.split())
+        assert "Line by line" not in (await anna.get("/events/e1")).text
+    lines = page[page.index("Line by line") : page.index("Alerts and who was told")]
+    first, second = lines.split("</li>")[:2]
+    assert HEADLINES[0][0] in first and "Example World News</b>: “" in first
+    assert "Harbour Daily</b>: “<bdi" in second
+    assert ">The grid operator confirms damage to two power stations.</bdi>”" in second
+    assert "Coast Radio" not in lines, "a copy adds nothing"
+
+
 async def test_a_mute_silences_the_event_everywhere(world: DeskWorld) -> None:
     """The mute is a silence with its author, and the page says so."""
     async with await world.someone("Anna") as anna:

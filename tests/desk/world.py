@@ -104,7 +104,7 @@ class DeskWorld:
         for alert in alerts:
             row = StoryRecord.of(
                 alert.story,
-                Assignment(alert.story.id, alert.event),
+                Assignment(alert.story.id, alert.event, novelty=alert.novelty),
                 ((alert.topic, alert.reason.value),),
             )
             await apply(self.store, history.story_commands(alert.event, row))

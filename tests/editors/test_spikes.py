@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from monitor.analysis.spike_store import SpikeStore
 from monitor.analysis.story_analysis import StoryDecision
 from monitor.config.schema import Topic
-from monitor.delivery.formatting import quote, status_line
+from monitor.delivery.formatting import below_headline, status_line
 from monitor.editors.spikes import DAY, HOUR, SENSES, WINDOW, Matched, Spike, find_spike
 from monitor.model import Assignment, EmbeddedStory, Match, Story
 from monitor.reasons import AlertReason
@@ -134,7 +134,9 @@ async def test_one_message_and_then_the_cool_down(store: Redis, keys: Keys) -> N
     assert told[4].alerts and alerts[0].parent == alerts[0].id
     assert alerts[0].outlets == ("Paper 1", "Paper 2", "Paper 3", "Paper 4", "Paper 5")
     assert status_line(alerts[0]) == "spike · 5 sources"
-    assert quote(alerts[0])[0][0].startswith("5 independent stories, usually 0.0 in two hours; 5")
+    assert below_headline(alerts[0])[0].startswith(
+        "5 independent stories, usually 0.0 in two hours; 5"
+    )
     assert json.dumps(alerts[0].to_dict())
     assert 0 < await store.ttl(keys("spikes", "ports")) <= 29 * DAY
 

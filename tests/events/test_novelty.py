@@ -5,15 +5,17 @@ from eventtools import axis, index, story
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.events.novelty import find, is_correction
+from monitor.events.novelty import LINE, Known, find, is_correction
 from monitor.events.outcomes import outcomes_in
 from monitor.model import Story
+from monitor.sentences import sentences
+from monitor.text import one_line
 
 
 def says(title: str, summary: str = "") -> tuple[str, str] | None:
     """Kind and word of what is new against an event of which nothing is known."""
     story = Story(id="x", title=title, summary=summary)
-    new = find(story, set(), set(), 0, is_correction(story), lambda term: 8.0)
+    new = find(story, Known(), is_correction(story), lambda term: 8.0)
     return (new.kind, new.word) if new else None
 
 
@@ -30,6 +32,11 @@ def says(title: str, summary: str = "") -> tuple[str, str] | None:
         ("5 things to know about the vote", None),
         ("How we saw the 2024 race", None),
         ("Version 1.2.3 is out today", None),
+        ("Eclipse seen on 12 august", None),
+        ("Forest fire near the town", None),
+        ("Troupe with a 150-year history", None),
+        ("City has changed since the turmoil of 2019-20", None),
+        ("August 12 toll of 17 in Spain", ("number", "17")),
     ],
 )
 def test_what_counts_as_new(title: str, expected: tuple[str, str] | None) -> None:
@@ -45,10 +52,109 @@ def test_the_line_is_the_sentence_that_says_it() -> None:
             title="Crews at the quarry",
             summary="Work went on at night. The mayor said 17 were still missing.",
         ),
-        set(), set(), 0, False, lambda term: 3.0,
+        Known(), False, lambda term: 3.0,
     )  # fmt: skip
     assert new is not None
     assert new.line == "The mayor said 17 were still missing."
+
+
+SUMMARY = (
+    "Officials gave few details. It was the worst in years. The fire killed 17 people in the "
+    "quarry, mayor Lindqvist said on Monday. Another 17 are"
+)
+
+
+@pytest.mark.parametrize(
+    ("title", "summary", "expected"),
+    [
+        ("Quarry fire kills 17", SUMMARY,
+         "The fire killed 17 people in the quarry, mayor Lindqvist said on Monday."),
+        ("Quarry fire kills 17, mayor Lindqvist resigns", SUMMARY,
+         "Quarry fire kills 17, mayor Lindqvist resigns"),
+        ("Quarry fire kills 17", "He put the toll at 17.", "Quarry fire kills 17"),
+        ("Quarry fire kills 17", "The post Quarry fire kills 17 appeared first on Example.",
+         "Quarry fire kills 17"),
+        ("Quarry fire", "Crews said so on X. The toll is 17. It may rise.", "The toll is 17."),
+        ("Quarry fire", "The U.S. Army lost 17 men in St. Louis on Aug. 10. Crews work.",
+         "The U.S. Army lost 17 men in St. Louis on Aug. 10."),
+        ("Quarry fire", "Fines of 17 million… That’s the sum. More to come.",
+         "Fines of 17 million… That’s the sum."),
+        ("Quarry fire", "“Shame. We lost 17 friends. Never again,” he said. Work stopped.", None),
+        ("採石場で火災", "消防が出動した。17人が死亡した。調査が続く。", "17人が死亡した。"),
+        ("खदान में आग", "दमकल पहुंची। आग में 17 लोग मारे गए। जांच जारी है।", "आग में 17 लोग मारे गए।"),
+    ],
+)  # fmt: skip
+def test_the_line_says_most_that_is_new(title: str, summary: str, expected: str | None) -> None:
+    """A whole sentence that stands by itself, from text or headline, in any script."""
+    new = find(Story(id="x", title=title, summary=summary), Known(), False, lambda term: 3.0)
+    if expected is None:
+        assert new is None
+    else:
+        assert new is not None and new.line == expected
+
+
+def test_no_sentence_is_quoted_twice() -> None:
+    """An agency's sentence that another outlet brought is passed over for the next that is new."""
+    held = index()
+    said = "Rescuers pulled 17 miners from the shaft."
+    _, first, second, third = held.assign(
+        [
+            story("a", "Shaft collapses at Westmark mine", 0, axis(1), source="A"),
+            story("b", "Miners brought up alive", 1, axis(1), source="B", summary=said),
+            story("c", "Rescued: 17 miners, and 9 more still below", 2, axis(1), source="C",
+                  summary=said),
+            story("d", "Miners brought up", 3, axis(1), source="D", summary=f"Go on. {said}"),
+        ]
+    )  # fmt: skip
+    assert first.novelty == said
+    assert second.novelty == "Rescued: 17 miners, and 9 more still below"
+    assert third.novelty == ""
+
+
+def test_what_was_quoted_is_known_after_a_restart() -> None:
+    """The quoted sentence is stored with its story."""
+    held = index()
+    said = "Rescuers pulled 17 miners from the shaft."
+    held.assign(
+        [
+            story("a", "Shaft collapses at Westmark mine", 0, axis(1), source="A"),
+            story("b", "Miners brought up alive", 1, axis(1), source="B", summary=said),
+        ]
+    )
+    again = index()
+    assert again.restore([held.pack("a"), held.pack("b")]) == 0
+    assert again._members["b"].quoted == held._members["b"].quoted != 0
+
+
+PIECES = (
+    "Mayor fire killed 17 U.S. said. He… “No.” 12.5 million Lindqvist resigns? mine; — 死亡した。 "
+    '17人 मारे। قتل ١٢ \u202e\u200b The dies No. Mr. 10 Aug. 2019-20 " «Да» ...'
+)
+WORDS = st.sampled_from((*PIECES.split(), "\n"))
+
+
+@given(
+    title=st.lists(WORDS, min_size=1, max_size=40).map(" ".join),
+    summary=st.lists(WORDS, max_size=80).map(" ".join),
+    body=st.lists(WORDS, max_size=80).map("\n".join),
+    corrects=st.booleans(),
+)
+@settings(max_examples=300, deadline=None)
+def test_a_line_invents_nothing(title: str, summary: str, body: str, corrects: bool) -> None:
+    """Whatever is quoted stands in the cleaned story, word for word, up to the ellipsis."""
+    told = Story(id="x", title=title, summary=summary, body=body)
+    new = find(told, Known(), corrects, lambda term: 8.0)
+    if new is not None:
+        texts = [one_line(text) for text in (title, summary, body)]
+        assert any(new.line.removesuffix("…") in text for text in texts)
+        assert len(new.line) <= LINE
+
+
+@given(st.text(max_size=300))
+@settings(max_examples=300, deadline=None)
+def test_sentences_are_all_of_the_text(text: str) -> None:
+    """Taking a text apart loses nothing but blanks and what is invisible."""
+    assert "".join("".join(sentences(text)).split()) == "".join(one_line(text).split())
 
 
 def test_what_the_event_has_said_before_is_not_new() -> None:

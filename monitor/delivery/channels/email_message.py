@@ -142,6 +142,8 @@ def plain(
                 lines += _wrap(f"  {_byline(alert, zone)} · {listed.status}", "  ")
                 if said := formatting.language_line(alert):
                     lines += _wrap(f"  {said}", "  ")
+                for new in listed.lines:
+                    lines += _wrap(f"  {new.words(zone)}", "  ")
                 url = formatting.link(alert.story.url)
                 lines += [f"  {url}", ""] if url else [""]
         lines += _wrap(one_line(notification.more, 500)) if notification.more else []
@@ -172,7 +174,7 @@ def html(
         alert=_html_alert(notification, alert, zone) if alert else None,
         title=formatting.digest_title(notification, zone) if notification.listed else "",
         topics=[
-            (name, [{**_html_item(one.alert, zone), "status": one.status} for one in happenings])
+            (name, [_html_listed(one, zone) for one in happenings])
             for name, happenings in formatting.by_topic(notification.listed)
         ],
         notice=one_line(notification.notice, 2000),
@@ -224,7 +226,7 @@ def _html_alert(notification: Notification, alert: Alert, zone: str) -> dict[str
         "sources": formatting.sources_line(alert),
         "why": formatting.why_line(alert),
         "times": _times(alert, zone),
-        "corrected": formatting.corrected_line(alert),
+        "below": formatting.below_headline(alert),
     }
 
 
@@ -238,6 +240,11 @@ def _html_item(alert: Alert, zone: str) -> dict[str, Any]:
         "language": formatting.language_line(alert),
         "published": formatting.day_clock(at, zone) if at > 0 else "",
     }
+
+
+def _html_listed(listed: formatting.Listed, zone: str) -> dict[str, Any]:
+    lines = [new.words(zone) for new in listed.lines]
+    return {**_html_item(listed.alert, zone), "status": listed.status, "lines": lines}
 
 
 def _byline(alert: Alert, zone: str) -> str:

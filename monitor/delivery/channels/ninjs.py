@@ -57,7 +57,7 @@ def _alert(alert: Alert, kind: str) -> dict[str, Any]:
         "events": [
             {"id": alert.event, "uri": f"urn:wirewatch:event:{quote(alert.event, safe='')}"}
         ],
-        "edNote": formatting.why_line(alert),
+        "edNote": " · ".join(part for part in (alert.note, formatting.why_line(alert)) if part),
         "altIds": [
             {"role": "story", "value": story.id},
             {"role": "thread", "value": alert.parent or alert.id},

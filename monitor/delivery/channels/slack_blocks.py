@@ -18,6 +18,9 @@ from monitor.text import one_line
 
 Block = dict[str, Any]
 
+ROOM = (
+    11_000  # characters of a digest's happenings; what is new in them only as far as there is room
+)
 METADATA_TYPE = "wirewatch_notification"
 
 
@@ -175,11 +178,19 @@ def _digest(notification: Notification) -> tuple[str, list[Block]]:
             "text": {"type": "plain_text", "text": one_line(f"🗞 {title}", 150), "emoji": False},
         }
     ]
-    for name, happenings in formatting.by_topic(notification.alerts):
-        sections = [_section([_text(name, bold=True)])]
-        items = [_section(_line(listed)) for listed in happenings]
-        sections.append({"type": "rich_text_list", "style": "bullet", "elements": items})
-        blocks.append(_rich(sections))
+    topics = [
+        (name, [(listed, _line(listed)) for listed in happenings])
+        for name, happenings in formatting.by_topic(notification.alerts)
+    ]
+    room = ROOM - sum(_length(line) for _, rows in topics for _, line in rows)
+    for name, rows in topics:
+        items = []
+        for listed, line in rows:
+            added = _lines(listed, room)
+            room -= _length(added)
+            items.append(_section([*line, *added]))
+        bullets = {"type": "rich_text_list", "style": "bullet", "elements": items}
+        blocks.append(_rich([_section([_text(name, bold=True)]), bullets]))
     if notification.more:
         blocks.append(_context(notification.more))
     first = formatting.headline(notification.alerts[0])
@@ -198,6 +209,28 @@ def _line(listed: formatting.Listed) -> list[Block]:
     if said := formatting.language_line(alert):
         parts.append(_text(f" · {one_line(said, 120)}"))
     return parts
+
+
+def _lines(listed: formatting.Listed, room: int) -> list[Block]:
+    """Return what is new in a happening, dated, as far as there is room for it."""
+    parts: list[Block] = []
+    for new in listed.lines:
+        said = one_line(new.said, 250)
+        more = [_text("\n"), *([_clock(new.at)] if new.at > 0 else []), _text(f" {said}")]
+        if (room := room - _length(more)) < 0:
+            break
+        parts += more
+    return parts
+
+
+def _length(parts: Iterable[Block]) -> int:
+    names = ("text", "url", "fallback")
+    return sum(len(part.get(name, "")) for part in parts for name in names)
+
+
+def _clock(at: float) -> Block:
+    when = {"timestamp": int(at), "format": "{time}", "fallback": formatting.clock(at)}
+    return {"type": "date", **when}
 
 
 def _buttons(alert: Alert) -> Block:

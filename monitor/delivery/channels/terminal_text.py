@@ -27,7 +27,7 @@ def alert_lines(notification: Notification, now: float, zone: str = "UTC") -> Re
     if notification.alerts:
         head = Text(f"≡ {formatting.digest_title(notification, zone)}", style="bold")
         more = [Text(f"    {one_line(notification.more, 500)}")] if notification.more else []
-        return Group(head, *_listed(notification.alerts, now), *more, Text(""))
+        return Group(head, *_listed(notification.alerts, now, zone), *more, Text(""))
     return Group(Text(f"! {one_line(notification.notice, 2000)}", style="yellow"), Text(""))
 
 
@@ -103,7 +103,7 @@ def _alert(notification: Notification, alert: Alert, now: float, zone: str) -> R
     )
 
 
-def _listed(alerts: Sequence[Alert], now: float) -> list[RenderableType]:
+def _listed(alerts: Sequence[Alert], now: float, zone: str = "UTC") -> list[RenderableType]:
     lines: list[RenderableType] = []
     for name, happenings in formatting.by_topic(alerts):
         lines.append(Text(f"  {name}", style="cyan"))
@@ -120,4 +120,7 @@ def _listed(alerts: Sequence[Alert], now: float) -> list[RenderableType]:
             if said := formatting.language_line(alert):
                 line.append(f" · {one_line(said, 200)}", style="dim")
             lines.append(Padding(line, (0, 0, 0, 4), expand=False))
+            for new in listed.lines:
+                said = Text(new.words(zone), style="italic")
+                lines.append(Padding(said, (0, 0, 0, 6), expand=False))
     return lines

@@ -112,6 +112,7 @@ def _alert(alert: Alert) -> dict[str, Any]:
         "nearest": alert.nearest,
         "terms": list(alert.terms),
         "novelty": alert.novelty,
+        "note": alert.note,
         "sources": list(alert.sources),
         "outlets": list(alert.outlets),
         "trusts": list(alert.trusts),

@@ -13,9 +13,11 @@ from monitor.analysis.topic_trial import as_yaml
 from monitor.desk import acts
 from monitor.desk.api import shapes
 from monitor.desk.ask import Ask, BadRequest, Missing
+from monitor.desk.pages.event import all_stories
 from monitor.desk.pages.feeds import feed_rows
 from monitor.desk.pages.history import read_query
 from monitor.desk.render import moment
+from monitor.history.records import event_lines
 
 MOST = 200
 Taken = TypeVar("Taken", bound=shapes.Shape)
@@ -49,6 +51,7 @@ async def event(ask: Ask) -> Response:
         shapes.EventDetail(
             id=kept.id,
             stories=kept.stories,
+            lines=event_lines(all_stories(kept)),
             alerts=kept.alerts,
             actions=kept.actions,
             merged=sorted(kept.merged),

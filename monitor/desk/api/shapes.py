@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from monitor.history.records import Action, AlertRecord, Delivery, StoryRecord
+from monitor.history.records import Action, AlertRecord, Delivery, EventLine, StoryRecord
 
 
 class Shape(BaseModel):
@@ -34,6 +34,9 @@ class EventDetail(Shape):
 
     id: str
     stories: list[StoryRecord]
+    lines: list[EventLine] = Field(
+        description="How it began and what each story added, in the stories' own words."
+    )
     alerts: list[AlertRecord]
     actions: list[Action]
     merged: list[str] = Field(description="Ids of events that turned out to be this one.")

@@ -12,7 +12,14 @@ from monitor.desk import acts
 from monitor.desk.ask import Ask, BadRequest
 from monitor.desk.render import page
 from monitor.history.history_store import EventHistory
-from monitor.history.records import Action, AlertRecord, Delivery, StoryRecord
+from monitor.history.records import (
+    Action,
+    AlertRecord,
+    Delivery,
+    EventLine,
+    StoryRecord,
+    event_lines,
+)
 from monitor.reasons import Severity
 
 
@@ -33,15 +40,16 @@ class EventPage:
     """What the page shows.
 
     `id` names the event, `head` is its first alert or None (a story that waits for sources),
-    `lines` its stories in the order they were seen, `alerts` every alert with its `deliveries` by
-    alert id, `actions` what people did, `merged` the ids of events it took in, `claim` who is on
-    it, `muted` whether its alerts are muted, `severity` the gravest level told, `names` the topics'
-    names by id.
+    `developments` how it began and what each story added, `lines` its stories in the order they
+    were seen, `alerts` every alert with its `deliveries` by alert id, `actions` what people did,
+    `merged` the ids of events it took in, `claim` who is on it, `muted` whether its alerts are
+    muted, `severity` the gravest level told, `names` the topics' names by id.
     """
 
     id: str
     title: str
     head: AlertRecord | None
+    developments: tuple[EventLine, ...]
     lines: tuple[TimelineStory, ...]
     alerts: tuple[AlertRecord, ...]
     deliveries: Mapping[str, list[Delivery]]
@@ -62,11 +70,13 @@ async def show(ask: Ask) -> Response:
     ours = Matcher("event", kept.id)
     asked = {one.story for one in await desk.partings.all() if not one.others}
     head = kept.alerts[0] if kept.alerts else None
+    stories = all_stories(kept)
     context = EventPage(
         id=kept.id,
         title=head.title if head else kept.stories[0].title if kept.stories else kept.id,
         head=head,
-        lines=tuple(_line(story, kept, asked) for story in _all_stories(kept)),
+        developments=tuple(event_lines(stories)),
+        lines=tuple(_line(story, kept, asked) for story in stories),
         alerts=tuple(kept.alerts),
         deliveries=await desk.history.deliveries(kept.alerts, await desk.channels()),
         actions=tuple(kept.actions),
@@ -122,8 +132,8 @@ def _line(story: StoryRecord, kept: EventHistory, asked: set[str]) -> TimelineSt
     return TimelineStory(story, alerts, apart)
 
 
-def _all_stories(kept: EventHistory) -> list[StoryRecord]:
-    """The stories kept, and those that only an alert speaks of."""
+def all_stories(kept: EventHistory) -> list[StoryRecord]:
+    """Return the stories kept, and those that only an alert speaks of."""
     found = {story.id: story for story in kept.stories}
     for alert in kept.alerts:
         if alert.story not in found:
@@ -137,5 +147,6 @@ def _all_stories(kept: EventHistory) -> list[StoryRecord]:
                 owner=alert.owner,
                 trust=alert.trust,
                 language=alert.language,
+                novelty=alert.novelty,
             )
     return sorted(found.values(), key=lambda story: (story.seen_at, story.id))
