@@ -25,6 +25,6 @@ def average_precision(scores: Sequence[float], labels: Sequence[bool]) -> float:
 
 
 def best_f1(scores: Sequence[float], labels: Sequence[bool]) -> float:
-    """Return the F1 of the best line in hindsight: what no line of ours can exceed."""
+    """Return the F1 of the best threshold in hindsight: what no line of ours can exceed."""
     values: npt.NDArray[np.float64] = np.asarray(scores, dtype=float)
     return max(quality((values >= line).tolist(), labels).f1 for line in np.unique(values))

@@ -336,7 +336,7 @@ def main() -> int:
     print(f"model {bench.model} ({bench.embedder.precision}), {bench.background.origin} background")
     rows = []
     for label in ("name + description + examples", "name only"):
-        for how, title in (("raw", "one cosine line"), ("z", "one z-score line")):
+        for how, title in (("raw", "one cosine threshold"), ("z", "one z-score threshold")):
             scored = plain(bench, PARTS[label], how)
             line = best_common_line(scored)
             rows.append(summarise(f"mean cosine, {title} (hindsight), {label}", scored, line))

@@ -150,12 +150,12 @@ sleep 15
 say "7. the load ends; everything is counted"
 http POST "http://outlet:8080/load?rate=0" >/dev/null
 published=$(http GET http://outlet:8080/published | field published)
-settled() {
+decided() {
   local now; now=$(tally)
   [ "$(echo "$now" | field analysed)" -ge "$published" ] && [ "$(echo "$now" | field queued)" = 0 ] \
     && [ "$(echo "$now" | field waiting)" = 0 ]
 }
-await 600 "   all that was published is analysed and told" settled
+await 600 "   all that was published is analysed and told" decided
 tally > /tmp/wirewatch-accept.json
 messages > /tmp/wirewatch-accept-messages.json
 python3 deploy/acceptance/verdict.py "$published" /tmp/wirewatch-accept.json \

@@ -78,17 +78,17 @@ async def in_passing(work: Callable[[], T]) -> T:
     loop = asyncio.get_running_loop()
     result: asyncio.Future[T] = loop.create_future()
 
-    def settle(settled: Callable[[Any], None], value: object) -> None:
+    def finish(set_: Callable[[Any], None], value: object) -> None:
         if not result.done():
-            settled(value)
+            set_(value)
 
     def run() -> None:
         try:
-            settled, value = result.set_result, work()
+            set_, value = result.set_result, work()
         except BaseException as error:
-            settled, value = result.set_exception, error  # type: ignore[assignment]
+            set_, value = result.set_exception, error  # type: ignore[assignment]
         with suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            loop.call_soon_threadsafe(settle, settled, value)
+            loop.call_soon_threadsafe(finish, set_, value)
 
     threading.Thread(target=run, name="in passing", daemon=True).start()
     return await result

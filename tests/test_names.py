@@ -13,7 +13,9 @@ import pytest
 from prometheus_client import Counter, Gauge, Histogram, Info, generate_latest
 
 from monitor import reasons
+from monitor.matching.match_score import THRESHOLDS
 from monitor.observability import metrics
+from monitor.stages import STAGES
 
 ROOT = Path(__file__).parents[1]
 
@@ -151,6 +153,53 @@ def test_what_a_page_names_exists(page: Path, known: set[str]) -> None:
         for word in re.findall(r"[A-Za-z]\w*_\w+", code)
     }
     assert named - known - _FOREIGN == set()
+
+
+def _row(word: str) -> str:
+    text = (ROOT / "docs/reference/vocabulary.md").read_text(encoding="utf-8")
+    (row,) = re.findall(rf"^\| \*\*{word}\*\* \| (.+) \|$", text, re.MULTILINE)
+    return str(row)
+
+
+@pytest.mark.parametrize(
+    ("word", "names"),
+    [
+        ("alert", [*reasons.AlertReason]),
+        ("severity", [*reasons.Severity]),
+        ("trust", [*reasons.Trust]),
+        ("threshold", [*THRESHOLDS]),
+    ],
+)
+def test_the_vocabulary_names_what_there_is(word: str, names: list[str]) -> None:
+    """Where a word has a few values, the page lists those of the code, and in their order."""
+    assert re.findall(r"`(\w+)`", _row(word)) == names
+
+
+def test_the_vocabulary_names_the_stages() -> None:
+    """Poller, embedder, triage, notifier and desk: as `wirewatch run --only` takes them."""
+    assert re.findall(r"\w+", _row("stage").replace(" or ", " ")) == [*STAGES]
+
+
+# Words that the code had before it spoke plainly. Stored names and settings may keep theirs.
+_RETIRED = re.compile(
+    r"aftermath|^_?settle|settlement|perch|readdressed|take_turn|topic_?set|first_?look|keep_house"
+    r"|let_lapse|hush|bury|buried|surroundings|leftover|told_?key|concluded|second_look"
+    r"|^_?(take_in|conclude|ring)$",
+    re.IGNORECASE,
+)
+_KEPT = {"second_look"}  # a setting that is accepted and unused
+
+
+def test_no_retired_word_comes_back() -> None:
+    """No function, class, argument or variable has one of the old private names."""
+    found = set()
+    for path, text in (SOURCE | TESTS | _code("benchmarks", "training")).items():
+        for node in ast.walk(ast.parse(text)):
+            name = getattr(node, "name", None) or getattr(node, "arg", None)
+            name = node.id if isinstance(node, ast.Name) else name
+            if isinstance(name, str) and _RETIRED.search(name) and name not in _KEPT:
+                found.add(f"{path.relative_to(ROOT)}: {name}")
+    assert found == set()
 
 
 def _defined_in(path: Path) -> set[str]:

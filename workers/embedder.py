@@ -189,7 +189,7 @@ class EmbedderWorker:
             raise ModelError(f"the model cannot be read: {error}") from error
 
     async def _second_opinions(self, embedded: list[EmbeddedStory]) -> list[EmbeddedStory]:
-        """Let a desk's own language model look at matches near a line, if there is one."""
+        """Let a desk's own language model look at matches near a threshold, if there is one."""
         settings, old = self._runtime.config.language_model, self._second
         if old is None or old.settings != settings:
             asked = AskedStore(self._runtime.store, self._runtime.keys, "language_model")

@@ -37,7 +37,7 @@ class FirstRunSummary:
         show: prints a rich renderable.
     """
 
-    name = "first_look"
+    name = "first_run_summary"
 
     def __init__(self, runtime: Runtime, show: Callable[[RenderableType], None]) -> None:
         self._runtime = runtime

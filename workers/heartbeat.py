@@ -78,7 +78,7 @@ class Heartbeat:
             up != 0.0,
             bool(leading),
             bool(ready),
-            tuple(self._runtime.held),
+            tuple(self._runtime.pending_restart),
         )
 
 

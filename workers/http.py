@@ -66,10 +66,10 @@ class Health:
     async def ready(self) -> dict[str, str]:
         """Return each check's name with "ok" or what is wrong."""
         names = list(self.checks)
-        found = await asyncio.gather(*(self._judge(self.checks[name]) for name in names))
+        found = await asyncio.gather(*(self._outcome(self.checks[name]) for name in names))
         return {name: wrong or "ok" for name, wrong in zip(names, found, strict=True)}
 
-    async def _judge(self, check: Check) -> str:
+    async def _outcome(self, check: Check) -> str:
         try:
             async with asyncio.timeout(_CHECK_SECONDS):
                 return await check()

@@ -78,7 +78,7 @@ class Overview:
     def needs_restart(self) -> dict[str, list[str]]:
         """Settings that a stage does not have in force before it is started again, by stage."""
         held = {
-            stage: sorted({name for beat in found for name in beat.held})
+            stage: sorted({name for beat in found for name in beat.pending_restart})
             for stage, found in self.stages.items()
         }
         return {stage: names for stage, names in held.items() if names}

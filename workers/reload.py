@@ -89,7 +89,7 @@ class ConfigWatch:
             log.error(
                 "config_refused", at=f"{problem.file}:{problem.line}", problem=problem.message
             )
-        self._runtime.held = held  # its heartbeat says so
+        self._runtime.pending_restart = held  # its heartbeat says so
         if held:
             log.warning("config_needs_restart", settings=held)
         metrics.RELOADS.labels(outcome="refused" if errors else "accepted").inc()

@@ -47,7 +47,7 @@ class Runtime:
     store_url: str
     clock: Clock = field(default_factory=SystemClock)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
-    held: tuple[str, ...] = ()  # settings that differ on disk and wait for a restart
+    pending_restart: tuple[str, ...] = ()  # settings that differ on disk and wait for a restart
     worker_id: str = field(default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}")
     config_dir: str = "config"
     mounts: Mounts = field(default_factory=Mounts)  # what workers answer over HTTP

@@ -170,21 +170,21 @@ class Stage(Generic[T]):
         sound = [pair for item in items if (pair := await self._admit(item)) is not None]
         if not sound:
             return
-        async with self._queue.leased([item for item, _ in sound]) as moving:
+        async with self._queue.leased([item for item, _ in sound]) as progress:
             before, failed = self._successes, list[tuple[StreamMessage, Exception]]()
             if (error := await self._fault_of(sound)) is None:
                 return
             if len(sound) == 1:
                 failed = [(sound[0][0], error)]
             for pair in sound if len(sound) > 1 else []:
-                moving.mark()
+                progress.mark()
                 self._progress.mark()
                 if (error := await self._fault_of([pair])) is not None:
                     failed.append((pair[0], error))
                     if len(self._failed) == ENOUGH and not await self._tool_works():
                         break  # the rest would fail as well
         if failed:
-            await self._judge(failed, before)
+            await self._blame(failed, before)
 
     async def _fault_of(self, pairs: Sequence[Pair[T]]) -> Exception | None:
         """Work on items; return what went wrong with them, or None.
@@ -227,7 +227,7 @@ class Stage(Generic[T]):
             await self._went_well([])
         return works
 
-    async def _judge(self, failed: Sequence[tuple[StreamMessage, Exception]], before: int) -> None:
+    async def _blame(self, failed: Sequence[tuple[StreamMessage, Exception]], before: int) -> None:
         """Decide whose fault it was that items failed on their own.
 
         `before` says how many successes there were before they were tried. Without a success

@@ -16,7 +16,7 @@ from redis.exceptions import RedisError
 from monitor.alerting.routing import TERMINAL
 from monitor.analysis.archive import AnalysisStore
 from monitor.delivery.outbox import OutboxStore
-from monitor.health import rules as judge
+from monitor.health import rules
 from monitor.health.canary_channel import CHANNEL as CANARY
 from monitor.health.canary_store import CanaryStore
 from monitor.health.config_store import ConfigStore
@@ -106,7 +106,7 @@ class Watchdog:
         ]
         dead_before, dead_now = await self._memory.dead_letters()
         metrics.DEAD_LETTERS_WAITING.set(dead_now)
-        letters = judge.dead_letters(dead_now, dead_before)
+        letters = rules.dead_letters(dead_now, dead_before)
         found += [letters] if letters else []
         known = await self._memory.troubles()
         after, notices = plan(known, found, now, self._runtime.config.ops.notice_every)
@@ -129,16 +129,16 @@ class Watchdog:
             metrics.WORKERS_SEEN.labels(worker=stage).set(live[stage])
         queues = [await self._queue(name) for name in STREAMS]
         why = await self._heartbeats.fault_of("embedder")
-        model = judge.missing_model(live["embedder"], ready, queues[0].depth, why)
+        model = rules.missing_model(live["embedder"], ready, queues[0].depth, why)
         # One that cannot start for want of its model is not missing: starting it would not help.
         expected = [stage for stage in PIPELINE if not (model and stage == "embedder")]
-        found = judge.stuck_stages(queues, live, expected)
+        found = rules.stuck_stages(queues, live, expected)
         due = await self._feed_store.due(now)
         metrics.FEEDS_DUE.set(due.overdue)
-        late = judge.feeds_overdue(due.first, due.overdue, now) if live["poller"] else None
+        late = rules.feeds_overdue(due.first, due.overdue, now) if live["poller"] else None
         configured = sum(feed.enabled for feed in self._runtime.config.feeds)
-        idle = judge.feeds_unscheduled(configured, due.scheduled)
-        out = judge.network_out(await self._feed_store.outage(), now)
+        idle = rules.feeds_unscheduled(configured, due.scheduled)
+        out = rules.network_out(await self._feed_store.outage(), now)
         return [*found, *(item for item in (model, late, idle, out) if item)]
 
     async def _queue(self, name: str) -> QueueLook:
@@ -159,7 +159,7 @@ class Watchdog:
         for start in range(0, len(ids), _CHUNK):
             for state in await self._feed_store.load_states(ids[start : start + _CHUNK]):
                 health[feed_health(state)] += 1
-                trouble = judge.silent_feed(state, now) or judge.failing_feed(state)
+                trouble = rules.silent_feed(state, now) or rules.failing_feed(state)
                 found += [trouble] if trouble else []
             await self.lease.take()
         health["silent"] = sum(finding.kind is Kind.FEED_SILENT for finding in found)
@@ -184,7 +184,7 @@ class Watchdog:
             last = now if fresh else float(row.get("last", 0.0))
             profile = observe(HourlyProfile.from_json(row.get("profile")), fresh, now)
             rows[topic] = {"total": count, "last": last, "profile": profile.to_json()}
-            odd = judge.odd_topic(topic, profile, last, now)
+            odd = rules.odd_topic(topic, profile, last, now)
             found += [odd] if odd else []
         await self._memory.keep_topics(rows, set(known) - set(rows))
         return found
@@ -202,13 +202,13 @@ class Watchdog:
         for name in names:
             late = now - ages[name] if name in first else 0.0
             state = await outbox.state(name)
-            bad = judge.failing_channel(name, state, waiting[name], late, now)
+            bad = rules.failing_channel(name, state, waiting[name], late, now)
             found += [bad] if bad else []
         return found
 
     async def _config(self) -> list[HealthFinding]:
         errors = await ConfigStore(self._runtime.store, self._runtime.keys).errors()
-        refused = judge.refused_config(errors)
+        refused = rules.refused_config(errors)
         return [refused] if refused else []
 
     async def _canary(self) -> list[HealthFinding]:
@@ -229,8 +229,8 @@ class Watchdog:
         if self._runtime.config.store.allow_unsafe:
             info.pop("aof_enabled", None)
             info.pop("maxmemory_policy", None)
-        lost = judge.lost_store(await self._memory.loss(), now)
-        return [*judge.troubled_store(info), *([lost] if lost else [])]
+        lost = rules.lost_store(await self._memory.loss(), now)
+        return [*rules.troubled_store(info), *([lost] if lost else [])]
 
     # --- speaking
 

@@ -24,7 +24,7 @@ from monitor.events.owners import Owners
 from monitor.matching import Background, TopicMatcher, texts
 from monitor.model import EmbeddedStory, Matrix, Vector
 
-NEAREST = 8  # cases shown on either side of the line
+NEAREST = 8  # cases shown on either side of the threshold
 
 
 @dataclass(frozen=True, slots=True)

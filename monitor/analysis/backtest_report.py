@@ -40,9 +40,9 @@ def _link(url: str) -> str:
 
 
 def histogram(scores: Sequence[float], line: float, bins: int = 40) -> Markup:
-    """Draw how many stories have which score, with the line; counts on a square-root scale.
+    """Draw how many stories have which score, with the threshold; counts on a square-root scale.
 
-    Most stories score near 0: on a plain scale the few near the line would not be seen.
+    Most stories score near 0: on a plain scale the few near the threshold would not be seen.
     """
     counts = [0] * bins
     for score in scores:

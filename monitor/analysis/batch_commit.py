@@ -114,7 +114,7 @@ def _reasons(outcome: StoryDecision) -> tuple[tuple[str, str], ...]:
 
 
 def count(outcomes: Iterable[StoryDecision], now: float) -> None:
-    """Add a settled batch to the metrics, the traces and the log."""
+    """Add a committed batch to the metrics, the traces and the log."""
     for outcome in outcomes:
         story = outcome.item.story
         metrics.ANALYSED.inc()

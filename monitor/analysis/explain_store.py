@@ -32,7 +32,7 @@ async def explain(
     """Return everything known of a story (an address or an id) as JSON-ready data, or None.
 
     The verdict in one sentence, what became of each notification, its feed and times, the
-    decision, the event's stories, and every topic's score against its line.
+    decision, the event's stories, and every topic's score against its threshold.
     """
     archive = AnalysisStore.of(client, config)
     found = await archive.find(wanted)

@@ -12,7 +12,7 @@ from monitor.config.schema import Config, EmbeddingSettings, Topic
 from monitor.embedding import Embedder, open_embedder
 from monitor.events.index import EventIndex
 from monitor.events.owners import Owners
-from monitor.matching import LINES, Background, TopicJudge, TopicMatcher, texts
+from monitor.matching import THRESHOLDS, Background, TopicJudge, TopicMatcher, texts
 from monitor.matching.background_sentences import SENTENCES
 from monitor.matching.topic_profile import Array
 from monitor.matching.topic_review import Doubt, review
@@ -61,7 +61,7 @@ def ordinary_news(matcher: TopicMatcher, encoder: Embedder, judge: TopicJudge | 
         for at, (text, vector) in enumerate(zip(SENTENCES, encoder.encode(SENTENCES), strict=True))
     ]
     scores = matcher.score(judge.over(matcher, news) if judge else news)
-    lines = np.array([LINES[topic.sensitivity] for topic in matcher.topics], dtype=np.float32)
+    lines = np.array([THRESHOLDS[topic.sensitivity] for topic in matcher.topics], dtype=np.float32)
     return (scores.score >= lines).astype(np.float32)
 
 

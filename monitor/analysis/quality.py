@@ -10,7 +10,7 @@ import numpy as np
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """What a line makes of labelled stories."""
+    """What a threshold makes of labelled stories."""
 
     precision: float
     recall: float

@@ -22,7 +22,7 @@ from monitor.config.schema import Topic
 from monitor.editors.severity import severity_of
 from monitor.events.index import EventIndex, Prepared
 from monitor.events.pair_judge import Answers
-from monitor.matching import LINES, Scores, TopicJudge, TopicMatcher
+from monitor.matching import THRESHOLDS, Scores, TopicJudge, TopicMatcher
 from monitor.model import Alert, Assignment, EmbeddedStory, Match, Suppression
 
 AlertKey = tuple[str, str]  # topic, event
@@ -50,7 +50,7 @@ class ScoredBatch:
 
 @dataclass(slots=True)
 class StoryDecision:
-    """Everything decided about one story. `matches` holds those near or above their line."""
+    """Everything decided about one story. `matches` holds those near or above their threshold."""
 
     item: EmbeddedStory
     assignment: Assignment
@@ -149,9 +149,9 @@ class Analysis:
 
 
 def _near(scores: Scores, at: int, event: str, known: Mapping[AlertKey, AlertState]) -> list[int]:
-    """The topics worth a decision: near or above their line, or told of this event before."""
+    """The topics worth a decision: near or above their threshold, or told of this event before."""
     topics = scores.matcher.topics
-    usual = np.array([LINES[topic.sensitivity] for topic in topics])
+    usual = np.array([THRESHOLDS[topic.sensitivity] for topic in topics])
     lines = np.minimum(scores.lines(at), usual)
     near = set(np.flatnonzero(scores.score[at] >= lines - NEAR).tolist())
     told = {topic for topic, of in known if of == event}

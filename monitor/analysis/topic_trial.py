@@ -27,7 +27,7 @@ from monitor.analysis.text_archive import ModelInfo, TextVectors
 from monitor.clock import Clock
 from monitor.config.schema import Topic
 from monitor.embedding.passages import passages
-from monitor.matching import LINES, Background, TopicMatcher, texts
+from monitor.matching import THRESHOLDS, Background, TopicMatcher, texts
 from monitor.matching.judge_text import fingerprint
 from monitor.model import EmbeddedStory, Match, Story, Vector
 
@@ -67,8 +67,8 @@ class Told:
 class Trial:
     """What a proposed topic does with stored stories.
 
-    `above` and `below` are the stories nearest the line, nearest first; `gained` and `lost` those
-    that would match and did not, or the other way round, best score first. `hours_before` and
+    `above` and `below` are the stories nearest the threshold, nearest first; `gained` and `lost`
+    those that would match and did not, or the other way round, best score first. `hours_before` and
     `hours_after` count matches by hour of the day. `told_before` and `told_after` are the alerts
     of the topic as it is and as proposed, both made up from the same stories. `judged`: the judge's
     answers count, as they do live; else the encoder alone decides, which lets more through.
@@ -173,7 +173,7 @@ async def try_topic(
         item = EmbeddedStory(story, tuple(parts), vectors_of, model.fingerprint)
         tried = _case(story, _scored([item], one)[0], _scored([item], two)[0])
     told = _told(before, rows, old, cases), _told(after, rows, new, cases)
-    return _trial(cases, LINES[after.sensitivity], told, judged, tried)
+    return _trial(cases, THRESHOLDS[after.sensitivity], told, judged, tried)
 
 
 async def _embedded(

@@ -195,7 +195,7 @@ def _show(result: Backtest, differences: Sequence[Difference] | None) -> None:
         out.print(
             f"  {counted(len(topic.alerts), 'alert')} ({len(topic.alerts) / days:.1f} a day, at "
             f"most {most}), {counted(topic.updates, 'update')}; "
-            f"{counted(topic.fired, 'story')} at or over the line of {topic.line:.2f}",
+            f"{counted(topic.fired, 'story')} at or over the threshold of {topic.line:.2f}",
         )
         if silent := ", ".join(f"{n:,} {why}" for why, n in topic.silent.most_common()):
             out.print(Text(f"  matched without an alert: {silent}", style="dim"))
@@ -206,7 +206,7 @@ def _show(result: Backtest, differences: Sequence[Difference] | None) -> None:
             out.print(f"  and {len(topic.alerts) - len(shown)} before; --topic {topic.id} has all")
         below = topic.nearest()[1]
         if below:
-            out.print(Text(f"  ------ {topic.line:.2f} just under the line", style="dim"))
+            out.print(Text(f"  ------ {topic.line:.2f} just under the threshold", style="dim"))
         for case in below[:3]:
             _print_case(out, "quiet", case, dim=True)
     if differences is None:

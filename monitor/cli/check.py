@@ -162,7 +162,7 @@ def _by_address(reading: Reading) -> list[Problem]:
             except ValueError:
                 here = name == "localhost" or name.endswith(".localhost")
                 address = "127.0.0.1" if here else "8.8.8.8"  # some public one: ports only
-            guard.judge(host, port, [address])
+            guard.check(host, port, [address])
         except FetchError as error:
             text = f"this feed can never be fetched: {error}"
             found.append(reading.problem("feed", feed.id, ("url",), text))

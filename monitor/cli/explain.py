@@ -32,13 +32,15 @@ BY = {
     "agreed": ", and your language model agrees",
     "language_model": ", held back by your language model",
 }
-FAR = 5  # topics below their line that are listed unless --all asks for the rest
+FAR = 5  # topics below their threshold that are listed unless --all asks for the rest
 
 
 @click.command()
 @click.argument("story")
 @config_option
-@click.option("--all", "every", is_flag=True, help="List every topic, however far from its line.")
+@click.option(
+    "--all", "every", is_flag=True, help="List every topic, however far from its threshold."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 def explain(story: str, config_dir: Path, every: bool, as_json: bool) -> None:
     """Show why STORY (an address or a story's id) was told, or was not.

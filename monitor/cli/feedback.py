@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def feedback(story: str, config_dir: Path, topic_id: str, good: bool | None, undo: bool) -> None:
     """Say whether STORY (a URL or a story's id) belongs to a topic.
 
-    It counts at once: the topic's line moves for stories like it, as long as the story is kept.
+    It counts at once: the topic's threshold moves for stories like it while the story is kept.
     `wirewatch topics answers` lists all answers; `wirewatch topics tune TOPIC` proposes how to
     write them into the topic.
     """
@@ -37,7 +37,7 @@ def feedback(story: str, config_dir: Path, topic_id: str, good: bool | None, und
     if good is None:
         if not run_async(_undo(config, story, topic_id)):
             fail(f"nobody has answered on {story} for {topic_id}", code=1)
-        click.echo(f"Taken back: the line of {topic_id} no longer moves for stories like it.")
+        click.echo(f"Taken back: the threshold of {topic_id} no longer moves for stories like it.")
         return
     title = run_async(_note(config, story, topic_id, good))
     if title is None:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 def answers(topic_id: str | None, config_dir: Path, as_json: bool) -> None:
     """List editors' answers, on all topics or on TOPIC, newest first.
 
-    An answer moves its topic's line for stories like the one answered while that story is kept;
+    An answer moves its topic's threshold for stories like the one answered while that is kept;
     `wirewatch feedback STORY --topic TOPIC --undo` takes it back.
     """
     config = load_or_exit(config_dir)

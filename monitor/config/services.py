@@ -36,7 +36,7 @@ class TranslationSettings(EndpointSettings):
 
 
 class LanguageModelSettings(EndpointSettings):
-    """A language model of one's own as second judge of matches near a line (optional).
+    """A language model of one's own as second judge of matches near a threshold (optional).
 
     Any address compatible with OpenAI's chat completions will do, up to /v1. It can hold a match
     back, never raise a score.

@@ -35,7 +35,7 @@ class Happening:
 
     @property
     def why(self) -> str:
-        """Why it was told, in a few words: the phrase it is near and the score against the line."""
+        """Why it was told, in a few words: the phrase it is near, its score and the threshold."""
         near = f"near “{self.first.nearest}”, " if self.first.nearest else ""
         return f"{near}score {self.first.score:.2f} (line {self.first.line:.2f})"
 

@@ -22,7 +22,7 @@ JOIN = 0.38  # mean link from which stories are one event
 LIFE = 4.0  # an event takes stories for at most so many windows
 _NEARBY = 0.10  # mean link from which an event is regrouped with a story
 _EVENTS = 8  # events regrouped with a story, at most
-_SETTLED = 24  # an event of more stories, or of older ones, is moved as a whole
+_LARGE = 24  # an event of more stories, or of older ones, is moved as a whole
 _GROWN = 96  # an event of more stories takes further ones, but is regrouped no more
 _NEVER = 1e9  # a sum of links that keeps stories apart, whatever joins them
 FACE = 64  # newest stories of an event that a further one is held against: bounds its cost
@@ -239,14 +239,14 @@ class Groups:
         """Return by how many stories a sum of links to an event is divided.
 
         Stories out of the window's reach cannot be linked to; and as a story has a limited number
-        of links, those have to do for an event of more than `_SETTLED` stories.
+        of links, those have to do for an event of more than `_LARGE` stories.
         """
         held = self.events[event]
         near = min(len(held.members), FACE)
         if time - held.since > self._window or held.last - time > self._window:
             names = held.members[-FACE:]
             near = sum(abs(self.members[name].time - time) <= self._window for name in names)
-        return max(1, min(near, _SETTLED))
+        return max(1, min(near, _LARGE))
 
     def _is_grown(self, event: str) -> bool:
         return len(self.events[event].members) > _GROWN

@@ -144,7 +144,7 @@ class EventIndex:
             rows = np.concatenate([rows, keep + before])
             sims = np.concatenate([sims, late[keep]])
             done[member.id] = self._assign(item.story, member, rows, sims, answers)
-        self._conclude(done)
+        self._bring_up_to_date(done)
         return [
             done.pop(item.story.id) if item.story.id in done else self._again(item.story.id)
             for item in prepared.batch
@@ -258,7 +258,7 @@ class EventIndex:
             size=event.size,
         )
 
-    def _conclude(self, done: dict[str, Assignment]) -> None:
+    def _bring_up_to_date(self, done: dict[str, Assignment]) -> None:
         """Bring a batch's assignments to where its last story left things."""
         merged, moved = self._groups.take_moves()
         for story, assignment in done.items():

@@ -34,7 +34,7 @@ class Beat:
     up: bool = True
     leading: bool = False
     model_ready: bool = False
-    held: tuple[str, ...] = ()  # settings that wait until it is started again
+    pending_restart: tuple[str, ...] = ()  # settings that wait until it is started again
 
     @property
     def member(self) -> str:
@@ -99,7 +99,7 @@ def _row(beat: Beat) -> dict[str, str | int]:
         "up": int(beat.up),
         "leading": int(beat.leading),
         "model_ready": int(beat.model_ready),
-        "held": json.dumps(beat.held),
+        "held": json.dumps(beat.pending_restart),
     }
 
 

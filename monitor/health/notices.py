@@ -26,7 +26,7 @@ _PATIENCE = {
     Kind.CONFIG_REFUSED: 10.0,
 }
 # Of these there may be hundreds, and none is as urgent as a stage, a channel or the store.
-_GATHERED = (Kind.FEED_SILENT, Kind.FEED_FAILING, Kind.TOPIC_HUSH, Kind.TOPIC_BURST)
+_GATHERED = (Kind.FEED_SILENT, Kind.FEED_FAILING, Kind.TOPIC_QUIET, Kind.TOPIC_BURST)
 _NO_END = (Kind.TOPIC_BURST, Kind.DEAD_LETTERS, Kind.STORE_LOST)
 _TOLD_LATE = (Kind.TOPIC_BURST,)  # over within the hour, and worth a look all the same
 _LINES = 10
@@ -38,7 +38,7 @@ _HEADINGS = {
     Kind.FEEDS_OVERDUE: "Polling is behind",
     Kind.FEEDS_UNSCHEDULED: "Feeds that nobody polls",
     Kind.NETWORK_OUT: "Our own network is out",
-    Kind.TOPIC_HUSH: "Topics unusually quiet",
+    Kind.TOPIC_QUIET: "Topics unusually quiet",
     Kind.TOPIC_BURST: "Topics unusually busy",
     Kind.STAGE_STUCK: "Work is piling up",
     Kind.STAGE_MISSING: "A part of Wirewatch is not running",

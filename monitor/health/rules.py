@@ -25,7 +25,7 @@ class Kind(StrEnum):
     FEEDS_OVERDUE = "feeds_overdue"
     FEEDS_UNSCHEDULED = "feeds_unscheduled"
     NETWORK_OUT = "network_out"
-    TOPIC_HUSH = "topic_hush"
+    TOPIC_QUIET = "topic_hush"  # the name that metrics and stored notices have
     TOPIC_BURST = "topic_burst"
     STAGE_STUCK = "stage_stuck"
     STAGE_MISSING = "stage_missing"
@@ -177,8 +177,8 @@ def network_out(since: float, now: float) -> HealthFinding | None:
 # --- topics
 
 _TOPIC_LEARNT = 7 * 24.0
-_HUSH_EXPECTED = 10.0
-_HUSH_LONGEST = 72
+_QUIET_EXPECTED = 10.0
+_QUIET_LONGEST = 72
 _BURST_LEAST = 10
 _BURST_TIMES = 4.0
 _BURST_CHANCE = 1e-6
@@ -189,7 +189,7 @@ def odd_topic(
 ) -> HealthFinding | None:
     """Say when a topic is unusually quiet, or fires far more than it usually does.
 
-    A hush may be a gate that no longer fits or a feed that went away; a burst may be news, or a
+    Silence may be a gate that no longer fits or a feed that went away; a burst may be news, or a
     topic that is too broad. Either is worth a look. Needs a week of evidence, and is judged by
     hours that were looked at whole.
     """
@@ -212,14 +212,14 @@ def odd_topic(
             "big news, or too broad: `wirewatch explain STORY` shows why one of them matched",
         )
     missed, hour = 0.0, this_hour - 1
-    first = max(int(last_match // 3600) + 1, this_hour - _HUSH_LONGEST, whole_since(profile))
+    first = max(int(last_match // 3600) + 1, this_hour - _QUIET_LONGEST, whole_since(profile))
     while hour >= first:
         missed += usual(profile, hour)
         hour -= 1
-    if missed < _HUSH_EXPECTED or not last_match:
+    if missed < _QUIET_EXPECTED or not last_match:
         return None
     return HealthFinding(
-        Kind.TOPIC_HUSH,
+        Kind.TOPIC_QUIET,
         topic,
         f"topic {topic} has been silent for {spelled_span(now - last_match)}; about {missed:.0f} "
         "stories would be usual: see its gates, and that its feeds still publish",

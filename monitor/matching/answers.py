@@ -1,7 +1,7 @@
-"""Editors' answers at work: "relevant" and "not relevant" move a topic's line for alike stories.
+"""Editors' answers: "relevant" and "not relevant" move a topic's threshold for alike stories.
 
 An answer counts at once and only near what was answered: a story that is nearer to it than all but
-one in a thousand of ordinary news. The nearer, the more the line moves, up to a bound; answers
+one in a thousand of ordinary news. The nearer, the more the threshold moves, up to a bound; answers
 for and against take from each other. They last as long as the answered story is kept, unless
 `wirewatch topics tune` writes them into the topic (docs/decisions/0202).
 """
@@ -18,8 +18,8 @@ import numpy.typing as npt
 from monitor.matching.background import Background
 from monitor.model import Matrix, Vector
 
-# In log-odds: what one answer moves the line at most, and what all of them do. "Not relevant" can
-# hold even a sure match back; "relevant" lets in what lay near the line, so that no topic opens.
+# In log-odds: what one answer moves the threshold at most, and what all of them do. "Not relevant"
+# can hold even a sure match back; "relevant" lets in what lay near it, so that no topic opens.
 RAISE, MOST_RAISED = 3.0, 4.0
 LOWER, MOST_LOWERED = 1.0, 1.5
 MOST = 200  # newest answers of a topic that count
@@ -41,7 +41,7 @@ class AnsweredStory:
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """How far answers moved a line, in log-odds (up is positive), and the answer that did most."""
+    """How far answers moved a threshold, in log-odds (up: positive), and what did most of it."""
 
     by: float
     because: AnsweredStory
@@ -68,7 +68,7 @@ class Answers:
         return cls(kept, vectors, alike)
 
     def moved(self, heads: Matrix) -> Moved | None:
-        """Return how far the line moves for a story, or None.
+        """Return how far the threshold moves for a story, or None.
 
         Args:
             heads: unit vectors of its headline and lead, shape (n, d).
@@ -84,5 +84,5 @@ class Answers:
 
 
 def moved_line(line: float, by: float) -> float:
-    """Return a line (a probability) after it moved so far in log-odds."""
+    """Return a threshold (a probability) after it moved so far in log-odds."""
     return round(float(1.0 / (1.0 + np.exp(-(np.log(line / (1.0 - line)) + by)))), 4)

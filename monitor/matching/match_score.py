@@ -18,7 +18,7 @@ from monitor.models import base
 Array = npt.NDArray[np.float32]
 
 # A topic's sensitivity is a promise of how many of its alerts are right or arguable.
-LINES = {"strict": 0.65, "balanced": 0.5, "broad": 0.35}
+THRESHOLDS = {"strict": 0.65, "balanced": 0.5, "broad": 0.35}
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from monitor.matching.background import Background
 from monitor.matching.gates import check, excludes
 from monitor.matching.judge_text import all_of, fingerprint
 from monitor.matching.match_score import (
-    LINES,
+    THRESHOLDS,
     Calibration,
     Standing,
     calibration,
@@ -283,8 +283,8 @@ class Scores:
         return sorted(found, key=lambda match: -match.score)
 
     def lines(self, story: int) -> Array:
-        """Return every topic's line for one story, as editors' answers moved it."""
-        lines = np.array([LINES[topic.sensitivity] for topic in self.matcher.topics])
+        """Return every topic's threshold for one story, as editors' answers moved it."""
+        lines = np.array([THRESHOLDS[topic.sensitivity] for topic in self.matcher.topics])
         for at, topic in enumerate(self.matcher.topics):
             if moved := self._moved(story, topic.id):
                 lines[at] = moved_line(lines[at], moved.by)
@@ -305,7 +305,7 @@ class Scores:
         """Return the match of one story and one topic, by their positions."""
         embedded, profile = self.stories[story], self.matcher.profiles[topic]
         score = round(float(self.score[story, topic]), 4)
-        usual = LINES[profile.topic.sensitivity]
+        usual = THRESHOLDS[profile.topic.sensitivity]
         moved = self._moved(story, profile.topic.id)
         line = moved_line(usual, moved.by) if moved else usual
         passage = int(self._best[story, topic])

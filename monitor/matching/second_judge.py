@@ -86,7 +86,7 @@ def read_opinion(answer: str) -> Opinion | None:
 
 
 class SecondJudge:
-    """Asks the model about matches just above their line.
+    """Asks the model about matches just above their threshold.
 
     Args:
         settings: the model's address (which must be set) and limits.

@@ -1,4 +1,4 @@
-"""A topic made ready: how its phrases become numbers, and where its line lies.
+"""A topic made ready: how its phrases become numbers, and where its threshold lies.
 
 For a passage x (a unit vector in context) and a topic, three measures are taken, each in standard
 deviations above ordinary news:
@@ -8,9 +8,9 @@ deviations above ordinary news:
     words    soft minimum of the cosines to each content word of the name: every word has its say
 
 Their weighted sum, less what the topic's own asides and counter-examples take away, less half of
-what the strongest hundredth of ordinary news reaches, is held against a line that is the same for
-all topics. The constants were chosen by leaving one topic out in turn: docs/explanation/matching.md
-has the measurements.
+what the strongest hundredth of ordinary news reaches, is held against a threshold that is the same
+for all topics. The constants were chosen by leaving one topic out in turn:
+docs/explanation/matching.md has the measurements.
 """
 
 from __future__ import annotations
@@ -89,12 +89,12 @@ class TopicProfile:
     mean: Array  # of whole, nearest, words, shape (3,)
     deviation: Array  # shape (3,)
     asides: Matrix  # shape (a, d), a may be 0
-    offset: float  # taken off the weighted sum: ordinary news' share and the line
+    offset: float  # taken off the weighted sum: ordinary news' share and the threshold
     contrast: Contrast | None = None
 
 
-def line_for(count: int) -> float:
-    """Return where the line lies for a topic of so many phrases: more of them, higher scores."""
+def threshold_for(count: int) -> float:
+    """Return the threshold of a topic of so many phrases: more of them, higher scores."""
     return 1.4 + 1.0 * (1.0 - 1.0 / max(1, count))
 
 
@@ -189,7 +189,7 @@ def _measured(part: _Parts, cosines: Array) -> TopicProfile:
         mean=mean,
         deviation=deviation,
         asides=part.asides,
-        offset=ORDINARY * float(np.quantile(sums, 0.99)) + line_for(len(part.phrases)),
+        offset=ORDINARY * float(np.quantile(sums, 0.99)) + threshold_for(len(part.phrases)),
     )
 
 

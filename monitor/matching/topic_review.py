@@ -9,7 +9,7 @@ from enum import StrEnum
 import numpy as np
 
 from monitor.config.schema import Topic
-from monitor.matching.match_score import LINES
+from monitor.matching.match_score import THRESHOLDS
 from monitor.matching.matcher import TopicMatcher
 from monitor.matching.topic_judge import TopicJudge
 from monitor.matching.topic_profile import Array
@@ -69,7 +69,7 @@ def review(
 
 
 def _vague(topic: Topic, ordinary: Array, taken: Array | None) -> Iterator[Doubt]:
-    share = float((ordinary >= LINES[topic.sensitivity]).mean())
+    share = float((ordinary >= THRESHOLDS[topic.sensitivity]).mean())
     if taken is not None:
         share = max(share, float(taken.mean()))
     if share > VAGUE:
@@ -97,14 +97,14 @@ def _own_words(
     name = " ".join(topic.name.split())
     stories = _as_news([name, *examples, *counters], matcher, vectors)
     scores = matcher.score(judge.over(matcher, stories) if judge else stories)
-    line = LINES[topic.sensitivity]
+    line = THRESHOLDS[topic.sensitivity]
     reached = scores.score[: 1 + len(examples), at] >= line
     if not reached.any():
         yield Doubt(
             topic.id,
             DoubtKind.INERT,
             ("name",),
-            f"{topic.name!r} cannot fire: not even its own name and examples reach its line; "
+            f"{topic.name!r} cannot fire: not even its own name and examples reach its threshold; "
             "give it another name, other examples, or fewer counter-examples",
         )
         return

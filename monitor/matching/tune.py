@@ -11,7 +11,7 @@ import yaml
 
 from monitor.config.schema import Topic
 from monitor.matching.background import Background
-from monitor.matching.match_score import LINES
+from monitor.matching.match_score import THRESHOLDS
 from monitor.matching.matcher import TopicMatcher
 from monitor.matching.phrases import texts
 from monitor.matching.topic_judge import TopicJudge
@@ -117,9 +117,11 @@ def propose(
             rest = [answers[at] for at in np.flatnonzero(parts != part)]
             left_out[test] = scores(_with(topic, rest), [answers[at] for at in test])
     usual, changed = ordinary(topic), ordinary(tuned)
-    before = _effect(plain >= LINES[topic.sensitivity], truth, usual >= LINES[topic.sensitivity])
+    before = _effect(
+        plain >= THRESHOLDS[topic.sensitivity], truth, usual >= THRESHOLDS[topic.sensitivity]
+    )
     best: tuple[float, Effect, dict[str, Any], Any] | None = None
-    for sensitivity, line in LINES.items():
+    for sensitivity, line in THRESHOLDS.items():
         move = {"sensitivity": sensitivity} if sensitivity != topic.sensitivity else {}
         for found, news, words in ((plain, usual, {}), (left_out, changed, _words(tuned, topic))):
             effect = _effect(found >= line, truth, news >= line)
@@ -129,7 +131,7 @@ def propose(
                 best = (merit, effect, {**words, **move}, found >= line)
     assert best is not None
     _, after, changes, fired = best
-    was = plain >= LINES[topic.sensitivity]
+    was = plain >= THRESHOLDS[topic.sensitivity]
     mended = int(((fired == truth) & (was != truth)).sum())
     spoilt = int(((fired != truth) & (was == truth)).sum())
     return Proposal(before, after, mended, spoilt, changes)

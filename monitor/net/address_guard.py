@@ -129,7 +129,7 @@ class AddressGuard:
     def _allowed(self, address: IPAddress) -> bool:
         return any(address.version == net.version and address in net for net in self._networks)
 
-    def judge(self, host: str, port: int, addresses: list[str]) -> None:
+    def check(self, host: str, port: int, addresses: list[str]) -> None:
         """Pass if every one of `addresses`, to which `host` resolved, may be dialled on `port`.
 
         One bad answer refuses the whole name: a name that points both inside and outside is
@@ -177,7 +177,7 @@ class AddressGuard:
         else:
             family = socket.AF_INET if literal.version == 4 else socket.AF_INET6
             targets = [Target(family, str(literal))]
-        self.judge(host, port, [target.address for target in targets])
+        self.check(host, port, [target.address for target in targets])
         return targets
 
     async def _look_up(self, host: str, port: int) -> list[Target]:

@@ -187,8 +187,8 @@ class StreamQueue:
         async def renew() -> None:
             await self._client.xclaim(self.key, self.group, self.consumer, 0, ids, justid=True)
 
-        async with renewed(renew, self.lease / 4) as moving:
-            yield moving
+        async with renewed(renew, self.lease / 4) as progress:
+            yield progress
 
     async def forgive(self, items: Sequence[StreamMessage]) -> None:
         """Set the delivery count of `items` back: that they are not finished is no crash."""

@@ -38,10 +38,10 @@ async def renewed(
     The block marks the progress it is given. Once it has not for `patience` seconds, the lease is
     left to run out, so that work that hangs keeps nobody else from taking over.
     """
-    moving, left = progress or Progress(), asyncio.Event()
+    progress, left = progress or Progress(), asyncio.Event()
 
     async def keep() -> None:
-        meter = StallMeter(moving, every)
+        meter = StallMeter(progress, every)
         while not left.is_set():  # ends by itself, too, if a cancellation was lost
             await asyncio.sleep(every)
             if meter.look(every) >= patience:
@@ -54,7 +54,7 @@ async def renewed(
 
     async with beside(keep()):
         try:
-            yield moving
+            yield progress
         finally:
             left.set()
 
@@ -91,8 +91,8 @@ class Lease:
     async def kept(self, progress: Progress | None = None) -> AsyncIterator[Progress]:
         """Renew the lease while the block runs and moves (`renewed`); if it is lost all the same,
         the next write says so."""
-        async with renewed(self.take, self.seconds / 4, progress) as moving:
-            yield moving
+        async with renewed(self.take, self.seconds / 4, progress) as running:
+            yield running
 
     async def drop(self) -> None:
         """Give the lease back, so that a standby need not wait for it to run out."""

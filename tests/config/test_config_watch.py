@@ -119,7 +119,7 @@ async def test_another_prefix_loses_nothing(
             (tmp_path / "wirewatch.yaml").write_text(text)
             watch.look_now()
             await until(lambda: runtime.config.polling.timeout == 9.0)
-            await until(lambda: runtime.held == ("store.prefix",))
+            await until(lambda: runtime.pending_restart == ("store.prefix",))
         (line,) = lines("config_needs_restart")
         assert (line["level"], line["settings"]) == ("warning", ["store.prefix"])
         await runtime.store.xadd(runtime.keys("stream", "stories"), {"story": "after"})

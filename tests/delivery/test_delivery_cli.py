@@ -87,7 +87,7 @@ def test_silences_from_the_command_line(wirewatch: Command) -> None:
     assert "no topic matches" in wirewatch("silence", "add", "topic=sports").output
 
 
-async def _bury(store: Redis, keys: Keys, *notifications: Notification) -> OutboxStore:
+async def _set_aside(store: Redis, keys: Keys, *notifications: Notification) -> OutboxStore:
     outbox = OutboxStore(store, keys)
     await outbox.put(notifications)
     lease = outbox.lease("world")
@@ -101,7 +101,7 @@ async def _bury(store: Redis, keys: Keys, *notifications: Notification) -> Outbo
 async def test_dead_letters_are_looked_at_and_put_back(each_store: Redis, keys: Keys) -> None:
     """A dead letter is whole, is due again after `requeue`, and is gone after `drop`."""
     second = Notification("n@world", "world", "notice", notice="Feed x is silent.")
-    outbox = await _bury(each_store, keys, note(FIRST, "world"), second)
+    outbox = await _set_aside(each_store, keys, note(FIRST, "world"), second)
     letters = DeadLetters(each_store, keys)
     one, two = await letters.list()
     assert {one.what, two.what} == {FIRST.story.title, "Feed x is silent."}
@@ -140,7 +140,7 @@ async def test_dead_from_the_command_line(
     """`dead list` says so by its exit code; show, requeue and drop do as they say."""
     import asyncio
 
-    await _bury(store, keys, note(FIRST, "world"))
+    await _set_aside(store, keys, note(FIRST, "world"))
 
     def run(*words: str) -> Result:
         return CliRunner().invoke(main, [*words, "--config", str(folder)])

@@ -25,12 +25,12 @@ async def tuner(world: DeskWorld, monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
 
 
 async def test_a_trial_shows_what_would_be_told(tuner: DeskWorld) -> None:
-    """Stories on both sides of the line, one alert a happening, a copy told once, and the diff."""
+    """Stories beside the threshold, one alert a happening, a copy told once, and the diff."""
     async with await tuner.someone() as anna:
         page = (await anna.post("/topics/energy", data={"yaml": STRICT})).text
     told = page.partition("Alerts it would have sent")[2].partition("<h3>")[0]
     assert told.count("missiles hit a power plant") == 1  # d2 is a copy of d1
-    below = page.partition("Just below the line")[2].partition("<h3>")[0]
+    below = page.partition("Just below the threshold")[2].partition("<h3>")[0]
     assert "Harbour festival" in below
     assert "+  sensitivity: strict" in page and "b/topics.yaml" in page
     assert 'action="/topics/energy/save"' in page

@@ -1,4 +1,4 @@
-"""What an outside list had: told, held, below the line or never seen; and the list itself."""
+"""What an outside list had: told, held, below the threshold or never seen; and the list itself."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_told_by_another_story_of_its_event_is_told() -> None:
 
 
 def test_held_names_by_what() -> None:
-    """A match that something kept back is no matter of the line."""
+    """A match that something kept back is no matter of the threshold."""
     held = {"topic": "bridges", "reason": "awaiting_sources", "detail": "0 of 1 wires"}
     found = one({"event": "e1", "suppressions": [held], "matches": [MATCH]})
     assert found.reason is MissedReason.HELD

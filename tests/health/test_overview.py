@@ -65,7 +65,7 @@ async def test_each_process_says_what_it_waits_to_be_restarted_for(
     poller, triage = (
         Runtime(config, store, "", clock=ManualClock(NOW), worker_id=name) for name in "ab"
     )
-    poller.held = triage.held = ("events.window", "store.keep_stories")
+    poller.pending_restart = triage.pending_restart = ("events.window", "store.keep_stories")
     await Heartbeat(poller, ["poller"]).beat()
     await Heartbeat(triage, ["triage"]).beat()
     both = "restart poller, triage to have in force: events.window, store.keep_stories"

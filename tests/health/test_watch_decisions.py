@@ -155,14 +155,14 @@ def test_a_burst_is_said_and_an_ordinary_peak_is_not() -> None:
     assert "40 times within the hour, usually 2.0" in burst.text
 
 
-def test_a_hush_is_said_once_ten_stories_are_missing() -> None:
+def test_a_silence_is_said_once_ten_stories_are_missing() -> None:
     """At two an hour, six silent hours are enough; three are not; nor is a topic a day old."""
     base = START + 14 * DAY
     profile = _profile(2)
     quiet = _looks(profile, base, base + 7 * HOUR)
     finding = odd_topic("talks", quiet, base - HOUR, base + 7 * HOUR)
     assert finding is not None
-    assert finding.kind is Kind.TOPIC_HUSH
+    assert finding.kind is Kind.TOPIC_QUIET
     three = _looks(profile, base, base + 3 * HOUR)
     assert odd_topic("talks", three, base - HOUR, base + 3 * HOUR) is None
     day = _looks(_profile(2, 24), START + 24 * HOUR, START + 34 * HOUR)
@@ -170,7 +170,7 @@ def test_a_hush_is_said_once_ten_stories_are_missing() -> None:
 
 
 def test_hours_in_which_nobody_looked_are_neither_judged_nor_learnt() -> None:
-    """Down for twelve hours at two an hour: no hush then, nothing unlearnt, and one later is told.
+    """Down for twelve hours at two an hour: no silence then, nothing unlearnt, a later one is told.
 
     What had piled up and comes at once when looking begins again is no burst either.
     """
@@ -185,9 +185,9 @@ def test_hours_in_which_nobody_looked_are_neither_judged_nor_learnt() -> None:
     assert odd_topic("talks", later, up, up + 3 * HOUR) is None
     assert known_hours(before) + 1 < known_hours(later) < known_hours(before) + 2
     assert sum(later.counts) < sum(before.counts), "nothing came after what had piled up"
-    hushed = _looks(later, up + 3 * HOUR + 600, up + 8 * HOUR)
-    finding = odd_topic("talks", hushed, up, up + 8 * HOUR)
-    assert finding is not None and finding.kind is Kind.TOPIC_HUSH
+    silent = _looks(later, up + 3 * HOUR + 600, up + 8 * HOUR)
+    finding = odd_topic("talks", silent, up, up + 8 * HOUR)
+    assert finding is not None and finding.kind is Kind.TOPIC_QUIET
 
 
 def test_what_piled_up_may_come_in_the_next_hour() -> None:

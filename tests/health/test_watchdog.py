@@ -149,8 +149,8 @@ async def _hours(
     return found
 
 
-async def _hush(watchdog: Watchdog) -> list[Kind]:
-    topical = (Kind.TOPIC_HUSH, Kind.TOPIC_BURST)
+async def _topical(watchdog: Watchdog) -> list[Kind]:
+    topical = (Kind.TOPIC_QUIET, Kind.TOPIC_BURST)
     return [notice.kind for notice in await watchdog.look() if notice.kind in topical]
 
 
@@ -160,7 +160,7 @@ async def test_a_topic_that_bursts_is_told(runtime: Runtime, clock: ManualClock)
     assert await _hours(watchdog, runtime, clock, 240, 2) == []
     await runtime.store.hincrby(runtime.keys("count"), "topic:talks", 60)
     clock.advance(15)
-    assert await _hush(watchdog) == [Kind.TOPIC_BURST]
+    assert await _topical(watchdog) == [Kind.TOPIC_BURST]
 
 
 async def test_a_topic_that_falls_silent_is_told(runtime: Runtime, clock: ManualClock) -> None:
@@ -168,30 +168,30 @@ async def test_a_topic_that_falls_silent_is_told(runtime: Runtime, clock: Manual
     watchdog = Watchdog(runtime)
     assert await _hours(watchdog, runtime, clock, 192, 2) == []
     await _hours(watchdog, runtime, clock, 9, 0)
-    assert await _hush(watchdog) == [Kind.TOPIC_HUSH]
+    assert await _topical(watchdog) == [Kind.TOPIC_QUIET]
 
 
 async def test_a_topic_is_not_blamed_for_the_hours_the_service_was_down(
     runtime: Runtime, clock: ManualClock
 ) -> None:
-    """Down for twelve hours, up again with what had piled up: neither hush nor burst is told.
+    """Down for twelve hours, up again with what had piled up: neither silence nor burst is told.
 
-    Nor is the outage learnt as quiet; a hush in the hours after it is told as ever.
+    Nor is the outage learnt as quiet; a silence in the hours after it is told as ever.
     """
     known = await _hours(Watchdog(runtime), runtime, clock, 192, 2)
     assert known == []
     before = await _profile(runtime)
     clock.advance(12 * 3600)
     watchdog = Watchdog(runtime)  # a process started afresh
-    assert await _hush(watchdog) == []
+    assert await _topical(watchdog) == []
     await runtime.store.hincrby(runtime.keys("count"), "topic:talks", 24)
     clock.advance(15)
-    assert await _hush(watchdog) == []
+    assert await _topical(watchdog) == []
     after = await _profile(runtime)
     assert (after.counts, after.hours) == (before.counts, before.hours)
     assert await _hours(watchdog, runtime, clock, 3, 2) == []
     await _hours(watchdog, runtime, clock, 9, 0)
-    assert await _hush(watchdog) == [Kind.TOPIC_HUSH]
+    assert await _topical(watchdog) == [Kind.TOPIC_QUIET]
 
 
 async def _profile(runtime: Runtime) -> HourlyProfile:

@@ -1,4 +1,4 @@
-"""Editors' answers move a topic's line for alike stories: at once, within bounds, and undoably."""
+"""Editors' answers move a topic's threshold for alike stories: at once, bounded, and undoably."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from monitor.config.schema import Topic
 from monitor.matching import Background, TopicMatcher
 from monitor.matching.answers import AnsweredStory, Answers, moved_line
-from monitor.matching.match_score import LINES
+from monitor.matching.match_score import THRESHOLDS
 from monitor.model import EmbeddedStory
 from monitor.reasons import SuppressionReason
 
@@ -48,7 +48,7 @@ def test_however_many_answers_a_line_moves_within_bounds(seed: int, said: list[b
     assert answers is not None
     for at in range(7):
         moved = answers.moved(news.vectors[at : at + 1])
-        for line in LINES.values():
+        for line in THRESHOLDS.values():
             now = moved_line(line, moved.by) if moved else line
             assert 0.1 < now < 0.995
             if set(said) == {True}:
@@ -76,7 +76,7 @@ def test_an_answer_counts_for_alike_stories_and_no_others(
     heard = matcher.with_answers({"energy": [answered(pay, good=False)]})
     held, fires = (row[0] for row in heard.score_batch([again, attack]))
     print(before, held, fires)
-    assert held.line > LINES["balanced"] + 0.2 and "anna answered not relevant" in held.moved
+    assert held.line > THRESHOLDS["balanced"] + 0.2 and "anna answered not relevant" in held.moved
     assert PAY in held.moved
     if before[0].fired:
         assert held.reason is SuppressionReason.ANSWERED
@@ -87,14 +87,14 @@ def test_an_answer_counts_for_alike_stories_and_no_others(
 def test_relevant_lowers_the_line_a_little(
     matcher_of: Callable[..., TopicMatcher], embedded: Callable[..., EmbeddedStory]
 ) -> None:
-    """ "Relevant" lowers the line for the like, and an answer against it takes that back."""
+    """ "Relevant" lowers the threshold for the like, and an answer against it takes that back."""
     matcher = matcher_of(ENERGY)
     pay, again = embedded(PAY), embedded(PAY_AGAIN)
     yes, no = answered(pay, good=True), answered(pay, good=False)
     lowered = matcher.with_answers({"energy": [yes]}).score_batch([again])[0][0]
     both = matcher.with_answers({"energy": [yes, no]}).score_batch([again])[0][0]
     print(lowered, both)
-    assert 0.2 < lowered.line < LINES["balanced"] < both.line
+    assert 0.2 < lowered.line < THRESHOLDS["balanced"] < both.line
     scores = matcher.with_answers({"energy": [yes]}).score([again])
     assert bool(scores.fired(0)) == lowered.fired, "one decision for both ways of asking"
     assert lowered.score == pytest.approx(both.score)

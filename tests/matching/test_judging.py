@@ -144,7 +144,7 @@ def test_answers_become_a_proposal(model: TransformerEmbedder, background: Backg
 
 
 def test_topics_try_shows_scores_evidence_and_gates(tmp_path: Path) -> None:
-    """The command prints every topic with its line, the reason and what its gates say."""
+    """The command prints every topic with its threshold, the reason and what its gates say."""
     (tmp_path / "topics.yaml").write_text(TOPICS, encoding="utf-8")
     told = CliRunner().invoke(
         topics_command,

@@ -17,7 +17,7 @@ from monitor.embedding.hashing import HashingEmbedder
 from monitor.embedding.passages import passages
 from monitor.embedding.transformer import TransformerEmbedder
 from monitor.errors import ModelError
-from monitor.matching import LINES, Background, TopicMatcher, texts
+from monitor.matching import THRESHOLDS, Background, TopicMatcher, texts
 from monitor.matching.background import pack, unpack
 from monitor.matching.topic_profile import margins
 from monitor.model import EmbeddedStory, Match, Passage, Story
@@ -146,11 +146,11 @@ def test_unrelated_paragraphs_do_not_add_up(
 
 def test_sensitivity_moves_the_line_and_nothing_else(matcher_of: Make, embedded: Embed) -> None:
     """strict, balanced and broad give one score against three lines."""
-    topics = [STRIKES.model_copy(update={"id": name, "sensitivity": name}) for name in LINES]
+    topics = [STRIKES.model_copy(update={"id": name, "sensitivity": name}) for name in THRESHOLDS]
     matches = matcher_of(*topics).score_batch([embedded("Blackout after attack on the grid")])[0]
     assert len({match.score for match in matches}) == 1
-    assert [match.line for match in matches] == [LINES[name] for name in LINES]
-    assert LINES["strict"] > LINES["balanced"] > LINES["broad"]
+    assert [match.line for match in matches] == [THRESHOLDS[name] for name in THRESHOLDS]
+    assert THRESHOLDS["strict"] > THRESHOLDS["balanced"] > THRESHOLDS["broad"]
 
 
 def test_the_lines_mean_much_the_same_for_every_topic(matcher_of: Make) -> None:
@@ -229,7 +229,7 @@ def test_gates_and_scope_have_named_reasons(
     matcher_of: Make,
     embedded: Embed,
 ) -> None:
-    """A story over the line is held back by a gate, its language or its feed, by that name."""
+    """A story over the threshold is held back by a gate, its language or its feed, by that name."""
     story = embedded(
         "Missiles hit power plants around Kharkiv, grid operator says",
         language="en-GB",

@@ -145,6 +145,6 @@ async def test_a_name_in_an_allowed_network_is_internal(monkeypatch: pytest.Monk
 def test_ports_are_limited_but_not_for_allowed_hosts() -> None:
     """A public host is reached on web ports only; an allowed one on any."""
     with pytest.raises(FetchError) as caught:
-        AddressGuard(allow_ports=(80, 443)).judge("a.example", 22, ["93.184.215.14"])
+        AddressGuard(allow_ports=(80, 443)).check("a.example", 22, ["93.184.215.14"])
     assert caught.value.reason == FetchReason.BLOCKED_URL
-    AddressGuard(("10.0.0.1",)).judge("a.example", 22, ["10.0.0.1"])
+    AddressGuard(("10.0.0.1",)).check("a.example", 22, ["10.0.0.1"])

@@ -107,10 +107,10 @@ async def test_work_that_moves_keeps_its_lease(store: Redis, keys: Keys) -> None
         return await ours.take()
 
     assert await ours.take()
-    async with renewed(renew, 0.1, patience=0.3) as moving:
+    async with renewed(renew, 0.1, patience=0.3) as progress:
 
         async def enough() -> bool:
-            moving.mark()
+            progress.mark()
             assert not await theirs.take()
             return times >= 12
 

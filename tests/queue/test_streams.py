@@ -129,7 +129,7 @@ async def test_finished_items_leave_the_stream_empty(
     assert await inbox.reclaim(10, min_idle=0) == []
 
 
-async def test_a_buried_item_is_kept_whole_with_its_reason(
+async def test_a_dead_letter_is_kept_whole_with_its_reason(
     each_store: Redis, store_url: str, keys: Keys
 ) -> None:
     """A dead letter leaves the stream in the same step in which it is stored."""

@@ -69,7 +69,7 @@ class Mail:
             await client.data(bytes(message), timeout=DATA_TIMEOUT)
             await _leave(client)
         except smtp.SMTPException as error:
-            return _judge(error, begun)
+            return _result_of(error, begun)
         except ssl.SSLError as error:
             detail = f"TLS: {error.reason or error}"
             return SendResult("refused", DeliveryReason.MISCONFIGURED, detail, whole_channel=True)
@@ -150,7 +150,7 @@ async def _leave(client: aiosmtplib.SMTP) -> None:
         await client.quit(timeout=2.0)
 
 
-def _judge(error: smtp.SMTPException, begun: bool) -> SendResult:
+def _result_of(error: smtp.SMTPException, begun: bool) -> SendResult:
     detail = f"{type(error).__name__}: {error}"[:200]
     if isinstance(error, smtp.SMTPAuthenticationError):
         return SendResult("refused", DeliveryReason.AUTH_REVOKED, detail, whole_channel=True)

@@ -155,7 +155,7 @@ async def list_topics(desk: Services, asked: Nothing) -> Any:
 
 
 async def try_a_topic(desk: Services, asked: TryTopic) -> Any:
-    """Return how a headline scores, and the last day's stories nearest the line."""
+    """Return how a headline scores, and the last day's stories nearest the threshold."""
     trial = await _trial(desk, asked.topic, asked.yaml, asked.headline, 86400.0, 2_000)
     return {
         **_summary(trial),

@@ -129,7 +129,7 @@ class Engine:
             keeper = subprocess.Popen(
                 ["sh", "-c", _KEEPER, "sh", *words],
                 cwd=place,
-                env=self._surroundings(container),
+                env=self._environment(container),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -165,7 +165,7 @@ class Engine:
         mapped = [self._address(inside(word, container.mounts), container) for word in words]
         try:
             return subprocess.run(
-                mapped, cwd=self.place(container), env=self._surroundings(container)
+                mapped, cwd=self.place(container), env=self._environment(container)
             ).returncode
         except FileNotFoundError:
             print(f'exec failed: "{words[0]}": executable file not found in $PATH', file=sys.stderr)
@@ -178,7 +178,7 @@ class Engine:
             words = ["sh", "-c", *words]
         words = [self._address(inside(word, container.mounts), container) for word in words]
         return not subprocess.run(
-            words, cwd=self.place(container), env=self._surroundings(container), capture_output=True
+            words, cwd=self.place(container), env=self._environment(container), capture_output=True
         ).returncode
 
     def until_healthy(self, container: Container) -> None:
@@ -201,7 +201,7 @@ class Engine:
     def _address(self, words: str, container: Container) -> str:
         return words.replace("127.0.0.1:9464", f"127.0.0.1:{container.port}")
 
-    def _surroundings(self, container: Container) -> dict[str, str]:
+    def _environment(self, container: Container) -> dict[str, str]:
         """The environment in a container: its service's, and the programs of its image."""
         programs = self.folder / "programs"
         if not programs.exists():
