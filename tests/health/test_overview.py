@@ -26,7 +26,7 @@ async def test_open_troubles_are_listed_and_ended_ones_are_not(store: Redis, key
     rows = {
         f"{Kind.FEED_SILENT}:bbc": Open(NOW - 60, told=NOW - 60, text="feed bbc has gone silent"),
         f"{Kind.FEED_SILENT}:cnn": Open(NOW - 90, NOW - 90, NOW - 5, "feed cnn has gone silent"),
-        f"{Kind.TOPIC_HUSH}:talks": Open(NOW - 1, text="topic talks has been silent"),
+        f"{Kind.TOPIC_QUIET}:talks": Open(NOW - 1, text="topic talks has been silent"),
         f"{Kind.MODEL_MISSING}:model": Open(NOW - 99, told=NOW - 9, text="no model is loaded"),
     }
     mapping = {name: trouble.to_json() for name, trouble in rows.items()}
@@ -71,7 +71,7 @@ async def test_each_process_says_what_it_waits_to_be_restarted_for(
     both = "restart poller, triage to have in force: events.window, store.keep_stories"
     assert both in (await _look(store, keys)).troubles
 
-    poller.held = ()
+    poller.pending_restart = ()
     await Heartbeat(poller, ["poller"]).beat()
     view = await _look(store, keys)
     assert "restart triage to have in force: events.window, store.keep_stories" in view.troubles
