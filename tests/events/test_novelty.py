@@ -123,7 +123,10 @@ def test_what_was_quoted_is_known_after_a_restart() -> None:
     )
     again = index()
     assert again.restore([held.pack("a"), held.pack("b")]) == 0
-    assert again._members["b"].quoted == held._members["b"].quoted != 0
+    assert again.pack("b") == held.pack("b")
+    later = story("c", "Miners brought up", 2, axis(1), source="C", summary=f"Go on. {said}")
+    [assignment] = again.assign([later])
+    assert not assignment.new_event and assignment.novelty != said
 
 
 PIECES = (
