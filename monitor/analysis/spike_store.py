@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from monitor.alerting.alert_decision import alert_of
 from monitor.analysis.story_analysis import StoryDecision
 from monitor.config.schema import Topic
-from monitor.editors.spikes import KEPT, SENSES, Matched, find_spike
+from monitor.editors.spikes import (
+    KEPT,
+    SENSES,
+    Matched,
+    Sense,
+    Spike,
+    find_event_spike,
+    find_spike,
+)
 from monitor.model import Alert
 from monitor.reasons import AlertReason
 from monitor.store.commands import Redis
@@ -23,8 +31,8 @@ _TOLD, _SINCE = "told", "since"
 class SpikeStore:
     """Remembers what each topic that wants spikes matched, for about four weeks.
 
-    A sorted set holds a member a story, its score the time; two members tell when the topic was
-    first watched so and when its last spike was told.
+    A sorted set holds a member a story, its score the time; further members tell when the topic
+    was first watched so, when its last spike was told, and the last of each event (`told:EVENT`).
     """
 
     def __init__(self, client: Redis, keys: Keys) -> None:
@@ -45,16 +53,19 @@ class SpikeStore:
             if not fresh:
                 continue
             rows = await self._client.zrange(key, 0, -1, withscores=True)
-            marks = {name.decode(): at for name, at in rows if name in (b"told", b"since")}
-            known = [_read(name, at) for name, at in rows if name.decode() not in marks]
+            marks = {name.decode(): at for name, at in rows if not name.startswith(b"[")}
+            known = [_read(name, at) for name, at in rows if name.startswith(b"[")]
             known += [found for _, found in fresh]
             since = marks.get(_SINCE, now)
             spike = find_spike(known, since, marks.get(_TOLD, 0.0), now, sense)
-            if spike is not None:
+            spikes = [spike] if spike else _of_events(known, fresh, marks, now, sense)
+            for spike in spikes:
                 of_event = [one for one, found in fresh if found.event == spike.event]
                 last = (of_event or [one for one, _ in fresh])[-1]
                 last.alerts.append(_alert(topic, last, spike.words(), spike.outlets, now))
-                commands.append(["ZADD", key, now, _TOLD])
+                commands.append(["ZADD", key, now, f"{_TOLD}:{spike.event}"])
+                if not spike.alone:
+                    commands.append(["ZADD", key, now, _TOLD])
             for _, found in fresh:
                 commands.append(["ZADD", key, found.at, _member(found)])
             commands += [
@@ -63,6 +74,22 @@ class SpikeStore:
                 ["EXPIRE", key, int(_OLDEST)],
             ]
         return commands
+
+
+def _of_events(
+    known: Sequence[Matched],
+    fresh: Sequence[tuple[StoryDecision, Matched]],
+    marks: Mapping[str, float],
+    now: float,
+    sense: Sense,
+) -> list[Spike]:
+    """Return the spikes of the events that the new stories belong to."""
+    found = []
+    for event in dict.fromkeys(one.event for _, one in fresh):
+        last = max(marks.get(_TOLD, 0.0), marks.get(f"{_TOLD}:{event}", 0.0))
+        ours = [one for one in known if one.event == event]
+        found.append(find_event_spike(ours, last, now, sense))
+    return [one for one in found if one is not None]
 
 
 def _matched(outcome: StoryDecision, topic: str) -> Matched | None:

@@ -61,7 +61,7 @@ class TopicAlerting(Settings):
     spikes: Literal["off", "balanced", "eager"] = Field(
         "off",
         description="One message when far more independent stories match than is usual for the "
-        "hour. eager takes smaller rises.",
+        "hour, or report one event than did before. eager takes smaller rises.",
     )
     max_per_hour: int = Field(
         0, ge=0, description="More alerts than this in an hour fold into one digest. 0: no limit."

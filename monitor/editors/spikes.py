@@ -1,4 +1,4 @@
-"""A topic whose independent stories come far faster than is its rhythm: one message. Pure.
+"""A topic, or one event, whose independent stories come far faster than is usual. Pure.
 
 What counts is a window of two hours up to now. Copies do not count, and an owner counts once for
 each event. The window is held against the same two hours of the days before (those of the same day
@@ -9,6 +9,10 @@ of the week twice, the highest tenth left out, so that an earlier spike does not
     more likely chance than so (Poisson's upper tail) -> no
     told within the cool-down                         -> no
     less than a week of days to compare with          -> no
+
+An event has no rhythm of the week. Its window is held against the stretches of two hours before it,
+up to a day: their mean is what is usual, and it must bring more than any of them. An event younger
+than three such stretches has nothing to be held against; that it began is told anyway.
 """
 
 from __future__ import annotations
@@ -18,11 +22,14 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from monitor.text import span
+
 HOUR, DAY = 3600.0, 86400.0
 WINDOW = 2 * HOUR
 KEPT = 28 * DAY  # how far back a rhythm is learnt from
 LEARNT = 7  # days that must be there
 STORIES, OWNERS = 5, 2
+STRETCHES = 2  # of an event's life that must be there before the window
 _FLOOR = 0.25  # of the usual number: a topic with hardly any stories has some all the same
 
 
@@ -54,23 +61,33 @@ class Matched:
 
 @dataclass(frozen=True, slots=True)
 class Spike:
-    """A rise: how many stories, what is usual, since when, from whom, and the event behind most."""
+    """A rise: how many stories, what is usual, since when, from whom, and the event behind most.
+
+    `alone` says that it is the rise of that one event, not of the topic.
+    """
 
     count: int
     usual: float
     since: float
+    at: float
     outlets: tuple[str, ...]
     event: str
     of_event: int
+    alone: bool = False
 
     def words(self) -> str:
         """Return "9 stories in 40 min, usually 0.8 in two hours; 5 of them on one happening"."""
+        stories = f"{self.count} independent stories"
+        within = f"in {span(max(60.0, self.at - self.since))}"
+        usual = f"{self.usual:.1f} in two hours"
+        if self.alone:
+            return f"{stories} on this happening {within}, before that {usual}"
         driven = (
             f"; {self.of_event} of them on this happening"
             if self.of_event > 1
             else "; each on a happening of its own"
         )
-        return f"{self.count} independent stories, usually {self.usual:.1f} in two hours{driven}"
+        return f"{stories} {within}, usually {usual}{driven}"
 
 
 def find_spike(
@@ -88,17 +105,58 @@ def find_spike(
     if now - last_told < sense.cool_down or now - since < LEARNT * DAY:
         return None
     fresh = _independent([one for one in matched if now - WINDOW < one.at <= now])
-    owners = {one.owner for one in fresh}
-    if len(fresh) < STORIES or len(owners) < OWNERS:
+    if not _enough(fresh):
         return None
     usual = _usual(matched, since, now)
-    expected = max(usual, _FLOOR)
-    if len(fresh) < sense.times * expected or _at_least(len(fresh), expected) > sense.chance:
+    if not _far_above(len(fresh), usual, sense):
         return None
     events = Counter(one.event for one in fresh)
     event, of_event = min(events.items(), key=lambda pair: (-pair[1], pair[0]))
-    outlets = tuple(dict.fromkeys(one.outlet or one.owner for one in fresh))
-    return Spike(len(fresh), usual, fresh[0].at, outlets, event, of_event)
+    return Spike(len(fresh), usual, fresh[0].at, now, _outlets(fresh), event, of_event)
+
+
+def find_event_spike(
+    matched: Sequence[Matched], last_told: float, now: float, sense: Sense
+) -> Spike | None:
+    """Return the spike of one event at `now`, or None.
+
+    Args:
+        matched: the event's stories that the topic matched, in any order.
+        last_told: when a spike was last told of this event, or of the topic; 0 for never.
+        now: the present.
+        sense: how large a rise must be.
+    """
+    fresh = _independent([one for one in matched if now - WINDOW < one.at <= now])
+    if now - last_told < sense.cool_down or not _enough(fresh):
+        return None
+    before = [now - WINDOW - one.at for one in matched if one.at <= now - WINDOW]
+    lived = int(min(DAY, max(before, default=0.0)) // WINDOW)
+    if lived < STRETCHES:
+        return None
+    counts = [
+        len(_independent([one for one in matched if start - WINDOW < one.at <= start]))
+        for start in (now - WINDOW * n for n in range(1, lived + 1))
+    ]
+    usual = sum(counts) / lived
+    if len(fresh) <= max(counts) or not _far_above(len(fresh), usual, sense):
+        return None
+    event = fresh[0].event
+    return Spike(
+        len(fresh), usual, fresh[0].at, now, _outlets(fresh), event, len(fresh), alone=True
+    )
+
+
+def _enough(fresh: Sequence[Matched]) -> bool:
+    return len(fresh) >= STORIES and len({one.owner for one in fresh}) >= OWNERS
+
+
+def _far_above(count: int, usual: float, sense: Sense) -> bool:
+    expected = max(usual, _FLOOR)
+    return count >= sense.times * expected and _at_least(count, expected) <= sense.chance
+
+
+def _outlets(fresh: Sequence[Matched]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(one.outlet or one.owner for one in fresh))
 
 
 def _independent(matched: Sequence[Matched]) -> list[Matched]:

@@ -15,7 +15,16 @@ from monitor.analysis.spike_store import SpikeStore
 from monitor.analysis.story_analysis import StoryDecision
 from monitor.config.schema import Topic
 from monitor.delivery.formatting import below_headline, status_line
-from monitor.editors.spikes import DAY, HOUR, SENSES, WINDOW, Matched, Spike, find_spike
+from monitor.editors.spikes import (
+    DAY,
+    HOUR,
+    SENSES,
+    WINDOW,
+    Matched,
+    Spike,
+    find_event_spike,
+    find_spike,
+)
 from monitor.model import Assignment, EmbeddedStory, Match, Story
 from monitor.reasons import AlertReason
 from monitor.store.commands import Redis
@@ -55,7 +64,7 @@ def test_a_rise_says_how_much_from_whom_and_driven_by_what() -> None:
     assert set(found.outlets) == {"owner-0", "owner-1", "owner-2"}
     assert found.since == NOW - 300
     assert found.words() == (
-        "6 independent stories, usually 0.0 in two hours; 3 of them on this happening"
+        "6 independent stories in 5 min, usually 0.0 in two hours; 3 of them on this happening"
     )
 
 
@@ -104,6 +113,61 @@ def test_never_below_the_least(rows: list[tuple[float, int, int]]) -> None:
         assert NOW - WINDOW < found.since <= NOW
 
 
+def event(*hours_ago: float, owners: int = 9) -> list[Matched]:
+    """Stories of one event, so many hours ago, by owners in turn."""
+    return [
+        Matched(f"s{n}", NOW - at * HOUR, f"owner-{n % owners}", "e1")
+        for n, at in enumerate(hours_ago)
+    ]
+
+
+JUST_NOW = (0.0, 0.2, 0.4, 0.6, 0.8)
+
+
+def event_spike(matched: Sequence[Matched], told: float = 0.0) -> Spike | None:
+    """What `balanced` makes of an event now."""
+    return find_event_spike(matched, told, NOW, BALANCED)
+
+
+def test_an_event_that_takes_off_says_how_much_and_since_when() -> None:
+    """A report ten hours ago and one six hours ago, then five outlets within the hour."""
+    found = event_spike(event(10, 6, *JUST_NOW))
+    assert found is not None and found.alone
+    assert (found.count, found.usual, found.event) == (5, 0.25, "e1")
+    assert found.words() == (
+        "5 independent stories on this happening in 48 min, before that 0.2 in two hours"
+    )
+
+
+@pytest.mark.parametrize(
+    ("matched", "told"),
+    [
+        (event(*JUST_NOW), 0.0),
+        (event(5.9, *JUST_NOW), 0.0),
+        (event(10, *JUST_NOW[:4]), 0.0),
+        (event(10, *JUST_NOW, 0.1, 0.3, owners=1), 0.0),
+        (event(20, 19.9, 19.8, 19.7, 19.6, *JUST_NOW), 0.0),
+        (event(12, 10, 9, 8, 6, 5, 4, 3, *JUST_NOW), 0.0),
+        (event(10, 6, *JUST_NOW), NOW - 11 * HOUR),
+    ],
+    ids=["it began", "young", "four stories", "a live blog", "as at its beginning",
+         "busy all along", "cool-down"],
+)  # fmt: skip
+def test_what_is_no_spike_of_an_event(matched: list[Matched], told: float) -> None:
+    """A beginning, few outlets, an echo of its first hours, what was busy before, told just now."""
+    assert event_spike(matched, told) is None
+
+
+@given(st.lists(st.tuples(st.floats(-DAY, HOUR), st.integers(0, 9))))
+def test_an_event_is_never_below_the_least(rows: list[tuple[float, int]]) -> None:
+    """Whatever came: five owners in the window, and more than in any stretch before it."""
+    matched = [Matched(f"s{n}", NOW + at, f"o{o}", "e1") for n, (at, o) in enumerate(rows)]
+    found = find_event_spike(matched, 0.0, NOW, EAGER)
+    if found is not None:
+        assert found.count == len(found.outlets) >= 5
+        assert NOW - WINDOW < found.since <= NOW and found.count > found.usual
+
+
 TOPIC = Topic.model_validate({"id": "ports", "name": "Ports", "alert": {"spikes": "balanced"}})
 
 
@@ -135,10 +199,24 @@ async def test_one_message_and_then_the_cool_down(store: Redis, keys: Keys) -> N
     assert alerts[0].outlets == ("Paper 1", "Paper 2", "Paper 3", "Paper 4", "Paper 5")
     assert status_line(alerts[0]) == "spike · 5 sources"
     assert below_headline(alerts[0])[0].startswith(
-        "5 independent stories, usually 0.0 in two hours; 5"
+        "5 independent stories in 60 s, usually 0.0 in two hours; 5"
     )
     assert json.dumps(alerts[0].to_dict())
     assert 0 < await store.ttl(keys("spikes", "ports")) <= 29 * DAY
+
+
+async def test_an_event_takes_off_where_its_topic_is_busy(store: Redis, keys: Keys) -> None:
+    """On a real store: a topic of the first week has no rhythm yet, yet an event of it rises."""
+    spikes = SpikeStore(store, keys)
+    alerts = []
+    for number, at in enumerate([-10 * HOUR, -6 * HOUR, *(60.0 * n for n in range(9))]):
+        one = decision(number, NOW + at)
+        for command in await spikes.add([one], [TOPIC], NOW + at):
+            await store.execute_command(*command)  # type: ignore[attr-defined]
+        alerts += one.alerts
+    assert [alert.reason for alert in alerts] == [AlertReason.SPIKE], "one, then the cool-down"
+    assert alerts[0].event == "e1" and alerts[0].novelty == ""
+    assert alerts[0].note.startswith("5 independent stories on this happening in 4 min, before")
 
 
 async def test_a_topic_that_wants_none_costs_nothing(store: Redis, keys: Keys) -> None:
