@@ -37,6 +37,8 @@ _MARKS = {
 _ONE = {**_LETTERS, **_MARKS}
 _SAME = str.maketrans(_ONE)
 _BEYOND_ASCII = re.compile(r"[^\x00-\x7f]+")
+# Thai and Lao am, whose parts stand on either side of a tone as people type them.
+_AM = re.compile("([\u0e4d\u0ecd])([\u0e48-\u0e4b\u0ec8-\u0ecb])")
 _WORD = 24  # letters of the longest stretch that is worth remembering
 _WHOLE = frozenset("йї")  # letters of their own, though Unicode takes them apart
 
@@ -61,7 +63,7 @@ def _folded(found: re.Match[str]) -> str:
 def _fold_stretch(text: str) -> str:
     text = unicodedata.normalize("NFKC", text.translate(_SAME))
     text = unicodedata.normalize("NFKC", text.casefold())
-    return unicodedata.normalize("NFC", text.translate(_PLAIN))
+    return _AM.sub(r"\2\1", unicodedata.normalize("NFC", text.translate(_PLAIN)))
 
 
 _fold_word = lru_cache(maxsize=65_536)(_fold_stretch)

@@ -34,6 +34,7 @@ from monitor.folding import fold
         ("Straße", "STRASSE"),
         ("co\u00adoperation", "cooperation"),
         ("e\u0301lysée", "Élysée"),
+        ("น\u0e4d\u0e49าท่วม", "น\u0e49\u0e33ท่วม"),  # Thai am, typed in two parts around its tone
     ],
 )
 def test_spellings_of_one_word_are_one(one: str, other: str) -> None:

@@ -87,6 +87,7 @@ def zone_fault(name: str) -> str:
 
 
 def _zone_advice(name: str) -> str:
+    name = re.sub("[‐‑‒–—−]", "-", name)
     if found := _OFFSET.fullmatch(name):
         sign, hours, minutes = found.groups()
         place = "name a city, such as Europe/Athens, so that summer time is kept"
@@ -94,8 +95,10 @@ def _zone_advice(name: str) -> str:
             return place
         # POSIX counts west of Greenwich: https://data.iana.org/time-zones/tzdb/etcetera
         etc = f"Etc/GMT{'-' if sign == '+' else '+'}{int(hours)}" if int(hours) else "UTC"
+        if etc not in available_timezones():
+            return place
         return f"{place}, or write {etc} for that offset all year (its sign is the other way round)"
-    zones = available_timezones()
+    zones = {zone for zone in available_timezones() if not zone.startswith(("Etc/GMT", "local"))}
     by_city = {zone.rpartition("/")[2].replace("_", " ").casefold(): zone for zone in zones}
     meant = _MEANT.get(name.casefold()) or by_city.get(name.casefold())
     if not meant and len(name) > 4:  # of short ones the nearest is another zone

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from email.utils import parseaddr
 from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import SecretStr
 
 from monitor.config.cron import cron_fault, zone_fault
 from monitor.config.languages import language_fault
+from monitor.config.mail_addresses import read_mail_address
 from monitor.config.names import nearest
 from monitor.config.problems import ConfigProblem
 from monitor.config.schema import (
@@ -275,11 +275,10 @@ def _email(channel: EmailChannel) -> Iterator[ConfigProblem]:
         (("from",), channel.sender),
         *((("to", index), to) for index, to in enumerate(channel.to)),
     ]:
-        plain = parseaddr(address)[1]
-        if not re.fullmatch(r"[^@\s]+@[^@\s]+", plain):
-            yield ConfigProblem(
-                loc, f'"{address}" is not an e-mail address; write name@example.org'
-            )
+        try:
+            read_mail_address(address)
+        except ValueError as error:
+            yield ConfigProblem(loc, str(error))
     if not channel.to:
         yield ConfigProblem(("to",), "nobody would get this; write one or more addresses")
     if not 1 <= channel.port <= 65535:

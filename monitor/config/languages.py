@@ -13,6 +13,8 @@ from functools import lru_cache
 import langcodes
 from langcodes.tag_parser import LanguageTagError
 
+from monitor.folding import fold
+
 # Codes of countries, taken for languages. They are not codes of other living languages of the news;
 # "kr" would be Kanuri, but a Korean feed says it.
 _COUNTRIES = {
@@ -20,7 +22,7 @@ _COUNTRIES = {
     "rs": "sr", "ir": "fa", "vn": "vi", "by": "be",
 }  # fmt: skip
 _NAMES = {
-    name: code
+    fold(name): code
     for row in """
     af afrikaans | am amharic አማርኛ | ar arabic العربية | az azerbaijani azeri azərbaycanca
     be belarusian беларуская | bg bulgarian български | bn bengali bangla বাংলা | bs bosnian bosanski
@@ -103,8 +105,9 @@ def _code(part: str) -> str:
     low = part.strip().strip("()[]\"'").casefold()
     low = re.split(r"[.@(\[:]", low)[0].strip().replace("_", "-").replace(" ", "-")
     primary = low.partition("-")[0]
-    if name := _NAMES.get(low) or _NAMES.get(primary):  # "English (UK)", "Chinese simplified"
-        return name
+    for said in (low, primary, low.rpartition("-")[2]):  # "English (UK)", "British English"
+        if name := _NAMES.get(fold(said)):
+            return name
     if primary in _COUNTRIES:
         return _COUNTRIES[primary]
     try:

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, SecretStr
 
+from monitor.config.mail_addresses import Addresses
 from monitor.config.services import LanguageModelSettings, TranslationSettings
 from monitor.config.services import Settings as Settings
 from monitor.config.topic_schema import Gate as Gate
@@ -17,7 +18,6 @@ from monitor.config.topic_schema import MinSources as MinSources
 from monitor.config.topic_schema import Topic as Topic
 from monitor.config.topic_schema import TopicAlerting as TopicAlerting
 from monitor.config.value_types import (
-    Addresses,
     Days,
     Duration,
     Mentions,

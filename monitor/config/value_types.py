@@ -45,26 +45,6 @@ Duration = Annotated[
 Words = Annotated[tuple[str, ...], BeforeValidator(as_list, json_schema_input_type=str | list[str])]
 
 
-def split_addresses(value: object) -> object:
-    """Split "A <a@x>, b@x; c@x" into its addresses, as people write them into one line.
-
-    A comma or semicolon inside quotes or angle brackets belongs to the name.
-    """
-    lines = value if isinstance(value, list | tuple) else [value]
-    found: list[object] = []
-    for line in lines:
-        if not isinstance(line, str):
-            found.append(line)
-            continue
-        parts = [part.strip() for part in _ADDRESSES.findall(line)]
-        found += [part for part in parts if part] or [line]
-    return found
-
-
-_ADDRESSES = re.compile(r'(?:"[^"]*"|<[^>]*>|[^,;"<])+')
-Addresses = Annotated[
-    tuple[str, ...], BeforeValidator(split_addresses, json_schema_input_type=str | list[str])
-]
 SLUG = r"^[a-z0-9][a-z0-9._-]{0,79}$"
 Slug = Annotated[str, Field(pattern=SLUG)]
 

@@ -348,6 +348,8 @@ class _Texts:
 def _author(node: etree._Element) -> str:
     if len(node) == 0:
         return text_of(node)
+    if any((text or "").strip() for text in (node.text, *(child.tail for child in node))):
+        raise NotPlain  # a name with markup in it
     parts: dict[str, str] = {}
     for child in node:
         name = element_name(child)

@@ -105,6 +105,7 @@ def test_what_is_no_schedule_is_said(cron: str, word: str) -> None:
         ("UTC-5", "Etc/GMT+5"),
         ("+02:00", "Etc/GMT-2"),
         ("GMT+5:30", "name a city"),
+        ("UTC\u22123", "Etc/GMT+3"),
         ("CEST", "Europe/Berlin"),
         ("PST", "America/Los_Angeles"),
         ("XYZ", "write one such as"),

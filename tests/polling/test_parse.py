@@ -319,6 +319,13 @@ def test_texts_the_reader_has_are_left_out(data_folder: Path) -> None:
         assert left_out(text.encode(), Wanted(since=NEW_YEAR)) == 0
 
 
+def test_an_author_with_markup_in_the_name_is_one() -> None:
+    """`by <a>Foo Bar</a>` (a document of Miniflux's tests): the fast path lost the name."""
+    author = "<author>by <a href='/foo'>Foo Bar</a></author>"
+    body = rss(("1", "T", "")).replace("</item>", f"{author}</item>").encode()
+    assert only(parse(body, URL))["author"] == "by Foo Bar"
+
+
 def test_a_stray_prefix_is_read_through() -> None:
     """Elements under a prefix that nothing declares are read as if they had none."""
     body = b"<rss><x:channel><x:item><x:title>Ferry sinks</x:title></x:item></x:channel></rss>"

@@ -14,13 +14,14 @@ from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
-from email.utils import format_datetime, parseaddr
+from email.utils import format_datetime
 from functools import cache
 from typing import Any
 
 import css_inline
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from monitor.config.mail_addresses import read_mail_address
 from monitor.config.schema import EmailChannel
 from monitor.delivery import formatting
 from monitor.model import Alert, Notification, Thread
@@ -88,10 +89,7 @@ def address(text: str) -> Address:
     Raises:
         ValueError: it is no address.
     """
-    name, spec = parseaddr(one_line(text))
-    box, at, domain = spec.rpartition("@")
-    if not (box and at and domain):
-        raise ValueError(f"{text!r} is not an e-mail address; write Name <name@example.org>")
+    name, box, domain = read_mail_address(text)
     try:
         return Address(name, box, formatting.ascii_host(domain))
     except (MessageError, UnicodeError, ValueError) as error:
