@@ -26,8 +26,12 @@ _OTHER_TEXT = 0.1
 _SAME_PAGE_TEXT = 0.3  # share of shingles, and of the shorter headline's terms, from which two
 _SAME_PAGE_TITLE = 0.5  # stories at one address are one page edited rather than two alerts
 _LEAST_DENSE = 8  # letters that a headline in a script without spaces must have
-# " - Outlet" at the end and "Outlet: " at the beginning; a figure there is news, no outlet's name.
-_TAIL_OUTLET = re.compile(r"\s+[-–—|｜·]\s+[^\d\-–—|:]{2,40}$|[_｜|][^\d_｜|]{2,40}$")
+# " - Outlet" at the end, perhaps in brackets, and "Outlet: " at the beginning; a figure there is
+# news, no outlet's name (one with a figure is learned from its feed, `polling.outlet_names`).
+_NAME = r"[^\d\-–—|:\s](?:[^\d\-–—|:]|(?<=\S)-(?=\S)){1,39}"
+_TAIL_OUTLET = re.compile(
+    rf"\s+(?:[-–—|｜·•»]|/{{1,2}})\s+{_NAME}$|[_｜|][^\d_｜|]{{2,40}}$|\s*[(（\[【]{_NAME}[)）\]】]$"
+)
 _HEAD_OUTLET = re.compile(r"^[^\d:：]{2,24}[:：]\s*")
 _THOUSANDS = re.compile(r"(?<=\d)[.,' ](?=\d{3}(?!\d))")
 _DENSE = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff]+")
@@ -86,9 +90,12 @@ def title_keys(title: str) -> dict[str, str]:
     headline. A headline too short to tell has none.
     """
     forms = [(title, "")]
-    for cut in (_TAIL_OUTLET, _HEAD_OUTLET):
-        if (found := cut.search(title)) is not None:
-            forms.append((title[: found.start()] + title[found.end() :], found.group()))
+    if (found := _TAIL_OUTLET.search(title)) is not None:
+        forms.append((title[: found.start()], found.group()))
+        if (section := _TAIL_OUTLET.search(title, 0, found.start())) is not None:
+            forms.append((title[: section.start()], title[section.start() :]))
+    if (found := _HEAD_OUTLET.search(title)) is not None:
+        forms.append((title[found.end() :], found.group()))
     return {key: left_out for form, left_out in reversed(forms) if (key := _title_key(form))}
 
 

@@ -27,7 +27,8 @@ _ACRONYM = re.compile(r"\b(?:[^\W\d_]\.){2,}")
 _SPELLINGS = {"cease-fire": "ceasefire", "prime minister": "premier", "white house": "whitehouse"}
 _SPELT_TWICE = re.compile("|".join(_SPELLINGS), re.IGNORECASE)
 _DENSE = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff]{2,}")  # scripts without spaces
-_GROUPED = re.compile(r"(?<![\d.,])(\d{1,3})((?:[ \u00a0\u2009\u202f'’]\d{3})+)(?![\d.,]*\d)")
+_GROUPED = re.compile(r"(?<![\d.,])(\d{1,3})((?:[ \u00a0\u2009\u202f'’٬]\d{3})+)(?![\d.,]*\d)")
+_FIGURE = re.compile(r"(?![0-9])\d")  # of another script
 _WORD = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+(?:['’][^\W\d_]+)*")
 _LABEL = re.compile(
     r"^(?:exclusive|live(?: updates?)?|watch|breaking(?: news)?|opinion|analysis|update \d+|"
@@ -93,6 +94,7 @@ def stem(word: str) -> str:
 @lru_cache(maxsize=2048)
 def tokens(text: str) -> tuple[Token, ...]:
     """Return the content words of `text` in order; numbers are normalised ("1,200", "twelve")."""
+    text = _FIGURE.sub(lambda found: str(unicodedata.decimal(found[0])), text)
     text = _GROUPED.sub(lambda found: re.sub(r"\D", "", found.group()), text)
     text = unicodedata.normalize("NFKC", text)
     text = _ACRONYM.sub(lambda found: found.group().replace(".", ""), text)
@@ -124,6 +126,8 @@ def tokens(text: str) -> tuple[Token, ...]:
 def _plain_number(text: str) -> str:
     if re.fullmatch(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?", text):
         text = text.replace(",", "")
+    elif re.fullmatch(r"[1-9]\d{0,2}(?:\.\d{3})+", text):
+        text = text.replace(".", "")  # as most of Europe and South America groups figures
     return text.replace(",", ".").rstrip(".")
 
 

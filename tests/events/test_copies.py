@@ -190,6 +190,13 @@ def test_short_texts_have_no_sketch() -> None:
         ("Взрыв на заводе в городе Истуик", "Взрыв на заводе в городе Истуик - Новая газета"),
         ("Dam above Yaoundé gives way at night", "DAM ABOVE YAOUNDE GIVES WAY AT NIGHT"),
         ("नेपाल में बाढ़ से भारी तबाही", "नेपाल में बाढ़ से भारी तबाही - दैनिक जागरण"),
+        ("Dam above Eastwick gives way", "Dam above Eastwick gives way (Example Agency)"),
+        ("Dam above Eastwick gives way", "Dam above Eastwick gives way - The Al-Monitor Daily"),
+        ("Dam above Eastwick gives way", "Dam above Eastwick gives way - BBC News - World"),
+        ("Взрыв на заводе в городе Истуик", "Взрыв на заводе в городе Истуик // РБК"),
+        ("工場で火災、けが人なし", "工場で火災、けが人なし（共同通信）"),
+        ("Quake in Eastwick: 12,000 left", "Quake in Eastwick: 12.000 left"),
+        ("بلغ عدد القتلى ١٢ في الزلزال", "بلغ عدد القتلى 12 في الزلزال"),
     ],
 )  # fmt: skip
 def test_a_headline_is_the_same_in_any_script_and_with_any_outlet(one: str, two: str) -> None:
@@ -210,6 +217,8 @@ def test_a_headline_is_the_same_in_any_script_and_with_any_outlet(one: str, two:
         ("Dam above Eastwick gives way", "Dam above Eastwick gives way - 12 dead"),
         ("Gaza: dozens killed in overnight strike", "Kyiv: dozens killed in overnight strike"),
         ("Government falls after lost vote - Peru", "Government falls after lost vote - Japan"),
+        ("Government falls after lost vote (Peru)", "Government falls after lost vote"),
+        ("Dam above Eastwick gives way", "Dam above Eastwick gives way (12 dead)"),
         ("Lee: we shall not leave the talks", "Kim: we shall not leave the talks"),
     ],
 )
