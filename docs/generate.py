@@ -97,6 +97,12 @@ SECTIONS: list[tuple[str, str, list[type[BaseModel]]]] = [
         "takes an alert, with `continue` the following ones are looked at as well.",
         [schema.Route, schema.RouteMatch, schema.DigestPlan, schema.TimeInterval],
     ),
+    (
+        "Subscriptions",
+        "Below `subscriptions:` in `wirewatch.yaml`, each under a name of its own; people in Slack "
+        "[make theirs with a command](../how-to/subscriptions.md).",
+        [schema.Subscription],
+    ),
 ]  # fmt: skip
 
 

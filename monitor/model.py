@@ -237,6 +237,7 @@ class Alert:
     updates: str = "thread"
     topic_tags: tuple[str, ...] = ()
     severity: str = ""  # a word of `Severity`; "" where it is not known
+    gravest: str = ""  # the gravest level told of the event, this alert's included
     outlets: tuple[str, ...] = ()
     trusts: tuple[str, ...] = ()
     was: str = ""

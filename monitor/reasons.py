@@ -137,6 +137,7 @@ class SuppressionReason(StrEnum):
     MUTED = "muted"
     SNOOZED = "snoozed"
     QUIET_HOURS = "quiet_hours"
+    PAUSED = "paused"  # the person who subscribes is away
     RATE_CEILING = "rate_ceiling"
     FLOOD = "flood"  # more at once than people read; gathered into one message
 

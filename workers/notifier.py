@@ -16,6 +16,7 @@ from redis.exceptions import RedisError
 from monitor.alerting.digest_schedule import next_digest, plans_by_channel
 from monitor.alerting.routing import TERMINAL
 from monitor.alerting.silence_store import SilenceStore
+from monitor.alerting.subscriptions import recipients
 from monitor.config.schema import Channel as ChannelSettings
 from monitor.config.schema import SlackChannel, TerminalChannel
 from monitor.delivery.channel import Channel, ChannelUnusable
@@ -34,6 +35,7 @@ from monitor.tasks import Progress, end, first_of
 from workers.headlines import Headlines
 from workers.overview import lines, overview
 from workers.runtime import Runtime
+from workers.subscribers import Subscribers
 
 log = get_logger(__name__)
 
@@ -41,6 +43,7 @@ LOOK_EVERY = 0.2
 SELDOM = 5.0
 STANDBY = 1.0
 STOP_WITHIN = 4.0
+ENDING = 600.0  # seconds in which what was decided before a subscription's end may still come
 MARK_EVERY = 30.0  # a wait longer than this is made of several
 
 
@@ -71,6 +74,7 @@ class Notifier:
             runtime.store, runtime.keys, kept.keep_receipts, kept.keep_history
         )
         self._silences = SilenceStore(runtime.store, runtime.keys)
+        self._subscribers = Subscribers(runtime)
         self._headlines = Headlines(runtime)
         self._channels: dict[str, _ChannelTask] = {}
         self._inbound = SlackInbound(
@@ -89,12 +93,14 @@ class Notifier:
                 while not self._runtime.stopping.is_set():
                     progress.mark()
                     try:
+                        await self._subscribers.follow()
                         self._follow_config(group)
                         await self._wake_senders()
                         now = self._runtime.clock.now()
                         if now >= next_look:
                             next_look = now + SELDOM
                             await self.say_nothing_new(now)
+                            await self.forget_ended(now)
                             await self._warn_of_unknown()
                     except (RedisError, OSError) as error:
                         log.warning("store_unreachable", worker=self.name, error=redact(str(error)))
@@ -106,7 +112,7 @@ class Notifier:
     def _follow_config(self, group: asyncio.TaskGroup) -> None:
         """Start channels that are new or changed; close those that are gone."""
         wanted: dict[str, ChannelSettings] = {TERMINAL: TerminalChannel(type="terminal")}
-        wanted |= self._runtime.config.channels
+        wanted |= recipients(self._runtime.config)
         wanted[canary_channel.CHANNEL] = TerminalChannel(type="terminal")  # see _open
         for name, channel in list(self._channels.items()):
             if wanted.get(name) != channel.settings:
@@ -262,6 +268,17 @@ class Notifier:
                     continue
                 if await self._outbox.last_digest(channel) < fired:
                     await self._outbox.put([_nothing_new(channel, fired, now)])
+
+    async def forget_ended(self, now: float) -> None:
+        """Forget the subscriptions that were ended, once nothing waits for their people."""
+        gone = [
+            name
+            for name, one in self._runtime.config.subscribed.items()
+            if 0 < one.ended < now - ENDING and not await self._outbox.waiting(one.recipient)
+        ]
+        if gone:
+            await self._subscribers.store.forget(gone)
+            log.info("subscriptions_forgotten", numbers=gone)
 
     async def _warn_of_unknown(self) -> None:
         """Say once which channels have something waiting and are no longer configured."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from monitor.alerting.silence_store import SilenceStore
 from monitor.alerting.silences import Silence
+from monitor.alerting.subscriptions import recipients
 from monitor.analysis.archive import AnalysisStore
 from monitor.config.schema import Config
 from monitor.delivery.dead_letters import DeadLetters
@@ -184,7 +185,7 @@ async def overview(client: Redis, keys: Keys, config: Config, now: float) -> Ove
 
 
 async def _channels(view: Overview, outbox: OutboxStore, config: Config) -> None:
-    names = set(config.channels) | (await outbox.channels() - {CANARY})
+    names = set(recipients(config)) | (await outbox.channels() - {CANARY})
     for name in sorted(names or {"terminal"}):
         state = await outbox.state(name)
         well = state.get("state", "ok") in ("ok", "")

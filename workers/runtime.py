@@ -47,6 +47,7 @@ class Runtime:
     store_url: str
     clock: Clock = field(default_factory=SystemClock)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    subscribed_at: int = -1  # version of the stored subscriptions in `config`
     pending_restart: tuple[str, ...] = ()  # settings that differ on disk and wait for a restart
     worker_id: str = field(default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}")
     config_dir: str = "config"
@@ -64,10 +65,10 @@ class Runtime:
         self._reloads.append(callback)
 
     async def reload(self, config: Config) -> None:
-        """Take over `config` and tell everyone who asked."""
-        self.config = config
+        """Take over `config` and tell everyone who asked; subscriptions stay those of the store."""
+        self.config = config.model_copy(update={"subscribed": self.config.subscribed})
         for callback in self._reloads:
-            await callback(config)
+            await callback(self.config)
 
     async def wait_or_stop(self, seconds: float) -> bool:
         """Wait up to `seconds`, or until stopping. Return True if the process is to stop."""

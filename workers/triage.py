@@ -20,6 +20,7 @@ from monitor.alerting.alert_decision import lapse
 from monitor.alerting.alert_state import AlertState
 from monitor.alerting.feedback_store import FeedbackStore
 from monitor.alerting.routing import TERMINAL
+from monitor.alerting.subscriptions import recipients
 from monitor.analysis.answers_archive import AnswersArchive
 from monitor.analysis.archive import AnalysisStore
 from monitor.analysis.batch_commit import BatchCommit, count
@@ -52,6 +53,7 @@ from monitor.tasks import beside, first_of
 from workers.new_model import carry_over
 from workers.runtime import Runtime
 from workers.stage import Stage
+from workers.subscribers import Subscribers
 from workers.topic_loader import TopicMatcherLoader
 
 log = get_logger(__name__)
@@ -80,6 +82,7 @@ class Triage:
         history = HistoryStore(store, keys, settings.keep_history)
         self._batch_commit = BatchCommit(self._archive, self._outbox, history)
         self._spikes = SpikeStore(store, keys)
+        self._subscribers = Subscribers(runtime)
         self._retention = Retention(store, keys, settings.keep_receipts)
         self._swept = -SWEEP_EVERY
         self._lease = Lease.named(store, keys, "triage")
@@ -144,6 +147,7 @@ class Triage:
     async def _rebuild(self) -> None:
         """Read the window back: at the start, after a failed batch, and when the model changed."""
         started = time.perf_counter()
+        await self._subscribers.follow()
         model = await self._topics.model()
         if model is None:
             return
@@ -199,7 +203,7 @@ class Triage:
         now = self._runtime.clock.now()
         if now - self._swept >= SWEEP_EVERY:
             self._swept = now
-            channels = {TERMINAL, CANARY, *self._runtime.config.channels}
+            channels = {TERMINAL, CANARY, *recipients(self._runtime.config)}
             await self._retention.sweep(now, channels)
 
     async def _renew(self) -> None:
@@ -224,6 +228,7 @@ class Triage:
         started = time.perf_counter()
         async with self._turn:
             assert self._analysis is not None
+            await self._subscribers.follow()
             await self._hear_answers()
             canaries = [item for item in batch if is_canary(item.story)]
             fresh = await self._drop_known([i for i in batch if not is_canary(i.story)])

@@ -14,6 +14,7 @@ from typing import Any
 from redis.exceptions import RedisError
 
 from monitor.alerting.routing import TERMINAL
+from monitor.alerting.subscriptions import recipients
 from monitor.analysis.archive import AnalysisStore
 from monitor.delivery.outbox import OutboxStore
 from monitor.health import rules
@@ -34,6 +35,7 @@ from monitor.queue.hand_overs import QueueLook, Streams
 from monitor.stages import PIPELINE, STREAMS
 from monitor.store.lease import Lease
 from workers.runtime import Runtime
+from workers.subscribers import Subscribers
 
 log = get_logger(__name__)
 
@@ -53,6 +55,7 @@ class Watchdog:
         store, keys = runtime.store, runtime.keys
         self.lease = Lease.named(store, keys, self.name, EVERY * 3)
         self._memory = WatchStore(store, keys)
+        self._subscribers = Subscribers(runtime)
         self._heartbeats = HeartbeatStore(store, keys)
         self._streams = Streams(store, keys)
         self._feed_store = FeedStore(store, keys)
@@ -191,7 +194,8 @@ class Watchdog:
 
     async def _channels(self, now: float) -> list[HealthFinding]:
         outbox = self._outbox
-        names = list(self._runtime.config.channels)
+        await self._subscribers.follow()
+        names = list(recipients(self._runtime.config))
         shown = list(dict.fromkeys([TERMINAL, *names, CANARY]))  # as the notifier shows them
         first = await outbox.first_due(shown)
         waiting = {name: await outbox.waiting(name) for name in shown}

@@ -72,6 +72,8 @@ def decide(
         alert = alert_of(topic, item, match, assignment, reason, now, parent, severity)
         if reason is AlertReason.DEVELOPMENT:
             alert = replace(alert, note=_rise(severity, state.severity))
+        gravest = max(state.severity, severity, key=Severity.rank)
+        alert = replace(alert, gravest=gravest)
         corroborated = state.corroborated or len(alert.sources) > 1
         return Decision(
             alert, None, replace(state.with_alert(alert, now), corroborated=corroborated)

@@ -12,7 +12,8 @@ def next_digest(plan: DigestPlan, now: float) -> float:
     Raises:
         ValueError: the five fields cannot be read, or never come true.
     """
-    return next_time(plan.cron, plan.timezone, now)
+    times = (f"{clock[3:]} {clock[:2]} * * *" for clock in plan.at)
+    return min(next_time(cron, plan.timezone, now) for cron in (times if plan.at else (plan.cron,)))
 
 
 def plans_by_channel(config: Config) -> dict[str, tuple[DigestPlan, ...]]:

@@ -60,7 +60,13 @@ PATIENCE = 14 * 86400.0  # where it is quiet round the clock, an alert waits no 
 GateVerdict = Send | Hold | Drop
 
 _GATHERED = frozenset({SuppressionReason.RATE_CEILING.value, SuppressionReason.FLOOD.value})
-_HELD = frozenset({DeliveryReason.DIGESTED.value, SuppressionReason.QUIET_HOURS.value})
+_HELD = frozenset(
+    {
+        DeliveryReason.DIGESTED.value,
+        SuppressionReason.QUIET_HOURS.value,
+        SuppressionReason.PAUSED.value,
+    }
+)
 
 
 def decide(
@@ -73,8 +79,9 @@ def decide(
 ) -> GateVerdict:
     """Decide about one notification that is due.
 
-    Silences come first and drop. Quiet hours, scheduled digests, ceilings and floods hold; what
-    they held goes as part of one digest. `urgency: critical` passes quiet hours and scheduled
+    Silences come first and drop. Quiet hours, scheduled digests, pauses, ceilings and floods hold;
+    what they held goes as part of one digest. Where a person has several subscriptions that take
+    an alert, the soonest of them counts. `urgency: critical` passes quiet hours and scheduled
     digests, and so does severity flash where the topic says `flash_passes_quiet_hours`; critical
     over a ceiling gathers for minutes, not for the rest of the hour. What a digest is made of was
     judged alert by alert, so digests pass; words from operations (notices) pass everything.
@@ -96,19 +103,12 @@ def decide(
         return Drop(reason, f"{silence.kind} {silence.id} by {silence.author}", silence.ends)
     if notification.held_for == DeliveryReason.SPLIT:  # a digest it was part of has passed
         return Send()
-    where = _routed(config, notification)
     topic = config.topic(alert.topic)
     flash = alert.severity == Severity.FLASH and topic and topic.alert.flash_passes_quiet_hours
-    if alert.urgency != "critical" and not flash and now - notification.created_at < PATIENCE:
-        # What was held once goes at the next chance, or it would wait from digest to digest.
-        if where.digest is not None and notification.held_for not in _HELD:
-            return Hold(next_digest(where.digest, now), DeliveryReason.DIGESTED)
-        quiet = quiet_until(
-            (span for name in where.quiet_hours for span in config.time_intervals.get(name, ())),
-            now,
-        )
-        if quiet is not None:
-            return Hold(quiet, SuppressionReason.QUIET_HOURS)
+    urgent = alert.urgency == "critical" or bool(flash)
+    holds = [_hold(config, notification, to, urgent, now) for to in _routed(config, notification)]
+    if all(holds):
+        return min((hold for hold in holds if hold), key=lambda hold: hold.until)
     limit = topic.alert.max_per_hour if topic else 0
     if notification.held_for in _GATHERED:
         return Send()
@@ -120,9 +120,25 @@ def decide(
     return Send()
 
 
-def _routed(config: Config, notification: Notification) -> RoutedTo:
+def _hold(
+    config: Config, notification: Notification, where: RoutedTo, urgent: bool, now: float
+) -> Hold | None:
+    """Return how long a branch or a subscription holds an alert, or None."""
+    away = [end for start, end in where.away if start <= now < end]
+    if away:
+        return Hold(max(away), SuppressionReason.PAUSED)
+    if urgent or now - notification.created_at >= PATIENCE:
+        return None
+    # What was held once goes at the next chance, or it would wait from digest to digest.
+    if where.digest is not None and notification.held_for not in _HELD:
+        return Hold(next_digest(where.digest, now), DeliveryReason.DIGESTED)
+    named = (span for name in where.quiet_hours for span in config.time_intervals.get(name, ()))
+    quiet = quiet_until((*named, *where.hours), now)
+    return Hold(quiet, SuppressionReason.QUIET_HOURS) if quiet is not None else None
+
+
+def _routed(config: Config, notification: Notification) -> list[RoutedTo]:
+    """Return the branch by which it goes; of a person, every subscription that takes it."""
     assert notification.alert is not None
-    for to in route(config, notification.alert):
-        if to.channel == notification.channel:
-            return to
-    return RoutedTo(notification.channel)
+    found = [t for t in route(config, notification.alert) if t.channel == notification.channel]
+    return found or [RoutedTo(notification.channel)]

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import Self
 
+from monitor.alerting.subscriptions import recipients
 from monitor.config.names import fits
 from monitor.config.schema import Config
 from monitor.model import Alert
@@ -130,7 +131,7 @@ def nothing_fits(silence: Silence, config: Config) -> list[Matcher]:
         "label": {label for topic in config.topics for label in topic.labels},
         "feed": {feed.id for feed in config.feeds},
         "tag": {tag for feed in config.feeds for tag in feed.tags},
-        "channel": {*config.channels, "terminal"},
+        "channel": {*recipients(config), "terminal"},
         "urgency": {"low", "normal", "high", "critical"},
         "reason": {reason.value for reason in AlertReason},
     }

@@ -23,6 +23,11 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "feeds": ("monitor.cli.feeds", "feeds", "List, inspect, find, import and export feeds."),
     "demo": ("monitor.cli.demo", "demo", "Watch the service at work, without a network."),
     "routes": ("monitor.cli.routes", "routes", "Where alerts go: the tree, and a test of it."),
+    "subscriptions": (
+        "monitor.cli.subscriptions",
+        "subscriptions",
+        "What single people are sent, by direct message or mail.",
+    ),
     "silence": ("monitor.cli.silence", "silence", "Silence alerts for a while."),
     "dead": ("monitor.cli.dead", "dead", "What could not be processed or delivered."),
     "mcp": ("monitor.cli.mcp", "mcp", "Let a language model look things up; read-only."),

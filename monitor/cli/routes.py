@@ -16,6 +16,7 @@ from monitor.cli.setup import (
     open_store,
     run_async,
     say_json,
+    with_subscribers,
 )
 
 if TYPE_CHECKING:
@@ -36,12 +37,18 @@ def routes() -> None:
 @routes.command()
 @config_option
 def show(config_dir: Path) -> None:
-    """Print the routing tree."""
+    """Print the routing tree, and who subscribes."""
+    from rich.text import Text
     from rich.tree import Tree
 
-    config = load_or_exit(config_dir)
+    from monitor.slack_app.subscription_command import written
+
+    config = run_async(with_subscribers(load_or_exit(config_dir)))
     tree = Tree(_label("every alert", config.route, config))
     _grow(tree, config.route, config)
+    for name, one in config.subscribers().items():
+        text = Text.assemble((f"subscription {name}", "bold"), f"  → {one.recipient}  ")
+        tree.add(text + Text(written(one)))
     console().print(tree)
 
 
@@ -49,12 +56,14 @@ def show(config_dir: Path) -> None:
 @config_option
 @click.option("--topic", "topic_id", required=True, help="Topic of the alert.")
 @click.option("--urgency", type=click.Choice(["low", "normal", "high", "critical"]))
+@click.option("--severity", type=click.Choice(["routine", "notable", "major", "flash"]))
 @click.option("--feed", "feed_id", default="", help="Feed the story came from.")
 @click.option("--language", default="", help="Language of the story.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def test(
     topic_id: str,
     urgency: str | None,
+    severity: str | None,
     feed_id: str,
     language: str,
     as_json: bool,
@@ -64,15 +73,14 @@ def test(
     from monitor.alerting.routing import route
     from monitor.delivery.sample_alert import sample_alert
 
-    config = load_or_exit(config_dir)
+    config, now = run_async(with_subscribers(load_or_exit(config_dir))), time.time()
     topic = config.topic(topic_id)
     if topic is None:
         fail(f"there is no topic {topic_id!r}; there are: {', '.join(t.id for t in config.topics)}")
     feed = next((feed for feed in config.feeds if feed.id == feed_id), None)
     if feed_id and feed is None:
         fail(f"there is no feed {feed_id!r}; `wirewatch feeds list` names them")
-    now = time.time()
-    alert = sample_alert(now, topic, feed, urgency or "", language)
+    alert = sample_alert(now, topic, feed, urgency or "", language, severity or "")
     silences = run_async(_silences(config, now))
     rows = [_row(config, alert, to, silences, now) for to in route(config, alert)]
     if as_json:
@@ -101,6 +109,7 @@ def _row(
     config: Config, alert: Alert, to: RoutedTo, silences: list[Silence], now: float
 ) -> dict[str, str]:
     from monitor.alerting import send_gate
+    from monitor.alerting.subscriptions import recipients
     from monitor.cli.words import moment
     from monitor.model import Notification
 
@@ -115,10 +124,10 @@ def _row(
     topic = config.topic(alert.topic)
     by = (
         f"{to.branch}; channels from the topic's own `to`"
-        if topic and topic.alert.to
+        if topic and topic.alert.to and not to.branch.startswith("subscription")
         else to.branch
     )
-    known = to.channel in config.channels or to.channel == "terminal"
+    known = to.channel in recipients(config) or to.channel == "terminal"
     return {"channel": to.channel, "branch": by, "now": said if known else "not configured: waits"}
 
 

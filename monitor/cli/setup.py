@@ -127,6 +127,17 @@ async def open_store(config: Config) -> AsyncIterator[tuple[Redis, Keys]]:
             await asyncio.to_thread(embedded.stop)
 
 
+async def with_subscribers(config: Config) -> Config:
+    """Add the subscriptions made in Slack to a configuration; none where no store is running."""
+    from monitor.alerting.subscription_store import SubscriptionStore
+    from monitor.store.embedded.server import find_running
+
+    if config.store.url is None and find_running(config.store.data_dir) is None:
+        return config
+    async with open_store(config) as (client, keys):
+        return await SubscriptionStore(client, keys).in_force(config)
+
+
 def run_async(work: Coroutine[Any, Any, T]) -> T:
     """Run a command's coroutine; what goes wrong on purpose is one line and exit code 2."""
     import asyncio

@@ -105,11 +105,13 @@ def end(silence_id: str, config_dir: Path) -> None:
 async def _add(config: Config, new: Silence, now: float) -> list[str]:
     """Store a silence and tell the channels it concerns; return their names."""
     from monitor.alerting.silence_store import SilenceStore
+    from monitor.alerting.subscription_store import SubscriptionStore
     from monitor.delivery import silence_notice
     from monitor.delivery.outbox import OutboxStore
 
-    notices = silence_notice.begun(config, new, now)
     async with open_store(config) as (client, keys):
+        config = await SubscriptionStore(client, keys).in_force(config)
+        notices = silence_notice.begun(config, new, now)
         await SilenceStore(client, keys).add(new, now)
         await OutboxStore(client, keys).put(notices)
     return [notice.channel for notice in notices]
@@ -125,11 +127,13 @@ async def _all(config: Config) -> list[Silence]:
 async def _end(config: Config, silence_id: str) -> Silence | None:
     """End a silence; tell the channels it concerned, unless it was over already."""
     from monitor.alerting.silence_store import SilenceStore
+    from monitor.alerting.subscription_store import SubscriptionStore
     from monitor.delivery import silence_notice
     from monitor.delivery.outbox import OutboxStore
 
     now = time.time()
     async with open_store(config) as (client, keys):
+        config = await SubscriptionStore(client, keys).in_force(config)
         store = SilenceStore(client, keys)
         running = {item.id for item in await store.active(now)}
         found = await store.end(silence_id, now)

@@ -39,9 +39,11 @@ def status(config_dir: Path, as_json: bool) -> None:
 
 
 async def _gather(config: Config) -> Overview:
+    from monitor.alerting.subscription_store import SubscriptionStore
     from workers.overview import overview
 
     async with open_store(config) as (client, keys):
+        config = await SubscriptionStore(client, keys).in_force(config)
         return await overview(client, keys, config, time.time())
 
 

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from monitor.cli.setup import config_option, console, fail, load_or_exit, say_json
+from monitor.cli.setup import (
+    config_option,
+    console,
+    fail,
+    load_or_exit,
+    run_async,
+    say_json,
+    with_subscribers,
+)
 
 if TYPE_CHECKING:
     from monitor.config.schema import Config
@@ -30,18 +38,23 @@ def test_alert(
     It goes past silences, quiet hours and digests. Exit code: 0 if every channel took it, else 1.
     """
     from monitor.alerting.routing import TERMINAL, default_channels, route
+    from monitor.alerting.subscriptions import people
     from monitor.delivery.sample_alert import sample_alert
 
     config = load_or_exit(config_dir, secrets=True)
+    if set(channels) - {TERMINAL, *config.channels}:  # somebody who subscribes in Slack
+        config = run_async(with_subscribers(config))
     topic = config.topic(topic_id) if topic_id else None
     if topic_id and topic is None:
         fail(f"there is no topic {topic_id!r}; there are: {_names(t.id for t in config.topics)}")
     alert = sample_alert(time.time(), topic)
+    personal = people(config)  # these get a test only where they are named
     for name in channels:
-        if name != TERMINAL and name not in config.channels:
-            known = _names([*config.channels, TERMINAL])
+        if name != TERMINAL and name not in {**config.channels, **personal}:
+            known = _names([*config.channels, *personal, TERMINAL])
             fail(f"there is no channel {name!r}; there are: {known}")
-    routed = [to.channel for to in route(config, alert)] if topic else default_channels(config)
+    taken = [to.channel for to in route(config, alert) if to.channel not in personal]
+    routed = taken if topic else default_channels(config)
     outcomes = asyncio.run(_send(config, list(channels) or list(routed), alert))
     _show(outcomes, as_json)
     raise SystemExit(0 if all(outcome.kind == "sent" for outcome in outcomes.values()) else 1)
@@ -54,13 +67,14 @@ async def _send(config: Config, names: list[str], alert: Alert) -> dict[str, Sen
 
 
 async def _one(config: Config, name: str, alert: Alert) -> SendResult:
+    from monitor.alerting.subscriptions import recipients
     from monitor.config.schema import TerminalChannel
     from monitor.delivery.channel import ChannelUnusable, SendContext, SendResult
     from monitor.delivery.channel_registry import build
     from monitor.model import Notification
     from monitor.reasons import DeliveryReason
 
-    settings = config.channels.get(name) or TerminalChannel(type="terminal")
+    settings = recipients(config).get(name) or TerminalChannel(type="terminal")
     try:
         channel = build(settings)
     except (ChannelUnusable, ValueError, OSError) as error:

@@ -8,7 +8,7 @@ from monitor.config.field_checks import check_languages
 from monitor.config.names import did_you_mean, fits
 from monitor.config.problems import ConfigProblem, note
 from monitor.config.reading import Reading
-from monitor.config.schema import Route
+from monitor.config.schema import EmailChannel, Route, SlackChannel, Subscription
 from monitor.config.yaml_source import Loc
 from monitor.identity import owner_of_feed
 
@@ -34,6 +34,7 @@ def check_references(reading: Reading) -> None:
         if place.node is not None:
             for finding in _route(reading, branch, channels, feeds, tags):
                 note(place.file, place.node, finding)
+    _subscriptions(reading)
     _notices(reading, channels)
     _unreachable(reading)
     _too_few_sources(reading)
@@ -47,12 +48,45 @@ def _unreachable(reading: Reading) -> None:
     named = {name for branch, _ in reading.branches for name in branch.to}
     named |= {name for topic in reading.topics for name in topic.alert.to}
     named |= set(getattr(reading.sections.get("ops"), "notices_to", ()))
+    named |= {_via(reading, one) for one in reading.subscriptions.values()}
     if root.to:  # without it, what no branch takes goes to every channel
         for name in reading.channels:
             if name not in named:
                 place = reading.places["channel", name]
                 text = f'nothing leads to the channel "{name}"; name it in the route or in a topic'
                 place.file.say(place.line, text, "warning")
+
+
+def _subscriptions(reading: Reading) -> None:
+    """Note what subscriptions name that does not exist, and who cannot be sent anything."""
+    topics, channels = reading.ids("topic"), reading.ids("channel")
+    for name, one in reading.subscriptions.items():
+        place = reading.places["subscription", name]
+        found = [*(_unknown(one.topics, topics, ("topics",), "topic") if topics else ())]
+        kind = "slack" if one.slack else "email"
+        known = {key for key in channels if _kind(reading, key) in (kind, "")}
+        if one.via and one.via not in known:
+            text = f'there is no {kind} channel "{one.via}"; {did_you_mean(one.via, known)}'
+            found.append(ConfigProblem(("via",), text))
+        elif not known:
+            text = f"nothing can send this; set up a channel of type {kind} under channels"
+            found.append(ConfigProblem((kind if kind == "slack" else "mail",), text))
+        if place.node is not None:
+            for finding in found:
+                note(place.file, place.node, finding)
+
+
+def _kind(reading: Reading, channel: str) -> str:
+    """Return the type of a channel; "" for one with a mistake in it."""
+    settings = reading.channels.get(channel)
+    return settings.type if settings else ""
+
+
+def _via(reading: Reading, one: Subscription) -> str:
+    """Return the channel whose bot or mail server a subscription uses."""
+    kind = SlackChannel if one.slack else EmailChannel
+    of_kind = (name for name, found in reading.channels.items() if isinstance(found, kind))
+    return one.via or next(of_kind, "")
 
 
 def _too_few_sources(reading: Reading) -> None:

@@ -25,6 +25,7 @@ from monitor.config.schema import (
     SlackChannel,
     SlackWebhookChannel,
     StoreSettings,
+    Subscription,
     TerminalChannel,
     TimeInterval,
     Topic,
@@ -163,8 +164,27 @@ def check_digest(plan: DigestPlan) -> Iterator[ConfigProblem]:
     """Yield what is wrong with a digest's schedule."""
     if fault := zone_fault(plan.timezone):
         yield ConfigProblem(("timezone",), fault)
-    elif fault := cron_fault(plan.cron):
+        return
+    if bool(plan.cron) == bool(plan.at):
+        yield ConfigProblem((), 'a digest needs its times: either at: ["08:00"], or cron')
+    elif plan.cron and (fault := cron_fault(plan.cron)):
         yield ConfigProblem(("cron",), fault)
+
+
+def check_subscription(one: Subscription) -> Iterator[ConfigProblem]:
+    """Yield what is wrong with one subscription."""
+    if bool(one.slack) == bool(one.mail):
+        yield ConfigProblem((), "a subscription names one person: give either slack or mail")
+    if one.slack and not re.fullmatch(r"[UW][A-Z0-9]{4,}", one.slack):
+        yield ConfigProblem(
+            ("slack",),
+            f'"{one.slack}" is not a member ID; in Slack, open the person\'s profile and copy the '
+            "member ID (U0123ABCD)",
+        )
+    if one.mail:
+        yield from _address(one.mail, ("mail",))
+    if one.timezone and (fault := zone_fault(one.timezone)):
+        yield ConfigProblem(("timezone",), fault)
 
 
 def check_store(store: StoreSettings) -> Iterator[ConfigProblem]:
@@ -275,10 +295,7 @@ def _email(channel: EmailChannel) -> Iterator[ConfigProblem]:
         (("from",), channel.sender),
         *((("to", index), to) for index, to in enumerate(channel.to)),
     ]:
-        try:
-            read_mail_address(address)
-        except ValueError as error:
-            yield ConfigProblem(loc, str(error))
+        yield from _address(address, loc)
     if not channel.to:
         yield ConfigProblem(("to",), "nobody would get this; write one or more addresses")
     if not 1 <= channel.port <= 65535:
@@ -299,6 +316,13 @@ def _email(channel: EmailChannel) -> Iterator[ConfigProblem]:
         )
     if channel.unsubscribe and not channel.unsubscribe.startswith("https://"):
         yield ConfigProblem(("unsubscribe",), "one-click unsubscribe needs an https:// address")
+
+
+def _address(address: str, loc: Loc) -> Iterator[ConfigProblem]:
+    try:
+        read_mail_address(address)
+    except ValueError as error:
+        yield ConfigProblem(loc, str(error))
 
 
 def _secret_url(url: SecretStr) -> Iterator[ConfigProblem]:

@@ -192,6 +192,7 @@ def _assemble(reading: Reading, folder: Path) -> None:
         **reading.sections,
         channels=reading.channels,
         time_intervals=reading.time_intervals,
+        subscriptions=reading.subscriptions,
         route=reading.route or WirewatchFile().route,
         feeds=tuple(reading.feeds),
         topics=tuple(reading.topics),

@@ -12,7 +12,15 @@ from pydantic import BaseModel, SecretStr, ValidationError
 
 from monitor.config.field_checks import literal_secret
 from monitor.config.problems import ConfigProblem, explain, note
-from monitor.config.schema import Channel, Config, FeedSource, Route, TimeInterval, Topic
+from monitor.config.schema import (
+    Channel,
+    Config,
+    FeedSource,
+    Route,
+    Subscription,
+    TimeInterval,
+    Topic,
+)
 from monitor.config.yaml_source import Loc, TooMuch, YamlFile
 from monitor.errors import Problem
 
@@ -37,7 +45,8 @@ class Reading:
 
     `config` holds every good part. `fatal` says that what remains must not be started on: the
     settings of the service itself are wrong. `places` tells where a part stands, by its kind
-    ("feed", "topic", "channel", "time_interval", "route") and id; broken parts have one too.
+    ("feed", "topic", "channel", "time_interval", "subscription", "route") and id; broken parts have
+    one too.
     """
 
     env: Mapping[str, str]
@@ -48,6 +57,7 @@ class Reading:
     topics: list[Topic] = field(default_factory=list)
     channels: dict[str, Channel] = field(default_factory=dict)
     time_intervals: dict[str, tuple[TimeInterval, ...]] = field(default_factory=dict)
+    subscriptions: dict[str, Subscription] = field(default_factory=dict)
     route: Route | None = None
     sections: dict[str, BaseModel] = field(default_factory=dict)
     addresses: dict[str, YamlLocation] = field(default_factory=dict)

@@ -69,7 +69,8 @@ def read_beside(
         return old, reading.problems, ()
     settings = old if "wirewatch" in wrong else new
     merged = Config(
-        **{name: getattr(settings, name) for name in type(new).model_fields if name not in _LISTS},
+        **{name: getattr(settings, name) for name in type(new).model_fields if name not in _APART},
+        subscribed=old.subscribed,
         feeds=_kept(new.feeds, old.feeds, "feeds" in wrong),
         topics=_kept(new.topics, old.topics, "topics" in wrong),
     )
@@ -78,7 +79,7 @@ def read_beside(
     return _with(merged, held, old), [*reading.problems, *lost.values(), *waiting], held
 
 
-_LISTS = ("feeds", "topics")
+_APART = ("feeds", "topics", "subscribed")  # what does not stand in wirewatch.yaml
 
 
 def _kept(new: Iterable[Item], old: Iterable[Item], wrong: bool) -> tuple[Item, ...]:
@@ -141,7 +142,7 @@ def lost_since(known: Mapping[str, str], folder: str | Path) -> list[Problem]:
 def _in_force(kind: str, old: Config, new: Config) -> str:
     """Return what of a kind would be lost, such as "28 feeds stay"; "" if nothing would."""
     if kind == "wirewatch":
-        names = [name for name in type(old).model_fields if name not in _LISTS]
+        names = [name for name in type(old).model_fields if name not in _APART]
         if all(getattr(old, name) == getattr(new, name) for name in names):
             return ""
         channels = f" and the channels {', '.join(old.channels)}" if old.channels else ""

@@ -13,6 +13,8 @@ from pydantic import BeforeValidator, Field, SecretStr
 from monitor.config.mail_addresses import Addresses
 from monitor.config.services import LanguageModelSettings, TranslationSettings
 from monitor.config.services import Settings as Settings
+from monitor.config.subscription_schema import DigestTimes, StoredSubscription
+from monitor.config.subscription_schema import Subscription as Subscription
 from monitor.config.topic_schema import Gate as Gate
 from monitor.config.topic_schema import MinSources as MinSources
 from monitor.config.topic_schema import Topic as Topic
@@ -191,7 +193,8 @@ class RouteMatch(Settings):
 class DigestPlan(Settings):
     """Send on a schedule instead of at once."""
 
-    cron: str = Field(description='Five fields, as for cron: "0 7,18 * * mon-fri".')
+    cron: str = Field("", description='Five fields, as for cron: "0 7,18 * * mon-fri".')
+    at: DigestTimes = Field((), description='Instead of cron, times of every day: ["08:00"].')
     timezone: str = Field("UTC", description="IANA name, such as Europe/London.")
     say_nothing_new: bool = Field(False, description="Send a line even when there was nothing.")
 
@@ -394,6 +397,9 @@ class WirewatchFile(Settings):
         description="The routing tree. A root without `to` means every configured channel, "
         "or the terminal where there is none.",
     )
+    subscriptions: dict[Slug, Subscription] = Field(
+        default_factory=dict, description="What single people are sent, by a name for each."
+    )
 
 
 class Config(WirewatchFile):
@@ -401,12 +407,20 @@ class Config(WirewatchFile):
 
     feeds: tuple[FeedSource, ...] = ()
     topics: tuple[Topic, ...] = ()
+    subscribed: dict[str, StoredSubscription] = Field(default_factory=dict)  # those in the store
+
+    def subscribers(self) -> dict[str, Subscription]:
+        """Return every subscription by its name; those made in Slack are numbered ("#7")."""
+        return {**self.subscriptions, **self.subscribed}
 
     def topic(self, topic_id: str) -> Topic | None:
         """Return the topic of that id, or None."""
         return next((topic for topic in self.topics if topic.id == topic_id), None)
 
     def zone(self, channel: str) -> str:
-        """Return the time zone of a channel's readers."""
+        """Return the time zone of the readers of a channel, or of a person who subscribes."""
         settings = self.channels.get(channel)
-        return (settings.timezone if settings else "") or self.ops.timezone
+        if settings is not None:
+            return settings.timezone or self.ops.timezone
+        personal = (one for one in self.subscribers().values() if one.recipient == channel)
+        return next((one.timezone for one in personal if one.timezone), self.ops.timezone)

@@ -19,6 +19,7 @@ from monitor.config.field_checks import (
     check_digest,
     check_interval,
     check_store,
+    check_subscription,
     password_in,
 )
 from monitor.config.names import did_you_mean, readable_id
@@ -34,6 +35,7 @@ from monitor.config.schema import (
     Route,
     RouteMatch,
     StoreSettings,
+    Subscription,
     TimeInterval,
     WirewatchFile,
 )
@@ -87,6 +89,9 @@ def read_settings(reading: Reading, file: YamlFile) -> None:
             soft = True
         elif key == "time_intervals":
             _time_intervals(reading, file, node)
+            soft = True
+        elif key == "subscriptions":
+            _subscriptions(reading, file, node)
             soft = True
         elif key == "route":
             reading.route = _route(reading, file, node, data_of(file, node))
@@ -168,6 +173,17 @@ def _time_intervals(reading: Reading, file: YamlFile, parent: yaml.Node) -> None
                 found.append(interval)
         if errors_in(file) == before:
             reading.time_intervals[name] = tuple(found)
+
+
+def _subscriptions(reading: Reading, file: YamlFile, parent: yaml.Node) -> None:
+    for name, node in _named(reading, file, parent, "subscription"):
+        before = errors_in(file)
+        data = data_of(file, node)
+        one, partial = build(Subscription, data, file, node, check_subscription)
+        if partial is not None and not isinstance(data, dict):
+            note(file, node, ConfigProblem((), f'subscription "{name}" needs slack or mail'))
+        if one is not None and errors_in(file) == before:
+            reading.subscriptions[name] = one
 
 
 def _named(

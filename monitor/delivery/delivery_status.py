@@ -12,6 +12,7 @@ from monitor.reasons import DeliveryReason, SuppressionReason
 _MAX_STEPS = 8  # a digest that was split lies in a digest that was split ...
 _HELD = {
     SuppressionReason.QUIET_HOURS.value: "held by quiet hours",
+    SuppressionReason.PAUSED.value: "held while its reader pauses",
     SuppressionReason.RATE_CEILING.value: "held by the topic's hourly limit",
     DeliveryReason.DIGESTED.value: "held for the next digest",
 }

@@ -42,6 +42,7 @@ def rank(alert: Alert) -> tuple[float, ...]:
 
 _TITLES = {
     SuppressionReason.QUIET_HOURS.value: "Held during quiet hours",
+    SuppressionReason.PAUSED.value: "While you were away",
     SuppressionReason.RATE_CEILING.value: "Held back by the hourly limit of a topic",
     SuppressionReason.FLOOD.value: "Many at once",
     DeliveryReason.DIGESTED.value: "Digest",

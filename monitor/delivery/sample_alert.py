@@ -13,6 +13,7 @@ def sample_alert(
     feed: FeedSource | None = None,
     urgency: str = "",
     language: str = "",
+    severity: str = "",
 ) -> Alert:
     """Return an alert that says it is a test; its id is new for every `now` (Unix seconds)."""
     name = topic.name if topic else "Test topic"
@@ -41,6 +42,7 @@ def sample_alert(
         nearest=name,
         sources=(story.source,),
         urgency=urgency or (topic.alert.urgency if topic else "normal"),
+        severity=severity,
         decided_at=now,
         parent=alert_id,
         topic_tags=topic.labels if topic else (),

@@ -15,7 +15,7 @@ from monitor.polling.feed_store import FeedStore
 from monitor.polling.polite_fetcher import PoliteFetcher
 from monitor.polling.websub_protocol import (
     LEASE,
-    Subscription,
+    HubSubscription,
     request_form,
     signature_holds,
     wants_asking,
@@ -56,7 +56,7 @@ class Push:
             return
         if known.hub != state.hub:
             # A hub knows its own secret and callback only, none that another was given.
-            known = Subscription(source.id, hub=state.hub)
+            known = HubSubscription(source.id, hub=state.hub)
         asked = replace(
             known,
             topic=state.topic_url,
@@ -89,7 +89,7 @@ class Push:
             return await self._pushed(known, request)
         return await self._verified(known, request)
 
-    async def _verified(self, known: Subscription, request: Request) -> Response:
+    async def _verified(self, known: HubSubscription, request: Request) -> Response:
         mode, topic = request.query.get("hub.mode", ""), request.query.get("hub.topic", "")
         if mode == "denied":
             log.warning("websub_denied", feed=known.feed_id)
@@ -105,7 +105,7 @@ class Push:
         log.info("websub_active", feed=known.feed_id, lease_seconds=lease)
         return Response(200, request.query.get("hub.challenge", ""))
 
-    async def _pushed(self, known: Subscription, request: Request) -> Response:
+    async def _pushed(self, known: HubSubscription, request: Request) -> Response:
         signature = request.headers.get("x-hub-signature", "")
         if signature_holds(known.secret, request.body, signature):
             now = self._clock.now()

@@ -19,7 +19,7 @@ _ALGORITHMS = frozenset({"sha1", "sha256", "sha384", "sha512"})
 
 
 @dataclass(frozen=True, slots=True)
-class Subscription:
+class HubSubscription:
     """What is known of one feed's subscription. Empty `token`: none was ever made.
 
     `asked_at` is the last request to the hub, `verified_at` when it last granted one. `lease_until`
@@ -40,7 +40,7 @@ class Subscription:
         return self.lease_until > now
 
 
-def wants_asking(known: Subscription, hub: str, topic: str, now: float) -> bool:
+def wants_asking(known: HubSubscription, hub: str, topic: str, now: float) -> bool:
     """Whether the hub is to be asked (again): never asked, changed, lapsing, or lapsed."""
     if not hub or not topic:
         return False
@@ -55,7 +55,7 @@ def wants_asking(known: Subscription, hub: str, topic: str, now: float) -> bool:
     return left <= (known.lease_until - known.verified_at) / 2 and waited > ASK_EVERY
 
 
-def request_form(subscription: Subscription, callback: str) -> dict[str, str]:
+def request_form(subscription: HubSubscription, callback: str) -> dict[str, str]:
     """Return the form fields of a subscription request (section 5.1)."""
     return {
         "hub.mode": "subscribe",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from monitor.polling.websub_protocol import LEASE, Subscription
+from monitor.polling.websub_protocol import LEASE, HubSubscription
 from monitor.store.commands import Redis
 from monitor.store.keys import Keys
 
@@ -14,11 +14,11 @@ class WebSubStore:
         self._client = client
         self._keys = keys
 
-    async def load(self, feed_id: str) -> Subscription:
+    async def load(self, feed_id: str) -> HubSubscription:
         """Return what is known of a feed's subscription."""
         row = await self._client.hgetall(self._keys("websub", feed_id))
         text = {key.decode(): value.decode() for key, value in row.items()}
-        return Subscription(
+        return HubSubscription(
             feed_id=feed_id,
             hub=text.get("hub", ""),
             topic=text.get("topic", ""),
@@ -29,7 +29,7 @@ class WebSubStore:
             verified_at=float(text.get("verified_at", 0)),
         )
 
-    async def save(self, subscription: Subscription) -> None:
+    async def save(self, subscription: HubSubscription) -> None:
         """Write a subscription down, for as long as it can matter."""
         key = self._keys("websub", subscription.feed_id)
         fields = {

@@ -11,12 +11,14 @@ import asyncio
 import json
 import uuid
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 from redis.exceptions import RedisError
 
 from monitor.alerting.feedback_store import FeedbackStore, Verdict
 from monitor.alerting.silence_store import SilenceStore
 from monitor.alerting.silences import Matcher, Silence, nothing_fits
+from monitor.alerting.subscriptions import recipients
 from monitor.clock import Clock
 from monitor.config.schema import Config, SlackChannel
 from monitor.config.value_types import parse_duration
@@ -27,6 +29,7 @@ from monitor.net.routes import Request, Response
 from monitor.observability.logs import get_logger
 from monitor.observability.redact import redact
 from monitor.slack_app.payloads import Asked, Challenge, Inbound, Pressed, is_signed, read_http
+from monitor.slack_app.subscription_actions import VERBS, SubscriptionActions
 from monitor.store.commands import Redis
 from monitor.store.keys import Keys
 
@@ -36,8 +39,8 @@ PATH = "/slack"
 SNOOZE = 3600.0
 _HELP = (
     "I know `status` (feeds, channels, what waits, what is silenced), `topics`, "
-    "`silence` (lists what is silenced), `silence topic=energy-* 2h too noisy` and "
-    "`silence end ID`."
+    "`silence` (lists what is silenced), `silence topic=energy-* 2h too noisy`, "
+    "`silence end ID`; and for alerts to yourself `subscribe`, `subscriptions` and `unsubscribe`."
 )
 _USAGE = "Say what to silence, for how long and why: `silence topic=energy-* 2h too noisy`"
 
@@ -67,6 +70,7 @@ class SlackInbound:
         self._silences = SilenceStore(client, keys)
         self._feedback = FeedbackStore(client, keys)
         self._outbox = OutboxStore(client, keys)
+        self._subscriptions = SubscriptionActions(config, client, keys, clock)
         self._later: set[asyncio.Task[None]] = set()
 
     async def handle_slack(self, request: Request) -> Response:
@@ -74,13 +78,17 @@ class SlackInbound:
 
         401 without a valid signature of the last five minutes, 400 for what cannot be read.
         """
-        secrets = {
-            channel.signing_secret.get_secret_value()
-            for channel in self._config().channels.values()
-            if isinstance(channel, SlackChannel) and channel.signing_secret
-        }
         now = self._clock.now()
-        if not any(is_signed(secret, request.headers, request.body, now) for secret in secrets):
+        signed = [
+            name
+            for name, channel in self._config().channels.items()
+            if isinstance(channel, SlackChannel)
+            and channel.signing_secret
+            and is_signed(
+                channel.signing_secret.get_secret_value(), request.headers, request.body, now
+            )
+        ]
+        if not signed:
             return Response(401, "not signed by Slack")
         try:
             inbound = read_http(request.headers.get("content-type", ""), request.body)
@@ -90,12 +98,23 @@ class SlackInbound:
             return Response(200)
         if isinstance(inbound, Challenge):
             return Response(200, inbound.challenge)
+        if isinstance(inbound, Asked):
+            inbound = replace(inbound, via=signed[0])
         answer = await self.act(inbound)
         if isinstance(inbound, Asked) and not inbound.mention:
             body = json.dumps({"response_type": "ephemeral", "text": answer})
             return Response(200, body, "application/json")
         self.answer_later(inbound, answer)
         return Response(200)
+
+    def asked_by_socket(self, asked: Asked, settings: SlackChannel) -> Asked:
+        """Return a command that came over the socket of a channel's app, with that channel."""
+        same = (
+            name
+            for name, channel in self._config().channels.items()
+            if isinstance(channel, SlackChannel) and channel.app_token == settings.app_token
+        )
+        return replace(asked, via=next(same, ""))
 
     async def act(self, inbound: Inbound) -> str:
         """Do what is asked; return the answer as mrkdwn."""
@@ -140,7 +159,7 @@ class SlackInbound:
         what = Matcher("event", pressed.event) if mute else Matcher("topic", pressed.topic)
         silence = Silence(
             uuid.uuid4().hex[:8],
-            (what, *self._only_here(pressed.channel)),
+            (what, *self._only_here(pressed)),
             now,
             now + (self._config().events.window if mute else SNOOZE),
             pressed.by,
@@ -175,9 +194,12 @@ class SlackInbound:
             await self._outbox.put(silence_notice.ended(self._config(), silence, by, now))
         return f"`{silence.id}` is over."
 
-    def _only_here(self, channel_id: str) -> tuple[Matcher, ...]:
-        for name, settings in self._config().channels.items():
-            if isinstance(settings, SlackChannel) and settings.channel == channel_id:
+    def _only_here(self, pressed: Pressed) -> tuple[Matcher, ...]:
+        """Return the matcher of the channel, or of the person, under whose message it was."""
+        direct = pressed.channel.startswith("D")
+        wanted = pressed.user if direct else pressed.channel
+        for name, settings in recipients(self._config()).items():
+            if isinstance(settings, SlackChannel) and settings.channel == wanted:
                 return (Matcher("channel", name),)
         return ()
 
@@ -189,6 +211,8 @@ class SlackInbound:
             return self._topics()
         if verb == "silence":
             return await self._silence(rest.split(), asked.by)
+        if verb in VERBS:
+            return await self._subscriptions.answer(verb, rest, asked)
         return _HELP
 
     def _topics(self) -> str:

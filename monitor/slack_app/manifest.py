@@ -12,8 +12,9 @@ from typing import Any
 SCOPES: dict[str, tuple[str, ...]] = {
     "chat.postMessage": ("chat:write",),
     "chat.update": ("chat:write",),
-    "conversations.history": ("channels:history", "groups:history"),
-    "conversations.replies": ("channels:history", "groups:history"),
+    "conversations.history": ("channels:history", "groups:history", "im:history"),
+    "conversations.open": ("im:write",),
+    "conversations.replies": ("channels:history", "groups:history", "im:history"),
 }
 _INBOUND = ("app_mentions:read", "commands")  # a mention is an event, `/wirewatch` a command
 COMMAND = "/wirewatch"
@@ -36,12 +37,17 @@ def manifest(public_url: str = "", name: str = "Wirewatch") -> dict[str, Any]:
             "description": "Alerts on news that match your topics, once per happening.",
         },
         "features": {
+            "app_home": {  # without this tab Slack takes no direct message from the bot
+                "home_tab_enabled": False,
+                "messages_tab_enabled": True,
+                "messages_tab_read_only_enabled": False,
+            },
             "bot_user": {"display_name": name, "always_online": True},
             "slash_commands": [
                 {
                     "command": COMMAND,
-                    "description": "Status, topics and silences",
-                    "usage_hint": "status | topics | silence topic=energy-* 2h why",
+                    "description": "Status, topics, silences, and your own subscriptions",
+                    "usage_hint": "status | topics | silence … | subscribe …",
                     "should_escape": False,
                     **address,
                 }

@@ -37,17 +37,23 @@ class Pressed:
     response_url: str = ""
     silence: str = ""
     about: str = ""
+    user: str = ""  # member ID
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A slash command or a mention: `status`, `topics`, `silence …`."""
+    """A slash command or a mention: `status`, `topics`, `silence …`, `subscribe …`.
+
+    `user` is the asker's member ID; `via` the channel of the configuration whose app was asked.
+    """
 
     text: str
     by: str
     channel: str
     thread: str = ""
     mention: bool = False
+    user: str = ""
+    via: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,13 +127,15 @@ def read_interaction(payload: Mapping[str, Any]) -> Pressed | None:
         str(payload.get("response_url", "")),
         str(value.get("u", "")),
         one_line(unescape(str((payload.get("message") or {}).get("text", ""))), 160),
+        str(user.get("id", "")),
     )
 
 
 def read_command(form: Mapping[str, Any]) -> Asked:
     """Read a slash command."""
     by = one_line(str(form.get("user_name") or form.get("user_id") or "?"), 80)
-    return Asked(str(form.get("text", "")), by, str(form.get("channel_id", "")))
+    user = str(form.get("user_id", ""))
+    return Asked(str(form.get("text", "")), by, str(form.get("channel_id", "")), user=user)
 
 
 def read_event(payload: Mapping[str, Any]) -> Asked | Challenge | None:
@@ -140,7 +148,8 @@ def read_event(payload: Mapping[str, Any]) -> Asked | Challenge | None:
     text = _MENTION.sub("", str(event.get("text", "")))
     thread = str(event.get("thread_ts") or event.get("ts") or "")
     by = one_line(str(event.get("user", "?")), 80)
-    return Asked(text, by, str(event.get("channel", "")), thread, mention=True)
+    where = str(event.get("channel", ""))
+    return Asked(text, by, where, thread, mention=True, user=str(event.get("user", "")))
 
 
 def _object(value: Any) -> dict[str, Any]:

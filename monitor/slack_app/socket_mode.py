@@ -67,6 +67,8 @@ class SlackSocket:
             inbound = read_socket(request.type, request.payload)
         except ValueError:
             inbound = None
+        if isinstance(inbound, Asked):
+            inbound = self._inbound.asked_by_socket(inbound, self._settings)
         payload = None
         if isinstance(inbound, Asked) and not inbound.mention:
             payload = {"response_type": "ephemeral", "text": await self._inbound.act(inbound)}

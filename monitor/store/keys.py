@@ -68,6 +68,7 @@ TABLE: tuple[KeyRule, ...] = (
     KeyRule("recent:*", "list", "notifier", "trimmed", "200 rows a channel"),
     KeyRule("ceiling:*", "string", "notifier", "ttl"),
     KeyRule("silence:*", "hash", "notifier", "ttl"),
+    KeyRule("subscriptions", "hash", "notifier", "trimmed", "200 subscriptions"),
     KeyRule("channel:*", "hash", "notifier", "fixed", "a few fields, goes with its channel"),
     KeyRule("digest:*", "string", "notifier", "ttl"),
     # history

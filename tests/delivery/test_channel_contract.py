@@ -63,6 +63,7 @@ SMTP_FAULTS = {
 # Apprise says yes or no and nothing more, so to it a lost reply and a refusal are the same "no".
 CAN_FAIL = {
     "slack": SLACK_FAULTS,
+    "slack_direct": SLACK_FAULTS,
     "slack_webhook": HTTP_FAULTS,
     "email": SMTP_FAULTS,
     "webhook": HTTP_FAULTS,
@@ -71,7 +72,9 @@ CAN_FAIL = {
 }
 
 
-@pytest.fixture(params=["slack", "slack_webhook", "email", "webhook", "apprise", "terminal"])
+@pytest.fixture(
+    params=["slack", "slack_direct", "slack_webhook", "email", "webhook", "apprise", "terminal"]
+)
 async def service(request: pytest.FixtureRequest) -> AsyncIterator[ChannelService]:
     """Every channel in turn, with a real server behind it."""
     async with AsyncExitStack() as stack:
@@ -82,6 +85,17 @@ async def _slack(stack: AsyncExitStack) -> ChannelService:
     slack = await stack.enter_async_context(SlackStandin())
     return ChannelService(
         slack_config(slack),
+        slack.told,
+        lambda kind: slack.fail("chat.postMessage", SLACK_FAULTS[kind]),
+        can_look=True,
+    )
+
+
+async def _direct(stack: AsyncExitStack) -> ChannelService:
+    """A person who subscribes: a Slack channel of one."""
+    slack = await stack.enter_async_context(SlackStandin())
+    return ChannelService(
+        slack_config(slack, channel={"channel": "U0ANA"}),
         slack.told,
         lambda kind: slack.fail("chat.postMessage", SLACK_FAULTS[kind]),
         can_look=True,
@@ -162,6 +176,7 @@ async def _terminal(stack: AsyncExitStack) -> ChannelService:
 
 _MAKERS = {
     "slack": _slack,
+    "slack_direct": _direct,
     "slack_webhook": _webhook_of_slack,
     "email": _mail,
     "webhook": _webhook,

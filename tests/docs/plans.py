@@ -16,7 +16,11 @@ from pathlib import Path
 
 import yaml
 
+from monitor.alerting.subscription_store import SubscriptionStore
 from monitor.config.opml import read_opml
+from monitor.config.subscription_schema import StoredSubscription
+from monitor.store.client import connect
+from monitor.store.keys import Keys
 from tests.docs.pages import ROOT, blocks
 from tests.docs.terminal import DocsTerminal
 from tests.docs.world import CABLE, NEXT, DocsWorld
@@ -235,6 +239,32 @@ NEWSROOMS = Plan(
         ),
         "wirewatch silence list": Step(says=r"topic=undersea-\* .*reader +on it"),
         "wirewatch silence end 1a2b3c4d": Step(says=": over"),
+    },
+    shared=True,
+)
+
+
+async def _somebody_subscribes(world: DocsWorld, terminal: DocsTerminal) -> None:
+    world.slack.people["U0123ABCD"] = ""
+    client = connect(world.store_url(world.service.folder))
+    await SubscriptionStore(client, Keys()).add(StoredSubscription(slack="U0123ABCD", by="ana"))
+    await client.aclose()
+
+
+async def _she_has_a_test(world: DocsWorld, terminal: DocsTerminal) -> None:
+    assert ["test" in str(post) for post in world.slack.direct("U0123ABCD")] == [True]
+
+
+SUBSCRIPTIONS = Plan(
+    _on_the_shared_service,
+    {
+        "wirewatch subscriptions list": Step(
+            before=_somebody_subscribes, says=r"#1 +U0123ABCD +all at once"
+        ),
+        "wirewatch test-alert --channel dm.u0123abcd": Step(
+            says="dm.u0123abcd +sent", after=_she_has_a_test
+        ),
+        "wirewatch subscriptions remove 1": Step(says="1: over"),
     },
     shared=True,
 )

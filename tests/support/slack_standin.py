@@ -1,8 +1,10 @@
 """A stand-in for Slack: a real HTTP and WebSocket server that keeps Slack's own rules.
 
-It knows tokens and their scopes, channels by ID, message limits, one message a second for each
-channel, threads, edits, message metadata in the history, incoming webhooks and the handshake of
-Socket Mode. Faults can be laid on: refusals, 500s, answers lost after the message was taken.
+It knows tokens and their scopes, channels by ID, people and the conversations with them (opened by
+conversations.open; for posting alone, the person's own ID will do), message limits, one message a
+second for each channel, threads, edits, message metadata in the history, incoming webhooks and the
+handshake of Socket Mode. Faults can be laid on: refusals, 500s, answers lost after the message was
+taken.
 
     async with SlackStandin() as slack:
         slack.api_url, slack.bot_token, slack.channel
@@ -81,10 +83,13 @@ class SlackStandin:
         self.bot_token = "xoxb-standin-0123456789"
         self.app_token = "xapp-standin-0123456789"
         self.signing_secret = "8f742231b10e8888abcd99yyyzzz85a5"
-        self.scopes = {"chat:write", "channels:history", "connections:write"}
+        self.scopes = {
+            "chat:write", "channels:history", "connections:write", "im:write", "im:history",
+        }  # fmt: skip
         self.revoked = False
         self.channel = "C0NEWSDESK"
         self.rooms: dict[str, Room] = {self.channel: Room(self.channel)}
+        self.people: dict[str, str] = {"U0ANA": "", "U0BEN": ""}  # member ID → error on opening
         self.webhook_dead = False
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self.refusals: list[tuple[str, list[str]]] = []
@@ -156,6 +161,11 @@ class SlackStandin:
     def posts(self, channel: str = "") -> list[dict[str, Any]]:
         """Return the messages of a channel as they stand now, oldest first."""
         return list(self.rooms[channel or self.channel].messages)
+
+    def direct(self, person: str) -> list[dict[str, Any]]:
+        """Return the messages of the bot's conversation with a person, oldest first."""
+        room = self.rooms.get(_conversation(person))
+        return list(room.messages) if room else []
 
     def told(self) -> list[str]:
         """Return the ids of alerts told; a duplicate stands twice."""
@@ -229,6 +239,7 @@ class SlackStandin:
             "chat.postMessage": ("chat:write", self.post),
             "chat.update": ("chat:write", self._update),
             "chat.postEphemeral": ("chat:write", self._post_ephemeral),
+            "conversations.open": ("im:write", self._open_direct),
             "conversations.history": ("channels:history", self._history),
             "conversations.replies": ("channels:history", self._replies),
             "apps.connections.open": ("connections:write", self._open_socket),
@@ -236,6 +247,8 @@ class SlackStandin:
         if method not in known:
             return {"ok": False, "error": "unknown_method"}, 200, {}
         scope, handler = known[method]
+        if scope == "channels:history" and str(args.get("channel", "")).startswith("D"):
+            scope = "im:history"
         if scope and scope not in self.scopes:
             refusal = {"ok": False, "error": "missing_scope", "needed": scope}
             return {**refusal, "provided": ",".join(sorted(self.scopes))}, 200, {}
@@ -255,7 +268,19 @@ class SlackStandin:
             return "is_archived"
         return room if room.member else "not_in_channel"
 
+    def _open_direct(self, args: dict[str, Any]) -> dict[str, Any]:
+        person = str(args.get("users", ""))
+        if person not in self.people:
+            return {"ok": False, "error": "user_not_found"}
+        if self.people[person]:
+            return {"ok": False, "error": self.people[person]}
+        room = self.rooms.setdefault(_conversation(person), Room(_conversation(person)))
+        return {"ok": True, "channel": {"id": room.id}}
+
     def post(self, args: dict[str, Any]) -> dict[str, Any]:
+        if args.get("channel") in self.people:  # to post, the person's own ID will do
+            opened = self._open_direct({"users": args["channel"]})
+            args = {**args, "channel": opened.get("channel", {}).get("id", "")}
         room = self._room(args)
         if isinstance(room, str):
             return {"ok": False, "error": room}
@@ -458,6 +483,10 @@ class SlackStandin:
     def _say(self, row: dict[str, Any]) -> None:
         if not self.quiet:
             print(("  ↳ " if row.get("thread_ts") else "") + row["text"], flush=True)
+
+
+def _conversation(person: str) -> str:
+    return f"D{person[1:]}"
 
 
 async def _arguments(request: web.Request) -> dict[str, Any]:

@@ -74,9 +74,9 @@ class TriageSetup:
         text = await self.store.hget(self.keys("story", story), "decision")
         return dict(json.loads(text or b"{}"))
 
-    async def outbox(self) -> list[dict[str, Any]]:
-        """What waits to be sent, in order of due time."""
-        ids = await self.store.zrange(self.keys("outbox", "terminal"), 0, -1)
+    async def outbox(self, channel: str = "terminal") -> list[dict[str, Any]]:
+        """What waits to be sent on a channel, in order of due time."""
+        ids = await self.store.zrange(self.keys("outbox", channel), 0, -1)
         rows = [await self.store.hget(self.keys("notification", i.decode()), "json") for i in ids]
         return [json.loads(row or b"{}") for row in rows]
 

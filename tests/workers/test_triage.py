@@ -8,8 +8,10 @@ from typing import cast
 import pytest
 
 from monitor.alerting.feedback_store import FeedbackStore, Verdict
+from monitor.alerting.subscription_store import SubscriptionStore
 from monitor.clock import ManualClock
 from monitor.config.schema import Topic
+from monitor.config.subscription_schema import StoredSubscription
 from monitor.embedding.hashing import HashingEmbedder
 from monitor.embedding.transformer import TransformerEmbedder
 from monitor.history.history_store import HistoryStore
@@ -257,3 +259,24 @@ async def test_an_answer_counts_from_the_next_story_on(
         assert await feedback.undo("energy", "s0")
         third = await decided(2)
         assert third["line"] == first["line"] and "moved" not in third
+
+
+async def test_a_subscription_made_meanwhile_counts_from_the_next_story_on(
+    triage: TriageSetup,
+) -> None:
+    """Triage routes by the subscriptions as they are stored when it decides, without a restart."""
+    kept = SubscriptionStore(triage.store, triage.keys)
+    person = StoredSubscription(slack="U0ANA")
+    third = "Missile strike on a power plant leaves Kharkiv without electricity"
+    async with triage.running():
+        await triage.publish(story(1, STRIKE))
+        await triage.decided(1)
+        name = await kept.add(person)
+        await triage.publish(story(2, "Missiles hit a refinery near Ryazan, fire spreads to tanks"))
+        await triage.decided(2)
+        await kept.put(name, person.model_copy(update={"ended": triage.clock.now()}))
+        await triage.publish(story(3, third))
+        await triage.decided(3)
+    hers = await triage.outbox(person.recipient)
+    assert [row["alert"]["story"]["id"] for row in hers] == ["s2"]
+    assert await triage.reasons() == ["first", "first", "first"]

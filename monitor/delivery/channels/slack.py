@@ -1,5 +1,8 @@
 """A Slack channel as a bot: posts, threads, edits, and a look into its own history.
 
+The channel may be a person (U…): their conversation with the bot is opened, and its own ID (D…)
+stands for them in every call (docs.slack.dev/reference/methods/conversations.open).
+
 slack_sdk makes the calls; its own retries are off, because only we know that a post may have
 arrived. Slack has no idempotency key: after an unknown outcome the message's metadata is looked
 for in the channel's history (docs.slack.dev/messaging/message-metadata).
@@ -37,7 +40,8 @@ _REVOKED = frozenset(
 _GONE = frozenset(
     "channel_not_found is_archived not_in_channel restricted_action "
     "restricted_action_read_only_channel restricted_action_thread_only_channel "
-    "messages_tab_disabled channel_is_limited_access".split()
+    "messages_tab_disabled channel_is_limited_access user_not_found user_disabled "
+    "user_not_visible cannot_dm_bot".split()
 )
 _LATER = frozenset(
     "ratelimited rate_limited message_limit_exceeded team_added_to_org service_unavailable "
@@ -54,17 +58,20 @@ _DELETED = "deleted"
 
 
 class SlackBot:
-    """Posts to one Slack channel.
+    """Posts to one Slack channel, or to one person.
 
     Args:
         settings: the channel. Scopes needed: `chat:write`; `channels:history` (or
-            `groups:history` in a private channel) for the look-up before a resend.
+            `groups:history` in a private channel) for the look-up before a resend. To a person:
+            `im:write`, and `im:history` for the look-up.
     """
 
     traits = Traits(spacing=1.0, overflow=10, timeout=8.0)
 
     def __init__(self, settings: SlackChannel) -> None:
         self._channel = settings.channel
+        self._person = settings.channel[:1] in ("U", "W")
+        self._room = "" if self._person else settings.channel  # a person's, once it is opened
         self._buttons = settings.app_token is not None or settings.signing_secret is not None
         self._session: aiohttp.ClientSession | None = None
         self._settings = settings
@@ -95,6 +102,16 @@ class SlackBot:
         Where that message was deleted, the update becomes a message of its own, with its topic.
         """
         threaded = "thread_ts" in message
+        try:
+            message = {**message, "channel": await self._open()}
+        except SlackApiError as error:  # nothing was posted: what is unsure can be tried again
+            result = self._refusal(error, context.now)
+            kind = "retry" if result.kind == "unknown" else result.kind
+            return replace(result, kind=kind, whole_channel=True)
+        except (aiohttp.ClientError, TimeoutError, SlackClientError, OSError) as error:
+            return SendResult(
+                "retry", DeliveryReason.UNREACHABLE, _words(error), whole_channel=True
+            )
         note = await self.edit(context.thread, notification) if threaded else ""
         if note == _DELETED:
             return await self._begin_anew(notification, context)
@@ -110,7 +127,22 @@ class SlackBot:
             )
         except (aiohttp.ClientError, TimeoutError, SlackClientError, OSError) as error:
             return SendResult("unknown", DeliveryReason.TIMEOUT, _words(error))
-        return sent(f"{reply.get('channel') or self._channel}:{reply['ts']}", note=note)
+        return sent(f"{reply.get('channel') or message['channel']}:{reply['ts']}", note=note)
+
+    async def _open(self) -> str:
+        """Return the channel's ID; of a person, that of the conversation with them.
+
+        An app from before subscriptions may not open one, but may post to the person's own ID.
+        """
+        if not self._room:
+            try:
+                reply = await self._client().conversations_open(users=self._channel)
+            except SlackApiError as error:
+                if _facts(error)[1] != "missing_scope":
+                    raise
+                return self._channel
+            self._room = str(reply["channel"]["id"])
+        return self._room
 
     async def _begin_anew(self, notification: Notification, context: SendContext) -> SendResult:
         alone = replace(context, thread=None)
@@ -121,14 +153,10 @@ class SlackBot:
         """Look for our metadata in the channel's history, or in the thread for an update."""
         thread = self._thread_ts(notification, context)
         oldest = f"{max(0.0, context.began - _SLACK_LOOKBACK):.6f}"
-        ask: dict[str, Any] = {
-            "channel": self._channel,
-            "oldest": oldest,
-            "limit": 200,
-            "include_all_metadata": True,
-        }
+        ask: dict[str, Any] = {"oldest": oldest, "limit": 200, "include_all_metadata": True}
         client = self._client()
         try:
+            ask["channel"] = await self._open()
             for _ in range(_BACK_TO_BACK):
                 if thread:
                     reply = await client.conversations_replies(**ask, ts=thread)
@@ -136,7 +164,7 @@ class SlackBot:
                     reply = await client.conversations_history(**ask)
                 for row in reply.get("messages") or []:
                     if _carries(row, notification.id):
-                        ref = f"{self._channel}:{row['ts']}"
+                        ref = f"{ask['channel']}:{row['ts']}"
                         if thread:
                             await self.edit(context.thread, notification)
                         return Lookup("found", ref=ref)
@@ -163,7 +191,13 @@ class SlackBot:
     def _thread_ts(self, notification: Notification, context: SendContext) -> str:
         """Return the timestamp of the message that an update goes under, or ""."""
         threaded = notification.kind in ("update", "digest") or bool(notification.follows)
-        return _ts(context.thread.ref, self._channel) if context.thread and threaded else ""
+        return self._ts(context.thread.ref) if context.thread and threaded else ""
+
+    def _ts(self, ref: str) -> str:
+        """Return the timestamp of a message of this channel; "" for one of another channel."""
+        where, _, ts = ref.rpartition(":")
+        ours = where in ("", self._channel) or (self._person and where.startswith("D"))
+        return ts if ours else ""
 
     async def edit(self, thread: Thread | None, notification: Notification) -> str:
         """Bring the first message up to date. Its failure never costs the update: note it."""
@@ -174,7 +208,7 @@ class SlackBot:
             return ""
         try:
             await self._client().chat_update(
-                channel=self._channel, ts=_ts(thread.ref, self._channel), **news
+                channel=await self._open(), ts=self._ts(thread.ref), **news
             )
         except SlackApiError as error:
             code = _facts(error)[1]
@@ -223,12 +257,6 @@ def _carries(row: dict[str, Any], notification_id: str) -> bool:
         metadata.get("event_type") == slack_blocks.METADATA_TYPE
         and payload.get("id") == notification_id
     )
-
-
-def _ts(ref: str, channel: str) -> str:
-    """Return the timestamp of a message of this channel; "" for one of another channel."""
-    where, _, ts = ref.rpartition(":")
-    return ts if where in ("", channel) else ""
 
 
 def _facts(error: SlackApiError) -> tuple[int, str, str]:
