@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import click
@@ -141,14 +143,23 @@ def _by_gates(reading: Reading) -> list[Problem]:
     ]
 
 
+# Names without a dot, and top-level domains that lead to no public address (RFC 6762, RFC 8375,
+# ICANN's .internal, and what routers use).
+_INTERNAL = re.compile(
+    r"^[^.\d][^.:]*$|\.(?:local|internal|lan|home\.arpa|localdomain|intranet|corp|home|fritz\.box)$|^fritz\.box$"
+)
+
+
 def _by_address(reading: Reading) -> list[Problem]:
     """Find feeds and Apprise addresses that can never work, without asking the network."""
     import ipaddress
+    import socket
     from urllib.parse import urlsplit
 
     from monitor.config.schema import AppriseChannel
     from monitor.errors import FetchError
     from monitor.net.address_guard import AddressGuard
+    from monitor.reasons import FetchReason
 
     found = []
     polling = reading.config.polling
@@ -162,6 +173,15 @@ def _by_address(reading: Reading) -> list[Problem]:
             except ValueError:
                 here = name == "localhost" or name.endswith(".localhost")
                 address = "127.0.0.1" if here else "8.8.8.8"  # some public one: ports only
+                if re.fullmatch(r"[\dxa-f.]*\d[\dxa-f.]*", name):
+                    with suppress(OSError):  # such as 127.1, which name servers read so, too
+                        address = socket.inet_ntoa(socket.inet_aton(name))
+                if _INTERNAL.search(name) and not here and not polling.allow_hosts:
+                    raise FetchError(
+                        FetchReason.BLOCKED_ADDRESS,
+                        f"{name} is a name of an internal network; if you trust that host, add it "
+                        "to polling.allow_hosts",
+                    ) from None
             guard.check(host, port, [address])
         except FetchError as error:
             text = f"this feed can never be fetched: {error}"

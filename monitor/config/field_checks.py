@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from urllib.parse import parse_qsl, urlsplit
 
+import idna
 from pydantic import SecretStr
 
 from monitor.config.cron import cron_fault, zone_fault
@@ -56,11 +57,27 @@ def url_fault(url: str) -> str:
         return f"the address does not start with http:// or https://; {advice}"
     if not host:
         return "the address has no host; write it as https://host/path"
+    if re.fullmatch(r"\d+(\.\d+){4,}", host):
+        return "the host in the address has more than four numbers; correct it"
+    if ":" not in host and not _is_host(host):
+        return "the host in the address is malformed; check its dots and hyphens"
     if "." not in host and ":" not in host and host != "localhost":
         return ""  # a name of an internal network, such as a compose service
-    if host.startswith(".") or ".." in host or "{" in host or "*" in host:
-        return "the host in the address is malformed; check its dots"
     return ""
+
+
+def _is_host(host: str) -> bool:
+    """Whether a name can be one of a host, in ASCII or by IDNA 2008 as browsers read it."""
+    host = host.removesuffix(".")
+    if not host.isascii():
+        try:
+            host = idna.encode(host, uts46=True).decode("ascii")
+        except UnicodeError:
+            return False
+    return all(
+        len(label) <= 63 and re.fullmatch(r"\w(?:[\w-]*\w)?", label, re.ASCII)
+        for label in host.split(".")
+    )
 
 
 _THIS_MACHINE = ("127.0.0.1", "::1", "localhost")  # one's own feeds may be polled at will
@@ -101,6 +118,13 @@ def check_topic(topic: Topic) -> Iterator[ConfigProblem]:
                     yield ConfigProblem(
                         (key, part, index), f'"{word}" matches anything; write a word or word*'
                     )
+                elif re.search(r"[^\W\d]\s*[,;،、，]\s*[^\W\d]", word):
+                    yield ConfigProblem(
+                        (key, part, index),
+                        f'"{word}" is one phrase, its comma included; for several words write a '
+                        "list, such as [one, two]",
+                        "warning",
+                    )
     for key, lines in (("examples", topic.examples), ("not", topic.not_)):
         seen: set[str] = set()
         for index, line in enumerate(lines):
@@ -113,7 +137,7 @@ def check_topic(topic: Topic) -> Iterator[ConfigProblem]:
                     (key, index), "this example is here twice; delete one", "warning"
                 )
             seen.add(line)
-    if topic.fresh_for <= 0:
+    if topic.fresh_for < 60:
         yield ConfigProblem(
             ("fresh_for",),
             "no story is that fresh, so the topic cannot alert; write 2d or so",

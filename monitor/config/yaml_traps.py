@@ -10,6 +10,7 @@ import yaml
 
 _KEY_LINE = re.compile(r"\s*(?:- )?[A-Za-z_][\w-]*:(?:\s|$)")
 _COMMENT = re.compile(r"\s+#(?=\S)(?:[^#\n]*)|\s+# ?\d[^\n]*")
+_GLUED = re.compile(r"\s*(?:(-)(?=[^\s-])|-?\s*[A-Za-z_]\w*(:)(?=[^\s/]))")
 _APOSTROPHE = re.compile(r"(?:^|[\s:\[,-])'[^']*\w'\w")
 _DOUBLE_IT = (
     "the apostrophe ends the text that a single quote began; put the whole value in double quotes, "
@@ -34,7 +35,7 @@ def explain_yaml_error(error: yaml.MarkedYAMLError, text: str) -> tuple[int, str
         if _KEY_LINE.match(here) and ":" not in here[:column]:
             return line, _indentation(lines, line)
         return line, 'there is a ": " inside a value; put the whole value in quotes'
-    if "undefined alias" in problem:
+    if "undefined alias" in problem or re.match(r"\s*(?:- |[\w-]+: )+\*", here):
         return line, 'a value that starts with "*" must be in quotes'
     if "cannot start any token" in problem:
         return line, "a value cannot start with this character; put the value in quotes"
@@ -49,6 +50,10 @@ def explain_yaml_error(error: yaml.MarkedYAMLError, text: str) -> tuple[int, str
     if "expected <block end>" in problem or "did not find expected" in problem:
         return line, _left_over(lines, line, column)
     if "could not find expected ':'" in problem:
+        for number in range(min(line, len(lines)), max(0, line - 3), -1):
+            if glued := _GLUED.match(lines[number - 1]):
+                sign = glued[1] or glued[2]
+                return number, f'a blank is missing after "{sign}"'
         return line, 'this line is neither "key: value" nor "- item"; check colon and indentation'
     return line, f"the YAML cannot be read ({problem}); check indentation and quotes"
 
@@ -80,6 +85,7 @@ def _indentation(lines: list[str], line: int) -> str:
             columns.append(start + len(text) - len(text[2:].lstrip()))
         if start <= mine and len(columns) > 1:
             break
+    columns = [column for column in columns if column != mine] or columns
     near = min(columns, key=lambda column: abs(column - mine), default=0)
     return (
         f"wrong indentation: this line begins after {_blanks(mine)}, the lines it belongs to after "

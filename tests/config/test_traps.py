@@ -49,6 +49,13 @@ TOPIC = "topics:\n- name: Fires\n"
         (TOPIC + "  examples: ['It's raining', 'Dry']\n", 3, "apostrophe"),  # in brackets, too
         (TOPIC + '  examples:\n  - "Fire" in town\n', 4, "closing quote"),
         (TOPIC + "  fresh_for: 0s\n", 3, "no story is that fresh"),
+        (TOPIC + "  fresh_for: 1ms\n", 3, "no story is that fresh"),
+        (TOPIC + "  require: {any: 'Kyiv, Odesa'}\n", 3, "is one phrase"),
+        (TOPIC + "  must_not: [sport]\n", 3, "exclude: {any: [...]}"),
+        (TOPIC + "  examples:\n  -Fire in town\n", 4, 'missing after "-"'),
+        (TOPIC + "  description:Fire in town\n", 3, 'missing after ":"'),
+        (TOPIC + "  examples:\n  - *urgent* fire\n", 4, 'starts with "*"'),
+        (TOPIC + "  examples:\n  - a b c\n    not:\n  - d\n", 5, "belongs to after 2"),
         (TOPIC + "  alert: {min_sources: 2}\n", 3, "have 1 owner"),
         ("- Пожары в Сибири\n", 1, "id: pozhary-v-sibiri"),
     ],
@@ -82,6 +89,11 @@ def test_what_is_meant_as_written_passes(tmp_path: Path, topics: str) -> None:
         ("http://10.0.0.3/rss", "polling.allow_hosts"),
         ("http://[::1]/rss", "not a public address"),
         ("https://wire.example:9999/rss", "polling.allow_ports"),
+        ("http://127.1/rss", "not a public address"),
+        ("http://2130706433/rss", "not a public address"),
+        ("http://0x7f.1/rss", "not a public address"),
+        ("http://intranet/rss", "internal network"),
+        ("http://wire.local/rss", "internal network"),
         ("https://wire.example/rss?token=abc123", "plain sight"),
         ("https://wire.example/private/x8Kd02kdLLs92kdKs02kd/rss", "plain sight"),
     ],
@@ -92,6 +104,17 @@ def test_a_feed_that_cannot_work_or_tells_a_secret_is_said(
     """Addresses the poller refuses, and secrets written into addresses, are warnings."""
     said = check(tmp_path, feeds=f"- {url}\n")
     assert "feeds.yaml:1: warning:" in said and words in said
+
+
+@pytest.mark.parametrize(
+    "url", ["https://xn--/rss", "https://-a.example/rss", "http://10.0.0.0.3/rss", "https://a..b/"]
+)
+def test_a_host_that_cannot_be_is_a_mistake(tmp_path: Path, url: str) -> None:
+    """Hosts that no name server knows are found before the first poll; ß and ü are none."""
+    assert "the host in the address" in check(tmp_path, feeds=f"- {url}\n")
+    assert "All is well" in check(
+        tmp_path, feeds="- https://straße.example/\n- https://ü.example\n"
+    )
 
 
 def test_allowed_hosts_and_ports_are_no_warning(tmp_path: Path) -> None:
