@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from monitor.alerting import send_gate
 from monitor.delivery import digest
 from monitor.model import Notification
-from monitor.reasons import DeliveryReason, SuppressionReason
+from monitor.reasons import SuppressionReason
 from tests.support.alerts import FIRST, NOW, UPDATE, alert, config, note
 
 spans = st.fixed_dictionaries(
@@ -91,4 +91,3 @@ def test_notices_and_digests_pass() -> None:
     update = note(UPDATE, "terminal", "update")
     decision = send_gate.decide(night, update, (), send_gate.Ceiling(), NOW)
     assert isinstance(decision, send_gate.Hold) and decision.reason is SuppressionReason.QUIET_HOURS
-    assert DeliveryReason.DIGESTED.value == "digested"

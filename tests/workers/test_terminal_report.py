@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
-from rich.text import Text
 
 from monitor.clock import ManualClock
 from monitor.config.load import examine, load_config
@@ -141,4 +140,3 @@ def test_lines_are_whole_at_eighty_columns_and_in_a_pipe(config: Config) -> None
     assert all(len(line) <= 80 for line in narrow.getvalue().splitlines())
     assert pipe.getvalue() == words.plain + "\n"
     assert "1 topic;" in words.plain and "stopped" in goodbye(config).plain
-    assert isinstance(words, Text)
