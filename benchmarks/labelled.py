@@ -1,7 +1,7 @@
 """Stories whose happenings are labelled: read from a folder of labelled news, embedded, measured.
 
 `labels/` holds labels of our own for the headlines and feeds of that folder, by the number of a row
-or by a hash of an item's address and title, and no text: see docs/explanation/events.md.
+or by a hash of an item's address and title, and no text: see docs/explanation/events-measured.md.
 """
 
 from __future__ import annotations

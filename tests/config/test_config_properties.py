@@ -18,6 +18,8 @@ from monitor.config.starter import starter_files
 from monitor.config.value_types import LONGEST, parse_duration
 from monitor.errors import ConfigError
 
+pytestmark = pytest.mark.slow
+
 STARTER = starter_files()
 NAMES = ("wirewatch.yaml", "feeds.yaml", "topics.yaml", "feeds/a.opml", "topics/b.yml")
 FULL = """\

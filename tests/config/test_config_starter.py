@@ -19,6 +19,8 @@ from monitor.config.opml import read_opml, write_opml
 from monitor.config.reload import fingerprint
 from monitor.config.starter import starter_files
 
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_model")]
+
 ROOT = Path(__file__).parents[2]
 
 

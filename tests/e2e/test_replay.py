@@ -10,6 +10,8 @@ from click.testing import CliRunner, Result
 
 from monitor.cli import main
 
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_model")]
+
 TALKS = (
     "Diplomats from Washington and Moscow spent a second day in the lakeside hotel, moving "
     "between rooms while aides carried drafts of a statement that nobody would describe as final.",

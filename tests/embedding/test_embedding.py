@@ -20,13 +20,17 @@ from monitor.errors import ModelError
 from monitor.events import vector_space
 from monitor.model import Story
 
+pytestmark = pytest.mark.slow
+
 WORDS = st.text(alphabet="abcdefghij .!?\n’é漢", max_size=2500)
 
 
 @pytest.fixture(scope="module", params=["hashing", "default"])
 def embedder(request: pytest.FixtureRequest) -> Embedder:
     """Every embedder in turn: what is asserted holds for each."""
-    return HashingEmbedder() if request.param == "hashing" else TransformerEmbedder()
+    return (
+        HashingEmbedder() if request.param == "hashing" else request.getfixturevalue("transformer")
+    )
 
 
 def test_vectors_are_unit_rows_in_the_order_of_the_texts(embedder: Embedder) -> None:
@@ -56,9 +60,9 @@ def test_fingerprint_names_model_weights_and_text_rules(embedder: Embedder) -> N
     assert name and weights and rules.startswith("t")
 
 
-def test_precision_does_not_change_the_fingerprint() -> None:
+def test_precision_does_not_change_the_fingerprint(transformer: TransformerEmbedder) -> None:
     """bf16 and fp32 vectors of one model may stand side by side: they agree closely."""
-    exact = TransformerEmbedder(precision="fp32")
+    exact = transformer
     brief = TransformerEmbedder(precision="bf16")
     assert exact.fingerprint == brief.fingerprint
     text = ["Envoys meet in Geneva to talk about the ceasefire"]
@@ -133,9 +137,9 @@ def test_the_outlet_after_the_headline_is_not_embedded() -> None:
     )
 
 
-def test_the_second_view_is_one_of_its_own() -> None:
+def test_the_second_view_is_one_of_its_own(transformer: TransformerEmbedder) -> None:
     """It is a unit vector as well, another than the plain one, and leaves that as it was."""
-    model = TransformerEmbedder()
+    model = transformer
     told = [
         "Ferry runs aground off Northport, 40 taken to safety",
         "Passengers tell of fear as ship hits rocks near Northport",

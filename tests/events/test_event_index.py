@@ -13,6 +13,8 @@ from monitor.events import EventIndex, records
 from monitor.events.cluster import average_link
 from monitor.model import EmbeddedStory
 
+pytestmark = pytest.mark.slow
+
 SUBJECTS = (
     ("Ferry", "aground", "Northport"),
     ("Minister", "resigns", "Westmark"),

@@ -16,6 +16,8 @@ import yaml
 from monitor.cli import main
 from tests.docs.pages import ROOT
 
+pytestmark = pytest.mark.slow
+
 # Within backticks to the closing one; without them to the end of the clause.
 _QUOTED = re.compile(r"`(wirewatch [a-z][^`]*)`")
 _BARE = re.compile(r"(?<!`)\b(wirewatch [a-z-]+(?: .*?)?)(?=[.,;](?:\s|$)|\n|$)")

@@ -15,9 +15,9 @@ from monitor.model import EmbeddedStory, Story, Vector
 
 
 @pytest.fixture(scope="session")
-def model() -> TransformerEmbedder:
-    """The default model."""
-    return TransformerEmbedder()
+def model(transformer: TransformerEmbedder) -> TransformerEmbedder:
+    """The model that these tests' figures belong to."""
+    return transformer
 
 
 @pytest.fixture(scope="session")

@@ -21,6 +21,8 @@ from monitor.matching import Background, DoubtKind, TopicMatcher, review
 from monitor.matching.tune import Answer, propose
 from monitor.model import Vector
 
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_model")]
+
 Vectors = Callable[..., dict[str, Vector]]
 
 TOPICS = """

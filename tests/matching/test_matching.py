@@ -23,6 +23,8 @@ from monitor.matching.topic_profile import margins
 from monitor.model import EmbeddedStory, Match, Passage, Story
 from monitor.reasons import SuppressionReason
 
+pytestmark = pytest.mark.slow
+
 Make = Callable[..., TopicMatcher]
 Embed = Callable[..., EmbeddedStory]
 

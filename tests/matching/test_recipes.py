@@ -14,18 +14,14 @@ from monitor.embedding.multilingual import MultilingualEmbedder
 from monitor.model import Story
 from tests.docs.pages import ROOT, blocks
 
+pytestmark = pytest.mark.slow
+
 PAGE = ROOT / "docs" / "how-to" / "recipes.md"
 RECIPES = [
     (one.text, two.text)
     for one, two in pairwise(blocks(PAGE))
     if (one.language, two.language) == ("yaml", "text")
 ]
-
-
-@pytest.fixture(scope="module")
-def encoder() -> MultilingualEmbedder:
-    """The model that is the default."""
-    return MultilingualEmbedder(precision="fp32")
 
 
 def test_there_are_four_recipes() -> None:
@@ -35,7 +31,7 @@ def test_there_are_four_recipes() -> None:
 
 @pytest.mark.parametrize(("recipe", "lines"), RECIPES, ids=["company", "person", "place", "wide"])
 def test_a_recipe_does_what_its_page_says(
-    encoder: MultilingualEmbedder, recipe: str, lines: str
+    multilingual: MultilingualEmbedder, recipe: str, lines: str
 ) -> None:
     """One of its topics fires on each headline marked so, and none on the others."""
     topics = [
@@ -45,9 +41,9 @@ def test_a_recipe_does_what_its_page_says(
     rows = [row.split(None, 1) for row in lines.splitlines()]
     wanted = {title.strip(): word for word, title in rows}
     stories = [Story(id=title, title=title) for title in wanted]
-    matcher, judge = build_matcher(topics, encoder), topic_judge(encoder)
+    matcher, judge = build_matcher(topics, multilingual), topic_judge(multilingual)
     assert judge is not None
-    scored = matcher.score_batch(judge.over(matcher, embed_stories(encoder, stories, 24)))
+    scored = matcher.score_batch(judge.over(matcher, embed_stories(multilingual, stories, 24)))
     did = {
         story.title: "fires" if any(match.fired for match in row) else "quiet"
         for story, row in zip(stories, scored, strict=True)

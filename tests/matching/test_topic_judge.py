@@ -16,6 +16,8 @@ from monitor.errors import ModelError
 from monitor.matching import TopicJudge, TopicMatcher
 from monitor.model import EmbeddedStory, Match, Matrix, Story
 
+pytestmark = pytest.mark.slow
+
 ENERGY = Topic(
     id="energy",
     name="Energy infrastructure strikes",
@@ -44,9 +46,9 @@ ART = Story(id="art", title="Energy drinks and power tools: the artists who stri
 
 
 @pytest.fixture(scope="module")
-def encoder() -> MultilingualEmbedder:
+def encoder(multilingual: MultilingualEmbedder) -> MultilingualEmbedder:
     """The encoder with its judge."""
-    return MultilingualEmbedder(precision="fp32")
+    return multilingual
 
 
 @pytest.fixture(scope="module")

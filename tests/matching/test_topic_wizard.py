@@ -10,6 +10,8 @@ from click.testing import CliRunner
 from monitor.cli import main
 from monitor.config.load import load_config
 
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_model")]
+
 
 def test_a_topic_is_asked_for_tried_and_written(tmp_path: Path) -> None:
     """Name and stories are asked for; the file has a readable id and loads as that topic; a

@@ -16,6 +16,8 @@ from monitor.model import Story
 from monitor.models import adapters, base
 from monitor.models.library import Library
 
+pytestmark = pytest.mark.slow
+
 STRIKE = "Drones hit a power station near Kharkiv, leaving half the city dark"
 STRIKE_RU = "Дроны ударили по электростанции под Харьковом, половина города без света"
 STRIKE_UK = "Дрони вдарили по електростанції під Харковом, половина міста без світла"
@@ -24,9 +26,9 @@ TOPIC = "Attacks on energy sites. Power plants, grids or refineries hit by missi
 
 
 @pytest.fixture(scope="module")
-def embedder() -> MultilingualEmbedder:
-    """The encoder, loaded once."""
-    return MultilingualEmbedder(precision="fp32")
+def embedder(multilingual: MultilingualEmbedder) -> MultilingualEmbedder:
+    """The encoder with its judges."""
+    return multilingual
 
 
 def test_reports_of_one_event_are_near_in_other_languages(embedder: MultilingualEmbedder) -> None:

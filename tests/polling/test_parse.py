@@ -19,6 +19,8 @@ from monitor.parsing.html_text import html_to_text, web_link
 from monitor.reasons import FetchReason
 from monitor.text import one_line
 
+pytestmark = pytest.mark.slow
+
 URL = "https://paper.example/feed.xml"
 NEW_YEAR = 1_767_225_600.0
 

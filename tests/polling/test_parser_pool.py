@@ -22,6 +22,8 @@ from monitor.parsing.parser_pool import ParserPool
 from monitor.reasons import FetchReason
 from tests.support.waiting import takes, until
 
+pytestmark = pytest.mark.slow
+
 GOOD = rss(("1", "Ferry sinks", "Thu, 01 Jan 2026 00:00:00 GMT")).encode()
 MB = 1_000_000
 

@@ -24,6 +24,8 @@ from tests.support.loglines import logged
 from tests.support.waiting import hold_the_loop, takes
 from workers.poller import TICK, ticking
 
+pytestmark = pytest.mark.slow
+
 RECENT = formatdate(time.time() - 600, usegmt=True)
 
 

@@ -22,6 +22,8 @@ from monitor.store.commands import Redis
 from monitor.store.keys import Keys
 from workers.poller import LEASE_MARGIN
 
+pytestmark = pytest.mark.slow
+
 RECENT = formatdate(time.time() - 600, usegmt=True)
 ITEM = ("1", "Ferry sinks", RECENT)
 CALLED = "https://desk.example/ww"

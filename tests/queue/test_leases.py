@@ -20,6 +20,8 @@ from monitor.store.keys import Keys
 from monitor.store.lease import Lease, renewed
 from tests.support.waiting import any_moment, until
 
+pytestmark = pytest.mark.slow
+
 TIMEOUT = 0.05  # of a socket; 10 s in service
 LEASE = 0.08
 

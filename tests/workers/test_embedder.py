@@ -19,6 +19,8 @@ from tests.support.waiting import until
 from workers.embedder import EmbedderWorker
 from workers.runtime import Runtime
 
+pytestmark = pytest.mark.slow
+
 
 async def _embeds(worker: EmbedderWorker, runtime: Runtime, number: int) -> None:
     """Run the worker until it has handed over one more story, then have it stop."""

@@ -26,6 +26,8 @@ from workers import stage as stage_module
 from workers.runtime import Runtime
 from workers.stage import Stage, Tool
 
+pytestmark = pytest.mark.slow
+
 LEASE = 0.6  # 20 s in service
 
 

@@ -24,6 +24,8 @@ from tests.support.loglines import Lines, logged
 from tests.support.triage_setup import TriageSetup
 from tests.support.waiting import until
 
+pytestmark = pytest.mark.slow
+
 ENERGY = Topic(
     id="energy",
     name="Energy infrastructure strikes",
@@ -31,12 +33,6 @@ ENERGY = Topic(
     examples=("Missiles damage a power plant and leave a city without electricity",),
 )
 STRIKE = "Drones strike two power stations near Odesa, 200,000 homes dark"
-
-
-@pytest.fixture(scope="module")
-def model() -> TransformerEmbedder:
-    """The real default model."""
-    return TransformerEmbedder()
 
 
 def story(number: int, title: str, *, source: str = "Wire", **more: object) -> Story:
@@ -47,10 +43,10 @@ def story(number: int, title: str, *, source: str = "Wire", **more: object) -> S
 
 @pytest.fixture
 async def triage(
-    store: Redis, valkey_url: str, keys: Keys, model: TransformerEmbedder
+    store: Redis, valkey_url: str, keys: Keys, transformer: TransformerEmbedder
 ) -> TriageSetup:
     """A prepared installation on a key space of its own."""
-    made = TriageSetup(store, valkey_url, keys, model, ENERGY)
+    made = TriageSetup(store, valkey_url, keys, transformer, ENERGY)
     await made.prepare()
     return made
 
