@@ -22,6 +22,7 @@ from monitor.observability import logs, redact
 from monitor.store.client import connect
 from monitor.store.commands import Redis
 from monitor.store.keys import Keys
+from tests.support.examples import QUICK
 
 if TYPE_CHECKING:
     from monitor.embedding import Embedder
@@ -31,7 +32,7 @@ _PERSISTENT = {"appendonly": "yes", "appendfsync": "everysec", "maxmemory-policy
 
 # A busy machine is no failure: no property has to hold within a time.
 settings.register_profile("untimed", deadline=None)
-settings.load_profile("untimed")
+settings.register_profile("quick", deadline=None, max_examples=QUICK)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -40,9 +41,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--golden", action="store_true", help="rewrite golden files")
 
 
-def pytest_configure() -> None:
-    """Log as the commands do."""
+def pytest_configure(config: pytest.Config) -> None:
+    """Log as the commands do; where slow tests are left out, try properties less often."""
     logs.configure()
+    settings.load_profile("quick" if config.getoption("markexpr") == "not slow" else "untimed")
 
 
 @pytest.fixture(scope="session")
@@ -58,7 +60,7 @@ def data_folder(pytestconfig: pytest.Config) -> Path:
 def load_model() -> Callable[[EmbeddingSettings], Embedder]:
     """Load a real model once for the whole session: loading takes longer than most tests."""
     from monitor.embedding import open_embedder
-    from monitor.models.base import computes_bf16
+    from monitor.embedding.transformer import computes_bf16
 
     loaded: dict[tuple[str, bool], Embedder] = {}
 

@@ -176,6 +176,7 @@ def test_help_is_light() -> None:
     assert _loaded_by(code) & HEAVY == set()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("process", ["poller", "triage", "notifier"])
 def test_only_the_embedder_needs_the_model(process: str) -> None:
     """Poller, triage and notifier start without PyTorch, so they start fast and stay small."""

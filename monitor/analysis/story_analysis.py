@@ -4,9 +4,9 @@
 beforehand or afterwards is what the live service does. One batch is done in two halves, because
 between them the caller fetches what has been told about the events that came up:
 
-    looked = analysis.look(batch)
-    told = ...of looked.events...
-    concluded = analysis.conclude(looked, told, now)
+    scored = analysis.score_and_assign(batch)
+    states = ...the alert states of scored.events...
+    decided = analysis.decide(scored, states, now)
 """
 
 from __future__ import annotations

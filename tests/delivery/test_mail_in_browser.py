@@ -15,6 +15,8 @@ from monitor.delivery.channels import email_message
 from tests.delivery.test_rendering import EXAMPLES, MAIL
 from tests.support.alerts import FIRST, note
 
+pytestmark = pytest.mark.slow
+
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 LONG = replace(
     FIRST,

@@ -12,7 +12,7 @@ from email.policy import default
 from html.parser import HTMLParser
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
@@ -24,6 +24,7 @@ from monitor.model import Alert, Notification, Thread
 from monitor.reasons import AlertReason
 from tests.delivery.hostile import TRICKS, alerts, any_text, notifications, urls
 from tests.support.alerts import FIRST, NOW, UPDATE, alert, note
+from tests.support.examples import examples
 from tests.support.slack_rules import check_message, links, mentions, shown_text
 
 MAIL = EmailChannel.model_validate(
@@ -112,7 +113,7 @@ def test_the_terminal_reads_as_it_should(golden: Golden) -> None:
 
 
 @given(notifications(), st.booleans())
-@settings(max_examples=150, deadline=None)
+@examples(150)
 def test_slack_takes_whatever_a_feed_may_say(item: Notification, buttons: bool) -> None:
     """No headline makes a message that Slack refuses, a mention, or a link we did not build."""
     message = slack_blocks.message(item, buttons=buttons)
@@ -124,7 +125,7 @@ def test_slack_takes_whatever_a_feed_may_say(item: Notification, buttons: bool) 
 
 
 @given(alerts(), alerts())
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_slack_takes_every_edit(first: Alert, latest: Alert) -> None:
     """Bringing a hostile first message up to date stays within the same limits."""
     message = slack_blocks.edited(Thread("C1:1.0", first), latest, buttons=True)
@@ -155,7 +156,7 @@ _HEADERS = {
 
 
 @given(notifications(), any_text)
-@settings(max_examples=80, deadline=None)
+@examples(80)
 def test_no_headline_breaks_a_mail(item: Notification, subject: str) -> None:
     """No header, link, script or second part gets into a mail from a feed; lines stay short."""
     thread = Thread("<1@example.org>", None, subject) if item.kind == "update" else None
@@ -178,7 +179,7 @@ def test_no_headline_breaks_a_mail(item: Notification, subject: str) -> None:
 
 
 @given(notifications())
-@settings(max_examples=80, deadline=None)
+@examples(80)
 def test_no_headline_reaches_the_terminal_itself(item: Notification) -> None:
     """Nothing printed holds a control character but line breaks, nor is it taken for markup."""
     out = io.StringIO()
@@ -187,7 +188,7 @@ def test_no_headline_reaches_the_terminal_itself(item: Notification) -> None:
 
 
 @given(urls)
-@settings(max_examples=200, deadline=None)
+@examples(200)
 def test_links_are_plain_or_absent(url: str) -> None:
     """A link is plain http(s) without userinfo and without characters that end a link."""
     made = formatting.link(url)
@@ -209,7 +210,7 @@ def test_hosts_are_read_as_browsers_read_them(url: str, made: str) -> None:
 
 
 @given(any_text, st.lists(any_text, max_size=5), any_text)
-@settings(max_examples=100, deadline=None)
+@examples(100)
 def test_marking_changes_no_letter(text: str, terms: list[str], phrase: str) -> None:
     """However words are marked, the runs joined are the text again."""
     line = formatting.one_line(text, 400)

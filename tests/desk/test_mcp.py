@@ -157,6 +157,7 @@ async def test_what_cannot_be_read_is_an_error(world: DeskWorld, body: bytes, co
         assert (await client.get("/mcp")).status_code == 405
 
 
+@pytest.mark.slow
 async def test_a_client_of_the_command_reads(tmp_path: Path, valkey_url: str) -> None:
     """`wirewatch mcp` speaks the protocol on standard input and output and ends with its input."""
     settings = {"store": {"url": valkey_url, "prefix": "mcp-test"}}

@@ -12,6 +12,8 @@ from tests.docs.pages import ROOT
 from tests.support.docker import kubectl, program
 from tests.support.docker.engine import Engine
 
+pytestmark = pytest.mark.slow
+
 Docker = Callable[[str], int]
 
 

@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import pytest
 from eventtools import axis, index, story
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.events.text import sketch, strip_outlet
+from tests.support.examples import examples
 
 WIRE = (
     "Rescue teams reached the last of the villages cut off by the landslide on Sunday, bringing "
@@ -274,7 +275,7 @@ _forms = st.sampled_from(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(st.sampled_from(sorted(_words)).flatmap(_words.get), _outlets, _forms, st.booleans())
 def test_whatever_the_script_a_reprint_is_a_copy(
     said: str, outlet: str, form: str, upper: bool
@@ -288,7 +289,7 @@ def test_whatever_the_script_a_reprint_is_a_copy(
     assert (b.copy_of, b.sources) == ("a", a.sources)
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(
     st.integers(1000, 9_999_999),
     st.integers(1000, 9_999_999),

@@ -31,6 +31,7 @@ def test_the_measures_are_the_published_ones(found: str, expected: tuple[float, 
     assert labelled.measure("xxyy", found) == pytest.approx(expected)
 
 
+@pytest.mark.slow
 @pytest.mark.data
 def test_labels_fit_the_data(data_folder: Path) -> None:
     """Every label finds its story."""

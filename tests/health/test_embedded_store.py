@@ -108,6 +108,7 @@ def test_within_one_process_too(store: EmbeddedStore) -> None:
     assert _client(store).ping()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("frozen", [False, True])
 def test_after_kill_9_nothing_acknowledged_is_lost(tmp_path: Path, frozen: bool) -> None:
     """The orphan of a killed service is ended, even a suspended one; every write is there."""

@@ -177,6 +177,7 @@ def test_a_closed_stream_does_not_stop_the_service() -> None:
     logs.configure()
 
 
+@pytest.mark.slow
 def test_importing_the_service_configures_no_logging() -> None:
     """Who uses a module of ours keeps the logging of their own program."""
     script = (

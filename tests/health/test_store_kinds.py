@@ -143,6 +143,7 @@ async def _node(start: Start, opened: list[Redis]) -> tuple[int, int, Redis]:
     return port, bus, opened[-1]
 
 
+@pytest.mark.slow
 async def test_a_cluster_of_one_node(start: Start, keys: Keys, opened: list[Redis]) -> None:
     """All keys of an installation share a slot, so every atomic step is legal on a cluster; where
     one node has all slots it may be named like a single server."""

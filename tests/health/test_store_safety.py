@@ -24,6 +24,8 @@ from monitor.store.keys import Keys
 from monitor.store.safety import check_store
 from tests.support.waiting import until
 
+pytestmark = pytest.mark.slow
+
 Start = Callable[..., str]
 
 

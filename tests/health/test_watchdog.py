@@ -154,6 +154,7 @@ async def _topical(watchdog: Watchdog) -> list[Kind]:
     return [notice.kind for notice in await watchdog.look() if notice.kind in topical]
 
 
+@pytest.mark.slow
 async def test_a_topic_that_bursts_is_told(runtime: Runtime, clock: ManualClock) -> None:
     """Two matches an hour for ten days, then sixty within one."""
     watchdog = Watchdog(runtime)
@@ -163,6 +164,7 @@ async def test_a_topic_that_bursts_is_told(runtime: Runtime, clock: ManualClock)
     assert await _topical(watchdog) == [Kind.TOPIC_BURST]
 
 
+@pytest.mark.slow
 async def test_a_topic_that_falls_silent_is_told(runtime: Runtime, clock: ManualClock) -> None:
     """Two matches an hour for eight days, then none for nine hours of looking."""
     watchdog = Watchdog(runtime)
@@ -171,6 +173,7 @@ async def test_a_topic_that_falls_silent_is_told(runtime: Runtime, clock: Manual
     assert await _topical(watchdog) == [Kind.TOPIC_QUIET]
 
 
+@pytest.mark.slow
 async def test_a_topic_is_not_blamed_for_the_hours_the_service_was_down(
     runtime: Runtime, clock: ManualClock
 ) -> None:

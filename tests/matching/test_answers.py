@@ -16,6 +16,8 @@ from monitor.matching.match_score import THRESHOLDS
 from monitor.model import EmbeddedStory
 from monitor.reasons import SuppressionReason
 
+pytestmark = pytest.mark.slow
+
 ENERGY = Topic(
     id="energy",
     name="Energy infrastructure strikes",

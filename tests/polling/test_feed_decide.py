@@ -8,7 +8,6 @@ from dataclasses import replace
 import pytest
 from feedlab import parsed
 from hypothesis import given
-from hypothesis import settings as given_settings
 from hypothesis import strategies as st
 
 from monitor.config.schema import FeedSource, PollingSettings
@@ -16,11 +15,13 @@ from monitor.identity import owner_of_feed
 from monitor.model import Entry, FeedState
 from monitor.net.response_headers import Hints
 from monitor.parsing.document import ParsedFeed
-from monitor.polling.entry_diff import MAX_SEEN, texts_wanted
+from monitor.polling import entry_diff
+from monitor.polling.entry_diff import texts_wanted
 from monitor.polling.fetch_result import FetchResult
 from monitor.polling.poll_decision import ADOPT_AFTER, PollDecision, decide, poll_url
 from monitor.polling.seen_entries import SeenEntry
 from monitor.reasons import EntryReason, FetchReason
+from tests.support.examples import examples
 
 NOW = 1_767_225_600.0
 DAY = 86400.0
@@ -339,15 +340,16 @@ def test_a_new_address_is_a_new_silent_baseline() -> None:
     assert feed.state.baselined
 
 
-def test_memory_is_bounded() -> None:
+def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Entries long gone from the document are forgotten; those in it never are."""
+    monkeypatch.setattr(entry_diff, "MAX_SEEN", 300)
     feed = started(*(entry(str(n)) for n in range(10)))
     later = NOW + 100 * DAY
     feed.poll(entry("0"), now=later)
     assert len(feed.seen) == 1
-    feed.poll(*(entry(f"x{n}", published=later) for n in range(MAX_SEEN + 50)), now=later)
+    feed.poll(*(entry(f"x{n}", published=later) for n in range(350)), now=later)
     feed.poll(*(entry(f"y{n}", published=later) for n in range(50)), now=later)
-    assert len(feed.seen) <= MAX_SEEN
+    assert len(feed.seen) <= 300
 
 
 def test_validators_are_kept_only_with_what_they_cover() -> None:
@@ -438,7 +440,7 @@ def test_a_rate_limit_holds_the_site_as_long_as_asked() -> None:
 _names = st.integers(0, 12).map(str)
 
 
-@given_settings(max_examples=80, deadline=None)
+@examples(80)
 @given(st.lists(st.lists(st.tuples(_names, st.integers(0, 2)), max_size=8), max_size=8))
 def test_every_entry_is_handed_over_exactly_once(polls: list[list[tuple[str, int]]]) -> None:
     """In any sequence of polls: each entry's story once, each version at most one revision."""

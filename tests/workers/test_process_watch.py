@@ -15,6 +15,8 @@ from monitor.tasks import beside, end
 from workers.process_watch import EXIT_CODE, ProcessWatch
 from workers.runtime import Runtime
 
+pytestmark = pytest.mark.slow
+
 STALL = """
 import asyncio, sys
 from pathlib import Path
