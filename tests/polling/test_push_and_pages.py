@@ -121,11 +121,11 @@ async def test_a_feed_that_names_other_hubs_has_us_ask_seldom(hub: Hub) -> None:
 
 
 async def test_a_hub_that_hammers_makes_no_more_polls_than_the_least_interval(hub: Hub) -> None:
-    """Ten pushes a second for five minutes, also in the middle of polls: a poll a minute."""
+    """Ten pushes a second for two minutes, also in the middle of polls: a poll a minute."""
     await hub.feeds.sync([PAPER], {"paper": HostSlot("paper.example", "")}, hub.clock.now())
     hub.clock.advance(10)
     polls, version = 0, 0
-    for _ in range(3000):
+    for _ in range(1200):
         now = hub.clock.now()
         await hub.feeds.pushed("paper", now, 60.0)
         claim = await hub.feeds.claim_due(now, 1, 30.0, spacing=0.0, max_backlog=99)
@@ -137,7 +137,7 @@ async def test_a_hub_that_hammers_makes_no_more_polls_than_the_least_interval(hu
             assert await hub.feeds.commit(decision, version, place, now=now, spacing=0.0)
             polls, version = polls + 1, version + 1
         hub.clock.advance(0.1)
-    assert 5 <= polls <= 7
+    assert 2 <= polls <= 3
 
 
 async def test_a_token_of_odd_characters_is_no_token(hub: Hub) -> None:
