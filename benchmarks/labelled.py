@@ -24,6 +24,7 @@ from monitor.embedding import Embedder, embed_stories, open_embedder
 from monitor.embedding.event_adapter import version
 from monitor.embedding.passages import event_text, passages
 from monitor.errors import ParseError
+from monitor.languages.detect import story_language
 from monitor.model import EmbeddedStory, Story
 from monitor.parsing.detect_format import parse
 
@@ -135,6 +136,7 @@ def read_pairs() -> list[tuple[str, str, tuple[Story, Story]]]:
                 Story(
                     id=f"p{number:03}{side}", title=title, summary=summary,
                     source=("Northern Post", "Evening Ledger")[side], published=when, seen_at=when,
+                    language=story_language("", title, summary),
                 )
             )  # fmt: skip
         found.append((row["verdict"], row["why"], (both[0], both[1])))

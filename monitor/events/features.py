@@ -70,6 +70,7 @@ class Member:
     sure: bool = True  # certain enough of its event to count as a source
     outlet: str = ""  # its outlet's name as readers know it
     quoted: int = 0  # the sentence that was quoted of it (`text.digest`), 0 for none
+    language: str = ""  # of its text, as its code without a region
 
     @property
     def text(self) -> str:
@@ -104,6 +105,7 @@ def reduce(item: EmbeddedStory, owners: Owners) -> Member:
         agency=owners.credited(story),
         outcomes=outcomes.bits(title),
         outlet=sys.intern(story.source or story.feed_id),
+        language=sys.intern(story.language.partition("-")[0]),
     )
 
 

@@ -19,7 +19,8 @@ from monitor.events.index_rows import Hits, Rows
 from monitor.events.pair_score import Bools, Floats, judged_shift, shifted
 
 MOST = 2  # questions a story
-ASK_FROM = 0.06  # probability, before the judge, from which a pair is asked about
+ASK_FROM = 0.3  # probability, before the judge, from which a pair is asked about
+ASK_FROM_ABROAD = 0.06  # the same for two languages: they share no words
 CAUTIOUS = 0.2  # most that a pair counts for which the judge did not answer
 
 Answers = Mapping[tuple[str, str], float]  # (story, earlier story) -> logit of "one event"
@@ -46,6 +47,12 @@ class Question:
     other: str
     one: str
     two: str
+
+
+def ask_from(one: Member, two: Member) -> float:
+    """Return the probability from which the judge is asked about two stories."""
+    known = one.language and two.language
+    return ASK_FROM_ABROAD if known and one.language != two.language else ASK_FROM
 
 
 def questions(
@@ -78,7 +85,8 @@ def questions(
         for other, chance in candidates:
             event = other.event or other.id
             best = found.get(event)
-            if chance >= ASK_FROM and (best is None or (chance, other.id) > (best[0], best[1].id)):
+            likelier = best is None or (chance, other.id) > (best[0], best[1].id)
+            if chance >= ask_from(member, other) and likelier:
                 found[event] = float(chance), other
         best_first = sorted(found.values(), key=lambda pair: (-pair[0], pair[1].id))
         asked += [Question(member.id, m.id, member.text, m.text) for _, m in best_first[:MOST]]

@@ -43,7 +43,7 @@ ENCODER_WEIGHTS = np.array([12.3, 3.2, -1.2, -0.5, -1.3, -2.0, -0.8, 1.4, 0.0], 
 ENCODER_BIAS = -11.9
 # Log odds after the judge has read both: share of those before, share of the judge's logit, a
 # constant, and what other countries and towns take off once more: the judge is weak there, too.
-JUDGED = (0.4, 0.45, 0.4, -2.5, -0.8)
+JUDGED = (0.5, 0.5, 0.5, -2.5, -0.8)
 
 
 @dataclass(frozen=True, slots=True)

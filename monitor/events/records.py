@@ -20,7 +20,7 @@ from monitor.model import Vector
 _HEAD = struct.Struct("<BI")
 _VERSION = 5
 _READ = (1, 2, 3, 4, 5)  # earlier versions lack the last fields
-_ABSENT: tuple[Any, ...] = ((), 0, "", "", 1, 0, "", "", 0)  # what those of version 5 are then
+_ABSENT: tuple[Any, ...] = ((), 0, "", "", 1, 0, "", "", 0, "")  # what those of version 5 are then
 
 
 def pack(member: Member, vector: Vector, links: dict[str, float]) -> bytes:
@@ -31,7 +31,7 @@ def pack(member: Member, vector: Vector, links: dict[str, float]) -> bytes:
             member.copy_of, member.copy_kind, int(member.quiet), list(member.sketch),
             member.since, member.order, member.model, links, len(vector), len(member.terms),
             list(member.places), member.main, member.lead, member.agency, int(member.sure),
-            member.outcomes, member.outlet, member.trust, member.quoted,
+            member.outcomes, member.outlet, member.trust, member.quoted, member.language,
         ],
         ensure_ascii=False,
         separators=(",", ":"),
@@ -64,7 +64,7 @@ def unpack(record: bytes) -> tuple[Member, dict[str, float]]:
         model, links, width, terms, *more,
     ) = json.loads(record[_HEAD.size : at])  # fmt: skip
     added: list[Any] = [*more, *_ABSENT[len(more) :]]
-    places, main, lead, agency, sure, outcomes, outlet, trust, quoted = added
+    places, main, lead, agency, sure, outcomes, outlet, trust, quoted, language = added
     if len(record) != at + 2 * width + 5 * terms:
         raise ValueError("event record is cut short")
     member = Member(
@@ -93,5 +93,6 @@ def unpack(record: bytes) -> tuple[Member, dict[str, float]]:
         outlet=sys.intern(outlet),
         trust=sys.intern(trust),
         quoted=quoted,
+        language=sys.intern(language),
     )
     return member, links

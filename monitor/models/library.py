@@ -13,7 +13,7 @@ import numpy as np
 from monitor.errors import ModelError
 from monitor.model import Matrix
 from monitor.models import adapters, base
-from monitor.models.states import mean_states
+from monitor.models.states import PAD, mean_states
 
 BOS, EOS = 0, 2
 PREFIX = "query: "  # e5 wants to know what a text is for; one word for all keeps them comparable
@@ -76,15 +76,19 @@ class Library:
             from transformers import BertConfig, BertModel
             from transformers.utils.logging import disable_progress_bar
 
+            from monitor.models.packed_words import PackedWords
+
             disable_progress_bar()  # type: ignore[no-untyped-call]
-            found = base.weights(self._folder)
-            state = {name: torch.from_numpy(numbers) for name, numbers in found.items()}
+            found = base.stored(self._folder)
+            words = found.pop(base.WORDS)
+            state = {name: torch.from_numpy(base.floats(part)) for name, part in found.items()}
+            config = BertConfig.from_json_file(self._folder / "config.json")
+            config.vocab_size = PAD + 1  # a stand-in, until the words take its place
+            state[base.WORDS] = torch.zeros(config.vocab_size, config.hidden_size)
             model: Any = BertModel.from_pretrained(
-                None,
-                config=BertConfig.from_json_file(self._folder / "config.json"),
-                state_dict=state,
-                add_pooling_layer=False,
+                None, config=config, state_dict=state, add_pooling_layer=False
             )
+            model.embeddings.word_embeddings = PackedWords(words)
             return model.eval()
         except Exception as error:  # the library raises many kinds for one cause: unusable model
             raise ModelError(f"cannot load the model in {self._folder}: {error}") from error

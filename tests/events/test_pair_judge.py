@@ -77,6 +77,20 @@ def test_at_most_some_questions_a_story() -> None:
     assert max(map(asked.count, asked)) <= MOST
 
 
+def test_two_languages_are_read_where_one_would_not_be() -> None:
+    """Reports in two languages share no words, so less nearness is enough to ask about them."""
+
+    def asked(tongue: str) -> bool:
+        reports = [
+            story("a", "Zug entgleist bei Lahore", 0, axis(1), language="de"),
+            story("b", "Several hurt as carriages overturn", 6, axis(1, 2.2, 1), language=tongue),
+        ]
+        return bool(answered(None, reports)[0])
+
+    assert asked("en")
+    assert not asked("de-AT")
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
