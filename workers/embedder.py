@@ -38,6 +38,7 @@ from monitor.store.asked import AskedStore
 from monitor.store.client import connect_blocking
 from monitor.store.transaction import apply
 from monitor.tasks import beside, end, in_passing
+from workers.missed_message import MissedMessage
 from workers.runtime import Runtime
 from workers.stage import Stage, Tool
 
@@ -48,6 +49,7 @@ WANTED_EVERY = 0.5
 WANTED_AFTER_FAILURE = 5.0
 _PROBE = "A sentence of quite ordinary words about nothing in particular. " * 40
 PAIRS_WAIT = 2.0
+_MOMENT = 16  # texts or pairs of what can wait, between batches of stories
 
 
 class EmbedderWorker:
@@ -105,7 +107,8 @@ class EmbedderWorker:
             await self.say_ready("")
             metrics.MODEL.info({"name": self._info.name, "fingerprint": self._info.fingerprint})
             log.info("embedder_ready", model=self._info.name, fingerprint=self._info.fingerprint)
-            async with beside(self._answer_wanted()), beside(self._answer_pairs()):
+            missed = self._missed_message()
+            async with beside(self._answer_wanted(), self._answer_pairs(), missed.run()):
                 await self._stage.run()
         finally:
             self._thread.shutdown(wait=True)
@@ -217,6 +220,34 @@ class EmbedderWorker:
             self._screen = TopicMatcher.build(topics, self._phrases, background, self._screen)
             self._topics = topics
         return self._screen
+
+    def _missed_message(self) -> MissedMessage:
+        """Return the daily message of what was missed; it takes the model for moments only."""
+        assert self._model is not None
+        model, judge = self._model, pair_judge(self._model)
+
+        def encode(stories: Sequence[Story]) -> list[EmbeddedStory]:
+            parts = [stories[at : at + _MOMENT] for at in range(0, len(stories), _MOMENT)]
+            return [
+                item for part in parts for item in self._wait_for(embed_stories, model, part, 1)
+            ]
+
+        def score(one: Sequence[str], two: Sequence[str]) -> list[float]:
+            assert judge is not None
+            return [
+                float(logit)
+                for at in range(0, len(one), _MOMENT)
+                for logit in self._wait_for(
+                    judge.score, one[at : at + _MOMENT], two[at : at + _MOMENT]
+                )
+            ]
+
+        return MissedMessage(self._runtime, model.fingerprint, encode, score if judge else None)
+
+    def _wait_for(self, function: Callable[..., T], *args: object) -> T:
+        """Call a function in the model's thread, from a thread of its own."""
+        assert self._thread is not None
+        return self._thread.submit(function, *args).result()
 
     async def _answer_pairs(self) -> None:
         """Read pairs of reports for triage, as it asks; a failure leaves them unanswered."""

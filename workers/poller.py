@@ -30,7 +30,8 @@ from monitor.polling.websub import PATH as PUSH_PATH
 from monitor.polling.websub import Push
 from monitor.polling.websub_store import WebSubStore
 from monitor.reasons import FetchReason
-from monitor.tasks import end
+from monitor.tasks import beside, end
+from workers.outside_lists import OutsideListReader
 from workers.runtime import Runtime
 
 log = get_logger(__name__)
@@ -102,10 +103,11 @@ class Poller:
                 await self._when_store_answers(self._sync)
                 self._group.create_task(self._keep_in_force(), name="feeds in force")
                 progress = self._runtime.progress(self.name)
-                with ticking(self._wake):
-                    while not self._runtime.stopping.is_set():
-                        progress.mark()
-                        await self._when_store_answers(self._round)
+                async with beside(OutsideListReader(self._runtime).run()):
+                    with ticking(self._wake):
+                        while not self._runtime.stopping.is_set():
+                            progress.mark()
+                            await self._when_store_answers(self._round)
                 await self._finish_polls()
         finally:
             self._group = None

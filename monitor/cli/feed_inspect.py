@@ -66,17 +66,6 @@ def settings_for(
     return settings, source
 
 
-def entries_of(where: str, config_dir: Path, document: bytes | None = None) -> tuple[Entry, ...]:
-    """Return the entries of a feed (an address, or a document at hand), or leave with a message."""
-    settings, source = settings_for(config_dir, where, "auto", ())
-    from monitor.polling.inspection import inspect_feed
-
-    outcome = run_async(inspect_feed(document, source, settings))
-    if outcome.parsed is None:
-        fail(f"{where}: {outcome.message or outcome.reason}", code=1)
-    return outcome.parsed.entries
-
-
 def _read(where: str) -> bytes | None:
     if where == "-":
         return sys.stdin.buffer.read()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import gzip
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from monitor.editors.missed import Checked, SeenStory
     from monitor.editors.outside_list import Outside
     from monitor.embedding import Embedder
-    from monitor.model import EmbeddedStory
+    from monitor.model import EmbeddedStory, Story, Vector
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _WORDS = {"told": "told", "held": "held", "below": "below", "never_seen": "never seen"}
@@ -59,10 +59,10 @@ def missed(
     address of a feed, a feed in a file, or a table (day, text, subject, link; parted by tabs).
     Each is told, held (by what), below (which topic came nearest) or never seen.
     """
+    from monitor.analysis.missed_report import compare
     from monitor.analysis.offline import load_encoder
     from monitor.config.value_types import parse_duration
-    from monitor.editors import missed as report
-    from monitor.embedding import pair_judge
+    from monitor.embedding import embed_stories, pair_judge
 
     config = load_or_exit(config_dir, secrets=bool(notify))
     try:
@@ -71,24 +71,21 @@ def missed(
         fail(f"--since: {error}")
     if notify and (replayed or notify not in config.channels):
         fail(f"--notify: {notify} is no channel of wirewatch.yaml, or --replay was given")
-    outside = _read(happenings, config_dir)
+    outside = _read(happenings, config)
     encoder = load_encoder(config.embedding)
+
+    def encode(stories: Sequence[Story]) -> list[EmbeddedStory]:
+        return embed_stories(encoder, stories, 1)
+
     if replayed is None:
         outside, found = run_async(_stored(config, encoder, outside, back))
     else:
-        outside, found = _replayed(config, encoder, outside, *replayed)
+        outside, found = _replayed(encoder, outside, *replayed)
     if not outside:
         fail(f"{happenings}: none of its happenings is of these days", code=1)
-    seen = [one for one, _ in found]
     judge = pair_judge(encoder)
-    checked = report.check(
-        outside,
-        _vectors(_embedded(config, encoder, outside)),
-        seen,
-        _vectors([item for _, item in found]),
-        config.feeds,
-        (lambda one, two: judge.score(one, two).tolist()) if judge else None,
-    )
+    score = (lambda one, two: judge.score(one, two).tolist()) if judge else None
+    checked = compare(outside, found, encode, score, config.feeds)
     if out is not None:
         out.write_text("".join(f"{line}\n" for line in _rows(checked)), encoding="utf-8")
     if notify:
@@ -99,48 +96,23 @@ def missed(
         _show(checked)
 
 
-def _read(where: str, config_dir: Path) -> list[Outside]:
-    from monitor.cli.feed_inspect import entries_of
-    from monitor.editors.outside_list import from_entries, from_table
+def _read(where: str, config: Config) -> list[Outside]:
+    from monitor.analysis.missed_report import ListUnreadable, read_list
 
-    path = Path(where)
-    if "://" in where:
-        return from_entries(entries_of(where, config_dir))
-    if not path.is_file():
-        fail(f"{where}: there is no such file; give a file, or an address with https://")
-    raw = path.read_bytes()
-    if raw.startswith(b"\x1f\x8b"):
-        raw = gzip.decompress(raw)
-    if raw.lstrip()[:1] in (b"<", b"{"):
-        return from_entries(entries_of(where, config_dir, raw))
     try:
-        found, faults = from_table(raw.decode("utf-8", "replace"))
-    except ValueError as error:
-        fail(f"{where}: {error}")
+        found, faults = run_async(read_list(where, config))
+    except ListUnreadable as error:
+        fail(str(error), code=1)
     for fault in faults:
         click.echo(f"{where}: {fault}", err=True)
     return found
 
 
-def _embedded(config: Config, encoder: Embedder, outside: list[Outside]) -> list[EmbeddedStory]:
-    from monitor.embedding import embed_stories
-    from monitor.model import Story
-
-    stories = [Story(id=str(n), title=one.text) for n, one in enumerate(outside)]
-    return embed_stories(encoder, stories, 1)
-
-
-def _vectors(items: list[EmbeddedStory]) -> Any:
-    import numpy as np
-
-    rows = [item.happening if len(item.happening) else item.vectors[0] for item in items]
-    return np.stack(rows) if rows else np.zeros((0, 1), np.float32)
-
-
 def _replayed(
-    config: Config, encoder: Embedder, outside: list[Outside], stories: Path, decisions: Path
-) -> tuple[list[Outside], list[tuple[SeenStory, EmbeddedStory]]]:
+    encoder: Embedder, outside: list[Outside], stories: Path, decisions: Path
+) -> tuple[list[Outside], list[tuple[SeenStory, Vector]]]:
     """Return the happenings of the replay's days, and its stories."""
+    from monitor.analysis.missed_report import vector_of
     from monitor.analysis.replay import embed, read_stories
     from monitor.editors.missed import SeenStory
 
@@ -150,8 +122,10 @@ def _replayed(
     with decisions.open(encoding="utf-8") as file:
         records = {row["id"]: row for row in map(json.loads, file)}
     known = [line.story for line in lines if line.story.id in records]
-    embedded = embed(known, encoder, 1)
-    found = [(SeenStory(item.story, records[item.story.id]), item) for item in embedded]
+    found = [
+        (SeenStory(item.story, records[item.story.id]), vector_of(item))
+        for item in embed(known, encoder, 1)
+    ]
     times = [story.seen_at for story in known]
     inside = [one for one in outside if times and min(times) <= one.at <= max(times)]
     return inside, found
@@ -159,25 +133,24 @@ def _replayed(
 
 async def _stored(
     config: Config, encoder: Embedder, outside: list[Outside], back: float
-) -> tuple[list[Outside], list[tuple[SeenStory, EmbeddedStory]]]:
+) -> tuple[list[Outside], list[tuple[SeenStory, Vector]]]:
     """Return the happenings of the time asked for, and the archived stories around it."""
     import time
 
     from monitor.analysis.archive import AnalysisStore
-    from monitor.editors.missed import AFTER, BEFORE, SeenStory
+    from monitor.analysis.missed_report import archived
 
     now = time.time()
     async with open_store(config) as (client, _):
         archive = AnalysisStore.of(client, config)
-        start, end = now - back - BEFORE, now + AFTER
-        items = await archive.newest(start, end, encoder.fingerprint, 50_000)
-    found = [(SeenStory(item.story, record), item) for item, record in items]
+        found = await archived(archive, encoder.fingerprint, now - back, now)
     return [one for one in outside if now - back <= one.at <= now], found
 
 
 async def _send(config: Config, channel: str, checked: list[Checked]) -> None:
     import time
 
+    from monitor.analysis.missed_report import report
     from monitor.delivery.outbox import OutboxStore
     from monitor.model import Notification
 
@@ -186,27 +159,12 @@ async def _send(config: Config, channel: str, checked: list[Checked]) -> None:
         id=f"missed-{int(now)}@{channel}",
         channel=channel,
         kind="notice",
-        notice="\n".join(_lines(checked)),
+        notice=report(checked),
         created_at=now,
         due=now,
     )
     async with open_store(config) as (client, keys):
         await OutboxStore(client, keys).put([note])
-
-
-def _lines(checked: list[Checked], most: int = 10) -> list[str]:
-    from monitor.editors.missed import counts
-    from monitor.reasons import MissedReason
-    from monitor.text import one_line
-
-    total = counts(checked)[""]
-    parts = ", ".join(f"{total[name]} {word}" for name, word in _WORDS.items())
-    lines = [f"What we missed: {len(checked)} happenings, {parts}."]
-    misses = [one for one in checked if one.reason is not MissedReason.TOLD]
-    for one in misses[:most]:
-        word = _WORDS[one.reason]
-        lines.append(f"{word}: {one_line(one.outside.text, 200)} ({one.why or 'nothing known'})")
-    return lines + ([f"and {len(misses) - most} more"] if len(misses) > most else [])
 
 
 def _plain(one: Checked) -> dict[str, Any]:
@@ -215,6 +173,7 @@ def _plain(one: Checked) -> dict[str, Any]:
         "subject": one.outside.subject,
         "text": one.outside.text,
         "outcome": one.reason.value,
+        "severity": one.severity or None,
         "why": one.why,
         "topic": one.topic,
         "story": one.story.id if one.story else None,

@@ -50,6 +50,18 @@ def next_time(cron: str, timezone: str, after: float) -> float:
         raise ValueError(f"the schedule {cron!r} in {timezone} never comes true") from error
 
 
+def latest_time(cron: str, timezone: str, after: float, now: float) -> float:
+    """Return the newest time of a schedule after `after` and up to `now`, or 0.
+
+    Raises:
+        ValueError: as `next_time`.
+    """
+    latest, at = 0.0, next_time(cron, timezone, after)
+    while at <= now:
+        latest, at = at, next_time(cron, timezone, at)
+    return latest
+
+
 def _plain(cron: str) -> str:
     *others, week = cron.split() or [""]
     return " ".join([*others, _TO_SUNDAY.sub("7", week)])

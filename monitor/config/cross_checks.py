@@ -49,6 +49,7 @@ def _unreachable(reading: Reading) -> None:
     named |= {name for topic in reading.topics for name in topic.alert.to}
     named |= set(getattr(reading.sections.get("ops"), "notices_to", ()))
     named |= {_via(reading, one) for one in reading.subscriptions.values()}
+    named |= set(getattr(reading.sections.get("missed"), "to", ()))
     if root.to:  # without it, what no branch takes goes to every channel
         for name in reading.channels:
             if name not in named:
@@ -118,6 +119,12 @@ def _too_few_sources(reading: Reading) -> None:
 
 def _notices(reading: Reading, channels: set[str]) -> None:
     """Note who cannot be told of trouble with the service, and that nobody is."""
+    missed = reading.places.get(("section", "missed"))
+    if missed is not None and missed.node is not None:
+        for finding in _unknown(
+            getattr(reading.sections.get("missed"), "to", ()), channels, ("to",), "channel"
+        ):
+            note(missed.file, missed.node, finding)
     ops = reading.places.get(("section", "ops"))
     to = getattr(reading.sections.get("ops"), "notices_to", ())
     if ops is not None and ops.node is not None:

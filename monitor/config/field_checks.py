@@ -23,6 +23,7 @@ from monitor.config.schema import (
     DigestPlan,
     EmailChannel,
     FeedSource,
+    MissedPlan,
     SlackChannel,
     SlackWebhookChannel,
     StoreSettings,
@@ -209,6 +210,16 @@ def check_subscription(one: Subscription) -> Iterator[ConfigProblem]:
         yield from _address(one.mail, ("mail",))
     if one.timezone and (fault := zone_fault(one.timezone)):
         yield ConfigProblem(("timezone",), fault)
+
+
+def check_missed(plan: MissedPlan) -> Iterator[ConfigProblem]:
+    """Yield what is wrong with the plan of the daily message of what was missed."""
+    yield from check_digest(DigestPlan(cron=plan.cron, timezone=plan.timezone))
+    for at, where in enumerate(plan.lists):
+        if "://" in where and (fault := url_fault(where)):
+            yield ConfigProblem(("lists", at), fault)
+    if plan.lists and not plan.to:
+        yield ConfigProblem(("to",), "name the channels that get the message: to: [desk]")
 
 
 def check_store(store: StoreSettings) -> Iterator[ConfigProblem]:

@@ -199,6 +199,20 @@ class DigestPlan(Settings):
     say_nothing_new: bool = Field(False, description="Send a line even when there was nothing.")
 
 
+class MissedPlan(Settings):
+    """Say each day what outside lists of happenings had and was not told. Off without `lists`."""
+
+    lists: Words = Field(
+        (),
+        description="Feeds by address (your own, a wire's), or files beside this one: a feed, or a "
+        "table of day and text.",
+    )
+    to: Words = Field((), description="Channels that get the message.")
+    cron: str = Field("15 7 * * *", description="When: five fields, as for cron.")
+    timezone: str = Field("UTC", description="IANA name, such as Europe/London.")
+    back: Duration = Field(86400.0, description="How far back the happenings reach.")
+
+
 class Route(Settings):
     """A branch of the routing tree. What a branch does not set, it inherits."""
 
@@ -382,6 +396,9 @@ class WirewatchFile(Settings):
     )
     language_model: LanguageModelSettings = Field(
         default_factory=LanguageModelSettings, description="A second judge near a line (optional)."
+    )
+    missed: MissedPlan = Field(
+        default_factory=MissedPlan, description="A daily message of what was missed (optional)."
     )
     desk: DeskSettings = Field(
         default_factory=DeskSettings, description="Pages, feeds and an API, and who may use them."

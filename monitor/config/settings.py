@@ -18,6 +18,7 @@ from monitor.config.field_checks import (
     check_channel,
     check_digest,
     check_interval,
+    check_missed,
     check_store,
     check_subscription,
     password_in,
@@ -30,6 +31,7 @@ from monitor.config.schema import (
     DeskSettings,
     EmbeddingSettings,
     EventSettings,
+    MissedPlan,
     OpsSettings,
     PollingSettings,
     Route,
@@ -52,6 +54,7 @@ _SECTIONS: dict[str, type[BaseModel]] = {
     "translation": TranslationSettings,
     "language_model": LanguageModelSettings,
     "desk": DeskSettings,
+    "missed": MissedPlan,
 }
 _CHANNELS: dict[str, type[BaseModel]] = {
     str(get_args(kind.model_fields["type"].annotation)[0]): kind
@@ -107,6 +110,8 @@ def read_settings(reading: Reading, file: YamlFile) -> None:
 
 def _section(reading: Reading, file: YamlFile, key: str, node: yaml.Node) -> None:
     def check(part: BaseModel) -> Iterable[ConfigProblem]:
+        if isinstance(part, MissedPlan):
+            return check_missed(part)
         return check_store(part) if isinstance(part, StoreSettings) else ()
 
     part, partial = build(_SECTIONS[key], data_of(file, node), file, node, check)
@@ -114,6 +119,7 @@ def _section(reading: Reading, file: YamlFile, key: str, node: yaml.Node) -> Non
     if partial is not None:
         _remember(reading, partial)
     if part is not None:
+        part = _lists_beside(part, file, node) if isinstance(part, MissedPlan) else part
         reading.sections[key] = _beside(part, "owners_file", file, node)
 
 
@@ -130,6 +136,18 @@ def _beside(part: Part, key: str, file: YamlFile, node: yaml.Node) -> Part:
         note(file, node, ConfigProblem((key,), f'there is no file "{path}"; correct "{key}"'))
         return part
     return part.model_copy(update={key: str(path)})
+
+
+def _lists_beside(plan: MissedPlan, file: YamlFile, node: yaml.Node) -> MissedPlan:
+    """Return the plan with the files among its lists made paths from here."""
+    found = []
+    for at, where in enumerate(plan.lists):
+        path = Path(file.name).parent / where
+        if "://" not in where and not path.is_file():
+            text = f'there is no file "{path}"; give a file, or an address with https://'
+            note(file, node, ConfigProblem(("lists", at), text))
+        found.append(where if "://" in where else str(path))
+    return plan.model_copy(update={"lists": tuple(found)})
 
 
 def _channels(reading: Reading, file: YamlFile, parent: yaml.Node) -> None:

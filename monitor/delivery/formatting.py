@@ -325,13 +325,24 @@ def _places(text: str, wanted: list[str]) -> list[tuple[int, int]]:
     return places
 
 
+def notice_lines(notification: Notification, limit: int = 3000) -> list[str]:
+    """Return the lines of a notice, at most `limit` characters in all; never empty."""
+    lines: list[str] = []
+    for raw in notification.notice.splitlines():
+        line = one_line(raw, limit)
+        if line and limit > 0:
+            lines.append(line)
+            limit -= len(line) + 1
+    return lines or ["Wirewatch"]
+
+
 def subject(notification: Notification) -> str:
     """Return one line that says it all: for subjects, and where a screen shows one line only."""
     alert = notification.alert
     if notification.listed:
         return digest_title(notification)
     if alert is None:
-        return one_line(notification.notice, 150) or "Wirewatch"
+        return shorten(notice_lines(notification)[0], 150)
     return one_line(f"{topic(alert)}: {one_line(alert.gist, HEADLINE) or headline(alert)}", 180)
 
 

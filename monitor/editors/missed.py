@@ -56,6 +56,7 @@ class Checked:
     why: str
     topic: str = ""
     story: Story | None = None
+    severity: str = ""  # of the happening, a word of `Severity`; "" where it is not known
 
 
 def check(

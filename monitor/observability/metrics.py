@@ -95,6 +95,9 @@ MERGES = _counter("event_merges", "Events that turned out to be one.")
 MATCHES = _counter("matches", "Stories that fired a topic.", "topic")
 ALERTS = _counter("alerts", "Alerts decided, by reason.", "reason")
 SUPPRESSIONS = _counter("suppressions", "Alerts not sent, or not yet, by reason.", "reason")
+MISSED = _counter(
+    "missed_happenings", "Happenings of the daily outside list, by what became of them.", "outcome"
+)
 ANALYSE_SECONDS = _histogram("analyse_seconds", "Duration of triage for one batch.", _SECONDS)
 LEASE_HELD = _gauge("lease_held", "1 while this process holds a single-writer lease.", "lease")
 LEASE_CHANGES = _counter("lease_changes", "Times a lease was taken over.", "lease")

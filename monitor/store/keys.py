@@ -56,6 +56,8 @@ TABLE: tuple[KeyRule, ...] = (
     KeyRule("apart", "hash", "triage", "trimmed", "a field a story a person parted, 1,000"),
     KeyRule("feedback:*", "hash", "triage", "ttl"),
     KeyRule("spikes:*", "zset", "triage", "ttl"),
+    KeyRule("missed", "string", "embedder", "fixed", "one instant"),
+    KeyRule("missed:lists", "string", "poller", "ttl"),
     # services that may be asked
     KeyRule("asked:*", "string", "workers", "ttl"),
     KeyRule("spent:*", "hash", "workers", "ttl"),

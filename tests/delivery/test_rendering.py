@@ -55,6 +55,15 @@ DIGEST = Notification(
 NOTICE = Notification(
     "n@world", "world", "notice", notice="Feed example-world is silent.", created_at=NOW
 )
+MISSED = replace(
+    NOTICE,
+    id="missed-1@world",
+    notice="What we missed: of 42 happenings 30 told, 2 held, 4 below the line, 6 never seen.\n"
+    "Never seen · major: Dam fails above Northport; 300 homes evacuated (Coast Radio had it, and "
+    "no feed of it is watched)\n"
+    "Below the line: Ferry fares <rise> in spring (ferries: 0.30 of the 0.50 it needs)\n"
+    "and 10 more",
+)
 SPIKE = replace(
     alert("spike"),
     reason=AlertReason.SPIKE,
@@ -72,6 +81,7 @@ EXAMPLES = {
     "critical": note(CRITICAL, "world"),
     "digest": DIGEST,
     "notice": NOTICE,
+    "missed": MISSED,
     "spike": note(SPIKE, "world"),
 }
 

@@ -11,7 +11,9 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monitor.analysis.missed_report import report
 from monitor.cli import main
+from monitor.config.load import examine
 from monitor.config.schema import FeedSource
 from monitor.editors.missed import Checked, SeenStory, check, counts, suggestions
 from monitor.editors.outside_list import NOON, Outside, from_entries, from_table, instant
@@ -126,6 +128,53 @@ def test_any_table_gives_rows_or_one_message(text: str) -> None:
         assert "name the columns" in str(error)
     else:
         assert all(row.text.isprintable() for row in found)
+
+
+def test_the_message_names_the_gravest_first() -> None:
+    """Flash before notable, never seen before below; what was told is only counted."""
+    rows = [
+        Checked(Outside("a", 1), MissedReason.BELOW, "ferries: 0.1 of 0.5", severity="notable"),
+        Checked(Outside("b", 2), MissedReason.TOLD, "", severity="flash"),
+        Checked(Outside("c", 3), MissedReason.HELD, "", severity="flash"),
+        Checked(Outside("d", 4), MissedReason.NEVER_SEEN, "", severity="notable"),
+        *(Checked(Outside(f"x{n}", 5), MissedReason.BELOW, "", severity="none") for n in range(9)),
+    ]
+    lines = report(rows).split("\n")
+    assert lines[0] == (
+        "What we missed: of 13 happenings 1 told, 1 held, 10 below the line, 1 never seen."
+    )
+    assert lines[1:4] == [
+        "Held · flash: c",
+        "Never seen · notable: d",
+        "Below the line · notable: a (ferries: 0.1 of 0.5)",
+    ]
+    assert lines[-1] == "and 4 more" and len(lines) == 10
+    assert report([]).endswith("so nothing is known.")
+
+
+@pytest.mark.parametrize(
+    ("missed", "said"),
+    [
+        ("{lists: [https://a.example/f], to: [terminal]}", ""),
+        ("{lists: [list.tsv], to: [terminal], cron: '0 8 * * mon-fri'}", ""),
+        ("{lists: [https://a.example/f]}", "name the channels that get the message"),
+        ("{lists: [https://a.example/f], to: [dsek]}", 'there is no channel "dsek"'),
+        ("{lists: [other.tsv], to: [terminal]}", "there is no file"),
+        ("{lists: ['ftp://a.example/f'], to: [terminal]}", "does not start with http"),
+        ("{to: [terminal], cron: '0 25 * * *'}", "is not a schedule: hour may be"),
+        ("{to: [terminal], timezone: Europe/Atlantis}", "is not an IANA time zone"),
+    ],
+)
+def test_the_plan_is_checked(tmp_path: Path, missed: str, said: str) -> None:
+    """A mistake in the daily message is named with what to do; a file is found beside."""
+    (tmp_path / "wirewatch.yaml").write_text(f"missed: {missed}\n", encoding="utf-8")
+    (tmp_path / "list.tsv").write_text("day\ttext\n", encoding="utf-8")
+    reading = examine(tmp_path)
+    errors = [problem.message for problem in reading.problems if problem.severity == "error"]
+    ours = [message for message in errors if "feeds" not in message and "topics" not in message]
+    assert (said in " ".join(ours)) if said else ours == []
+    if "list.tsv" in missed:
+        assert reading.config.missed.lists == (str(tmp_path / "list.tsv"),)
 
 
 def test_entries_without_a_date_are_left_out() -> None:

@@ -158,6 +158,13 @@ def test_what_is_no_spike_of_an_event(matched: list[Matched], told: float) -> No
     assert event_spike(matched, told) is None
 
 
+def test_an_echo_of_its_first_hours_is_none_to_eager_either() -> None:
+    """Five outlets yesterday and five now: far above the mean, yet no more than at its beginning."""
+    first = event(20, 19.9, 19.8, 19.7, 19.6)
+    assert find_event_spike(first + event(*JUST_NOW), 0.0, NOW, EAGER) is None
+    assert find_event_spike(first[1:] + event(*JUST_NOW), 0.0, NOW, EAGER) is not None
+
+
 @given(st.lists(st.tuples(st.floats(-DAY, HOUR), st.integers(0, 9))))
 def test_an_event_is_never_below_the_least(rows: list[tuple[float, int]]) -> None:
     """Whatever came: five owners in the window, and more than in any stretch before it."""

@@ -111,6 +111,22 @@ def test_no_sentence_is_quoted_twice() -> None:
     assert third.novelty == ""
 
 
+def test_a_sentence_from_deep_in_a_text_is_quoted_once() -> None:
+    """Two outlets have one agency's report: the second is quoted by its own headline."""
+    deep = "Work went on through the night at the old pit. " * 14
+    deep += "Crews freed 17 miners, foreman Lindqvist said."
+    held = index()
+    _, first, second = held.assign(
+        [
+            story("a", "Shaft collapses at Westmark mine", 0, axis(1), source="A"),
+            story("b", "Miners rescued at Westmark", 1, axis(1), source="B", body=deep),
+            story("c", "Westmark rescue: 17 are out", 2, axis(1), source="C", body=f"{deep} Ends."),
+        ]
+    )
+    assert first.novelty == "Crews freed 17 miners, foreman Lindqvist said."
+    assert second.novelty in ("Westmark rescue: 17 are out", "")
+
+
 def test_what_was_quoted_is_known_after_a_restart() -> None:
     """The quoted sentence is stored with its story."""
     held = index()

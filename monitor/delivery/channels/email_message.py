@@ -147,9 +147,7 @@ def plain(
         lines += _wrap(one_line(notification.more, 500)) if notification.more else []
     else:
         lines = [
-            wrapped
-            for line in notification.notice.splitlines()
-            for wrapped in _wrap(one_line(line, 2000))
+            wrapped for line in formatting.notice_lines(notification) for wrapped in _wrap(line)
         ]
     lines += ["", f"{ON_THE_DESK}:", desk] if desk else []
     lines += ["", "-- ", footer(notification)]
@@ -175,7 +173,7 @@ def html(
             (name, [_html_listed(one, zone) for one in happenings])
             for name, happenings in formatting.by_topic(notification.listed)
         ],
-        notice=one_line(notification.notice, 2000),
+        notice=formatting.notice_lines(notification),
         more=one_line(notification.more, 500),
         desk=desk,
         on_the_desk=ON_THE_DESK,

@@ -46,8 +46,9 @@ def message(
     elif notification.alerts:
         text, blocks = _digest(notification)
     else:
-        line = one_line(notification.notice, 2000) or "Wirewatch"
-        text, blocks = escape(one_line(line, 500)), [_rich([_section([_text(line)])])]
+        lines = formatting.notice_lines(notification)
+        whole = _rich([_section([_text("\n".join(lines))])])
+        text, blocks = escape(one_line(" ".join(lines), 500)), [whole]
         if buttons and notification.silence:
             value = json.dumps({"u": notification.silence})
             blocks.append(_actions([_button("end_silence", "Undo", value)]))

@@ -28,7 +28,9 @@ def alert_lines(notification: Notification, now: float, zone: str = "UTC") -> Re
         head = Text(f"≡ {formatting.digest_title(notification, zone)}", style="bold")
         more = [Text(f"    {one_line(notification.more, 500)}")] if notification.more else []
         return Group(head, *_listed(notification.alerts, now, zone), *more, Text(""))
-    return Group(Text(f"! {one_line(notification.notice, 2000)}", style="yellow"), Text(""))
+    first, *more = formatting.notice_lines(notification)
+    below = [Text(f"  {line}") for line in more]
+    return Group(Text(f"! {first}", style="yellow"), *below, Text(""))
 
 
 def render_terminal_summary(
@@ -121,6 +123,6 @@ def _listed(alerts: Sequence[Alert], now: float, zone: str = "UTC") -> list[Rend
                 line.append(f" · {one_line(said, 200)}", style="dim")
             lines.append(Padding(line, (0, 0, 0, 4), expand=False))
             for new in listed.lines:
-                said = Text(new.words(zone), style="italic")
-                lines.append(Padding(said, (0, 0, 0, 6), expand=False))
+                words = Text(new.words(zone), style="italic")
+                lines.append(Padding(words, (0, 0, 0, 6), expand=False))
     return lines
