@@ -11,8 +11,9 @@ of the week twice, the highest tenth left out, so that an earlier spike does not
     less than a week of days to compare with          -> no
 
 An event has no rhythm of the week. Its window is held against the stretches of two hours before it,
-up to a day: their mean is what is usual, and it must bring more than any of them. An event younger
-than three such stretches has nothing to be held against; that it began is told anyway.
+up to a day: their mean is what is usual. It must also bring more than any two hours of the event
+before. An event younger than three such stretches has nothing to be held against; that it began
+is told anyway.
 """
 
 from __future__ import annotations
@@ -133,17 +134,22 @@ def find_event_spike(
     lived = int(min(DAY, max(before, default=0.0)) // WINDOW)
     if lived < STRETCHES:
         return None
-    counts = [
-        len(_independent([one for one in matched if start - WINDOW < one.at <= start]))
-        for start in (now - WINDOW * n for n in range(1, lived + 1))
-    ]
-    usual = sum(counts) / lived
-    if len(fresh) <= max(counts) or not _far_above(len(fresh), usual, sense):
+    stretches = [_within(matched, now - WINDOW * n) for n in range(1, lived + 1)]
+    usual = sum(stretches) / lived
+    if not _far_above(len(fresh), usual, sense):
+        return None
+    ends = {one.at for one in matched if one.at <= now - WINDOW}
+    if len(fresh) <= max(_within(matched, end) for end in ends):
         return None
     event = fresh[0].event
     return Spike(
         len(fresh), usual, fresh[0].at, now, _outlets(fresh), event, len(fresh), alone=True
     )
+
+
+def _within(matched: Sequence[Matched], end: float) -> int:
+    """Return how many independent stories came in the two hours up to `end`."""
+    return len(_independent([one for one in matched if end - WINDOW < one.at <= end]))
 
 
 def _enough(fresh: Sequence[Matched]) -> bool:
