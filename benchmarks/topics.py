@@ -24,8 +24,7 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from benchmarks.ranking import average_precision, best_f1
-from monitor.analysis.quality import quality
+from benchmarks.ranking import average_precision, best_f1, quality
 from monitor.config.schema import Topic
 from monitor.embedding.transformer import DEFAULT_MODEL, TransformerEmbedder
 from monitor.matching import Background, TopicMatcher, texts

@@ -10,9 +10,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from benchmarks.ranking import average_precision, best_f1
+from benchmarks.ranking import average_precision, best_f1, quality
 from monitor.analysis.backtest_report import render_report
-from monitor.analysis.quality import quality
 from monitor.cli.backtest import backtest
 from monitor.cli.topics import topics as topics_command
 from monitor.config.schema import Topic
