@@ -27,6 +27,8 @@ _BEHIND = re.compile(rf"\s*{_BRACKETS}\s*$")
 _LONGEST = 60  # letters of a name
 _LEAST, _LEAST_OF_SOURCE = 3, 2  # titles that must share a name
 _REST = 4  # letters and figures of a headline that stay
+# Behind a name, what stays is a headline: "Session 157" after a series' name is none.
+_HEADLINE = re.compile(rf"(?:\w[^\s]*\W+){{2,}}\w|[{_DENSE}](?:.*[{_DENSE}]){{5,}}")
 _NO_LETTER = re.compile(r"[\W_]+")
 
 
@@ -84,7 +86,8 @@ def _cuts(title: str) -> Iterator[tuple[str, _Name]]:
             rest = title[: marked.start()] + title[marked.end() :]
             ways.append((rest, marked["label"], behind))
     for rest, label, behind in ways:
-        if len(label) <= _LONGEST and _letters(label) > 1 and _letters(rest) >= _REST:
+        enough = _letters(rest) >= _REST and (behind or _HEADLINE.search(rest))
+        if len(label) <= _LONGEST and _letters(label) > 1 and enough:
             yield rest.strip(), _Name(fold(label), behind)
 
 

@@ -99,6 +99,8 @@ async def test_titles_under_one_source_share_its_name(publisher: Publisher, inta
         ["Ukraine war: two dead in the east", "Ukraine war: bridge hit", "Ukraine war: talks"],
         ["Ukraine: two dead in the east", "Ukraine: bridge hit", "Ukraine: talks resume"],
         ["Talks resume - Украина", "Bridge hit - Украина", "Two dead in the east - Украина"],
+        ["The Keep – Session 157", "The Keep – Session 158", "The Keep – Session 159"],
+        ["By: Graham Morris", "By: Brett Bentley-Leek", "By: Andrew Brentnall"],
         ["Covid-19 cases rise", "Covid-19 ward opens", "Covid-19 rules end"],
         ["Quake - 12 dead", "Flood - 12 dead", "Fire - 12 hurt"],
         ["Live: BBC", "BBC", "On - BBC", "BBC: a", "x - BBC"],
