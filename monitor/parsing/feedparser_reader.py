@@ -200,7 +200,8 @@ def is_no_address(link: str, guid: str) -> bool:
 
 
 def _alternate(entry: Any, document: Document) -> str:
-    pages, others = [], []
+    pages: list[tuple[str, str]] = []
+    others: list[tuple[str, str]] = []  # a PDF, say
     for link in entry.get("links", ()):
         if link.get("rel") == "alternate":
             said = (str(link.get("hreflang") or ""), str(link.get("href") or ""))

@@ -82,7 +82,8 @@ def _whole_items(text: str) -> dict[str, Any] | None:
         data = json.loads(text[: opened.end()] + "]}", strict=False)
     except (ValueError, RecursionError):
         data = {}
-    items, at = [], opened.end()
+    items: list[Any] = []
+    at = opened.end()
     while len(items) < MAX_ENTRIES:
         try:
             item, at = _DECODER.raw_decode(text, text.index("{", at))
