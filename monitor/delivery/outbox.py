@@ -9,7 +9,7 @@ hours and a rate limit are all just "a later due time", and all survive a restar
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -86,6 +86,19 @@ class OutboxStore:
                 ["SADD", self._keys("outbox"), item.channel],
             ]
         return commands
+
+    async def look_again(self, channel: str, held_for: Collection[str], due: float) -> None:
+        """Make due by then what is held for these reasons: the gate decides anew."""
+        ids = await self._client.zrange(self._queue(channel), 0, -1)
+        pipe = self._client.pipeline(transaction=False)
+        for item in ids:
+            pipe.hget(self._note(item.decode()), "held_for")
+        reasons = [(found or b"").decode() for found in await pipe.execute()] if ids else []
+        held = {item: due for item, why in zip(ids, reasons, strict=True) if why in held_for}
+        if held:
+            pipe = self._client.pipeline(transaction=False)
+            pipe.zadd(self._queue(channel), held, xx=True, lt=True)
+            await pipe.execute()
 
     # --- looking
 

@@ -10,19 +10,22 @@ from monitor.clock import Clock
 from monitor.config.schema import Config
 from monitor.config.subscription_schema import StoredSubscription
 from monitor.delivery.channels.slack_blocks import escape
+from monitor.delivery.outbox import OutboxStore
+from monitor.reasons import SuppressionReason
 from monitor.slack_app.payloads import Asked
 from monitor.slack_app.subscription_command import MOST_PAUSES, read, take_pause, written
 from monitor.store.commands import Redis
 from monitor.store.keys import Keys
 
 VERBS = ("subscribe", "subscriptions", "unsubscribe")
+FOLLOWED = 2.0  # seconds after which every notifier knows of a change
 _HELP = """\
 What you subscribe to comes to you alone, as a direct message:
 `subscribe all from major` – whatever is major or graver, at once
 `subscribe energy-* shipping digest 08:00,18:00 in Europe/London` – two topics, twice a day
 `subscribe all paused 22:00-07:00` – not at night; what comes meanwhile follows as one digest
-`subscribe pause 2026-12-24 to 2027-01-02` – none of yours (or with its number first, one of them)
-`subscribe resume` – take pauses back
+`subscribe pause 2026-12-24 to 2027-01-02` – hold all of yours (`pause 7 …`: that one)
+`subscribe resume` – take pauses back; what was held comes now
 `subscriptions` – what you have
 `unsubscribe 7` or `unsubscribe all`
 Levels: routine, notable, major, flash. `topics` lists the topics."""
@@ -45,6 +48,7 @@ class SubscriptionActions:
     ) -> None:
         self._config = config
         self._store = SubscriptionStore(client, keys)
+        self._outbox = OutboxStore(client, keys)
         self._clock = clock
 
     async def answer(self, verb: str, rest: str, asked: Asked) -> str:
@@ -83,7 +87,7 @@ class SubscriptionActions:
         )
 
     async def _list(self, asked: Asked) -> str:
-        lines = [self._line(name, one) for name, one in (await self._mine(asked)).items()]
+        lines = [f"• {self._line(name, one)}" for name, one in (await self._mine(asked)).items()]
         lines += [
             f"• `{name}` {escape(written(one))} (set by the newsroom, in wirewatch.yaml)"
             for name, one in self._config().subscriptions.items()
@@ -97,7 +101,8 @@ class SubscriptionActions:
         chosen = await self._chosen([] if words[0].casefold() == "all" else words, asked)
         for name, one in chosen.items():
             await self._change(name, one, ended=self._clock.now())
-        ended = "\n".join(self._line(name, one) for name, one in chosen.items())
+        await self._let_go(chosen)
+        ended = "\n".join(f"• {self._line(name, one)}" for name, one in chosen.items())
         return f"Ended. What already waits for you still comes.\n{ended}"
 
     async def _pause(self, words: list[str], asked: Asked) -> str:
@@ -115,15 +120,17 @@ class SubscriptionActions:
         lines = []
         for name, one in chosen.items():
             paused = tuple(dict.fromkeys((*one.paused, pause)))
-            lines.append(self._line(name, await self._change(name, one, paused=paused)))
+            lines.append(f"• {self._line(name, await self._change(name, one, paused=paused))}")
         said = "\n".join(lines)
         return f"Paused {pause}; what comes meanwhile follows as one digest.\n{said}"
 
     async def _resume(self, words: list[str], asked: Asked) -> str:
+        chosen = await self._chosen(words[:1], asked)
         lines = [
-            self._line(name, await self._change(name, one, paused=()))
-            for name, one in (await self._chosen(words[:1], asked)).items()
+            f"• {self._line(name, await self._change(name, one, paused=()))}"
+            for name, one in chosen.items()
         ]
+        await self._let_go(chosen)
         return "\n".join(["No longer paused.", *lines])
 
     async def _change(
@@ -132,6 +139,12 @@ class SubscriptionActions:
         new = one.model_copy(update=changes)
         await self._store.put(name, new)
         return new
+
+    async def _let_go(self, chosen: Mine) -> None:
+        """Have what a pause held looked at again: it goes, unless something else holds it."""
+        held = (SuppressionReason.PAUSED.value, SuppressionReason.QUIET_HOURS.value)
+        for channel in {one.recipient for one in chosen.values()}:
+            await self._outbox.look_again(channel, held, self._clock.now() + FOLLOWED)
 
     async def _mine(self, asked: Asked) -> Mine:
         found = (await self._store.all()).items()
@@ -159,4 +172,4 @@ class SubscriptionActions:
     def _line(self, name: str, one: StoredSubscription) -> str:
         zone = "" if one.timezone else f" ({self._config().ops.timezone})"
         timed = zone if one.digest or one.paused else ""
-        return f"• `{name[1:]}` {escape(written(one))}{timed}"
+        return f"`{name[1:]}` {escape(written(one))}{timed}"

@@ -120,6 +120,22 @@ async def test_three_subscriptions_of_one_editor(
     assert await ana.outbox.waiting(ANA) == 0 and slack.refusals == []
 
 
+@pytest.mark.parametrize("done", ["subscribe resume", "unsubscribe all"])
+async def test_what_a_pause_held_comes_when_it_is_taken_back(
+    desk: Any, slack: SlackStandin, store: Redis, keys: Keys, ask: Ask, done: str
+) -> None:
+    """Back early, or gone for good: she gets what waited now, and not when the pause would end."""
+    await ask("subscribe all paused 2026-01-01 to 2026-01-20")
+    ana = await _personal(desk, newsroom(slack), store, keys)
+    await ana.put(note(alert("a"), ANA), note(alert("b"), ANA))
+    await ana.run(60)
+    assert slack.told() == []
+    await ask(done)
+    ana.config = await SubscriptionStore(store, keys).in_force(ana.config)
+    await ana.run(60)
+    assert sorted(slack.told()) == ["a", "b"] and len(slack.direct("U0ANA")) == 1
+
+
 async def test_nobody_touches_the_subscriptions_of_others(
     ask: Ask, store: Redis, keys: Keys
 ) -> None:
@@ -179,7 +195,7 @@ async def test_the_page_shows_what_is_understood(ask: Ask) -> None:
     for text in typed:
         known = text.replace("undersea-*", "us-*").replace("shipping", "energy-strikes")
         answer = await ask(known.replace("Undersea cables", "Energy strikes"))
-        good = ("Subscribed", "• `1`", "Paused", "No longer paused", "Ended")
+        good = ("Subscribed: `", "• `1`", "Paused", "No longer paused", "Ended")
         assert answer.startswith(good), f"{text}: {answer}"
 
 

@@ -24,11 +24,13 @@ import termios
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 from pathlib import Path
 
 import yaml
 
 from tests.docs.pages import ROOT
+from tests.docs.walk_slack import WalkSlack
 from tests.support.outlets import Outlets
 
 COLUMNS, LINES = 80, 24
@@ -38,6 +40,8 @@ _CODES = re.compile(r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b\[([0-9;?]*)([A-Za-z
 QUAKE = "Magnitude 7.4 earthquake strikes off Sumatra, tsunami warning issued"
 TOLL = "Sumatra earthquake: death toll rises to 31 as rescuers reach villages"
 BRIDGE = "Railway bridge swept away by flood, train stops metres before the gap"
+POWER = "Drones strike two power stations near Odesa, 200,000 homes dark"
+TALKS = "US and Russian negotiators open Ukraine talks in Istanbul"
 CALM = "Ferry timetable changes from Monday"
 
 
@@ -105,6 +109,7 @@ class PageWalk:
         name: of the reader.
         folder: where the reader stands.
         outlets: what is published.
+        exported: environment variables the reader has set.
     """
 
     name: str
@@ -112,6 +117,7 @@ class PageWalk:
     outlets: Outlets
     lines: list[str] = field(default_factory=list)
     running: Program | None = None
+    exported: dict[str, str] = field(default_factory=dict)
 
     def say(self, text: str) -> None:
         """Write a remark into the record."""
@@ -155,6 +161,18 @@ class PageWalk:
         target.write_text(text, encoding="utf-8")
         self.lines += [f"(writes {path})", *(f"    {row}" for row in text.splitlines()), ""]
 
+    def in_slack(self, slack: WalkSlack, text: str) -> None:
+        """Write a command in Slack, and record what is answered."""
+        self.lines += [f"(Ana, in Slack) /wirewatch {text}", *slack.ask(text), ""]
+
+    def direct(self, slack: WalkSlack) -> None:
+        """Record the next direct message that comes."""
+        self.lines += [
+            "(a direct message to Ana)",
+            *(f"    {row}" for row in slack.next_direct()),
+            "",
+        ]
+
     def stop(self) -> None:
         """Press Ctrl-C in the terminal of what runs, and record all that it printed."""
         assert self.running is not None
@@ -174,7 +192,9 @@ class PageWalk:
         process = subprocess.Popen(
             ["bash", "-c", line],
             cwd=self.folder,
-            env={**env, "TERM": "xterm-256color", "NO_COLOR": "1", "NO_PROXY": "*"},
+            env={
+                **env, **self.exported, "TERM": "xterm-256color", "NO_COLOR": "1", "NO_PROXY": "*"
+            },
             stdin=inside, stdout=inside, stderr=inside, start_new_session=True,
         )  # fmt: skip
         os.close(inside)
@@ -195,9 +215,10 @@ class PageWalk:
         self.lines += [shown, *text.splitlines(), ""]
 
 
-def _watch_here(walk: PageWalk, *feeds: str) -> None:
+def _watch_here(walk: PageWalk, *feeds: str, **more: object) -> None:
     """Have a configuration watch the outlets of this machine, often."""
     settings = {
+        **more,
         "polling": {
             "allow_hosts": ["127.0.0.1"],
             "allow_ports": [walk.outlets.port],
@@ -267,25 +288,63 @@ def analyst(walk: PageWalk) -> None:
 
 
 def editor(walk: PageWalk) -> None:
-    """Is alerted, asks why, silences, and looks at what was told."""
-    walk.type("wirewatch init > /dev/null")
-    for outlet in ("harbour-wire", "northern-post"):
-        walk.outlets.publish(outlet, CALM, "Two sailings move by ten minutes.")
-    _watch_here(walk, "harbour-wire", "northern-post")
-    walk.start("wirewatch run", "already out there")
-    begins = "Waves were seen along the coast, and people ran for the hills, officials said."
-    walk.publish("harbour-wire", QUAKE, begins, QUAKE)
-    walk.publish("northern-post", TOLL, "Rescuers dug through rubble; 31 people died.", TOLL[:40])
-    walk.say("Before: a list of ids, the same alert four times, no headline, no topic.")
-    walk.type("wirewatch alerts")
-    walk.type("wirewatch alerts --csv | cut -c1-80 | head -3")
-    walk.say("Before: 64 lines, the verdict at the end; what a silence had held was called sent.")
-    walk.type("wirewatch explain https://harbour-wire.example/harbour-wire-1")
-    walk.type("wirewatch silence add topic=strong-earthquakes --for 2h --reason 'we are on it'")
-    walk.type("wirewatch silence add topic=earthqakes --for 2h")
-    walk.type("wirewatch silence list")
-    walk.type("wirewatch routes test --topic strong-earthquakes")
-    walk.stop()
+    """Is alerted, asks why, silences, looks at what was told, and subscribes in Slack."""
+    with WalkSlack() as slack:
+        walk.type("wirewatch init > /dev/null")
+        for outlet in ("harbour-wire", "northern-post"):
+            walk.outlets.publish(outlet, CALM, "Two sailings move by ten minutes.")
+        _watch_here(walk, "harbour-wire", "northern-post", **slack.settings)
+        walk.exported |= slack.exported
+        walk.start("wirewatch run", "already out there")
+        _subscribes(walk, slack)
+        begins = "Waves were seen along the coast, and people ran for the hills, officials said."
+        walk.publish("harbour-wire", QUAKE, begins, QUAKE)
+        walk.direct(slack)
+        toll = "Rescuers dug through rubble; 31 people died."
+        walk.publish("northern-post", TOLL, toll, TOLL[:40])
+        walk.direct(slack)
+        walk.say("Before: a list of ids, the same alert four times, no headline, no topic.")
+        walk.type("wirewatch alerts")
+        walk.type("wirewatch alerts --csv | cut -c1-80 | head -3")
+        walk.say(
+            "Before: 64 lines, the verdict at the end; what a silence had held was called sent."
+        )
+        walk.type("wirewatch explain https://harbour-wire.example/harbour-wire-1")
+        _hears_later(walk, slack)
+        walk.type("wirewatch silence add topic=strong-earthquakes --for 2h --reason 'we are on it'")
+        walk.direct(slack)
+        walk.type("wirewatch silence add topic=earthqakes --for 2h")
+        walk.type("wirewatch silence list")
+        walk.type("wirewatch routes test --topic strong-earthquakes")
+        walk.in_slack(slack, "unsubscribe all")
+        walk.stop()
+
+
+def _subscribes(walk: PageWalk, slack: WalkSlack) -> None:
+    """Three subscriptions: at once from a severity, a digest, and one that is paused."""
+    today = date.today()
+    walk.say("Three subscriptions in Slack; a wrong word is answered with what to write.")
+    walk.in_slack(slack, "subscribe")
+    walk.in_slack(slack, "subscribe strong-earthquaks from notable")
+    walk.in_slack(slack, "subscribe strong-earthquakes from notable")
+    walk.in_slack(slack, "subscribe energy-* digest 08:00,18:00 in Europe/London")
+    pause = f"paused {today - timedelta(days=1)} to {today + timedelta(days=2)}"
+    walk.in_slack(slack, f"subscribe us-russia-ukraine-talks {pause}")
+    walk.in_slack(slack, "subscriptions")
+
+
+def _hears_later(walk: PageWalk, slack: WalkSlack) -> None:
+    """What waits for the digest, and what for the end of the pause."""
+    walk.publish("harbour-wire", POWER, "A wave of drones hit two plants before dawn.", POWER)
+    walk.publish("northern-post", TALKS, "A two-day round on a ceasefire has begun.", TALKS)
+    walk.say("Both were told in the channel at once; Ana hears of them when she wants to.")
+    walk.type("wirewatch explain https://harbour-wire.example/harbour-wire-2 | head -8")
+    walk.type("wirewatch explain https://northern-post.example/northern-post-2 | head -8")
+    walk.type("wirewatch subscriptions list")
+    walk.type("wirewatch status | grep channel")
+    walk.say("She takes the pause back, and gets what it held.")
+    walk.in_slack(slack, "subscribe resume")
+    walk.direct(slack)
 
 
 def operator(walk: PageWalk) -> None:
