@@ -44,7 +44,7 @@ SELDOM = 5.0
 STANDBY = 1.0
 STOP_WITHIN = 4.0
 ENDING = 600.0  # seconds in which what was decided before a subscription's end may still come
-MARK_EVERY = 30.0  # a wait longer than this is made of several
+LONGEST_WAIT = 30.0  # seconds between two looks at a channel
 
 
 @dataclass(slots=True)
@@ -237,16 +237,14 @@ class Notifier:
     async def _wait(
         self, task: _ChannelTask, seconds: float, wake: asyncio.Event | None = None
     ) -> None:
-        """Wait `seconds`, or until woken, or until there is no more to do.
+        """Wait `seconds`, at most `LONGEST_WAIT`, or until woken or there is no more to do.
 
-        A channel that rests for an hour as its service asked moves all the while.
+        A channel that rests for an hour moves all the while, and sees it if the clock is set back.
         """
-        ends = [self._runtime.stopping, task.closing, *([wake] if wake else [])]
-        while True:
-            task.progress.mark()
-            if seconds <= 0 or await first_of(ends, min(seconds, MARK_EVERY)):
-                return
-            seconds -= MARK_EVERY
+        task.progress.mark()
+        if seconds > 0:
+            ends = [self._runtime.stopping, task.closing, *([wake] if wake else [])]
+            await first_of(ends, min(seconds, LONGEST_WAIT))
 
     def _done(self, task: _ChannelTask) -> bool:
         return self._runtime.stopping.is_set() or task.closing.is_set()

@@ -28,7 +28,7 @@ from monitor.delivery import digest
 from monitor.delivery.channel import Channel, SendContext, SendResult
 from monitor.delivery.gate_step import GateStep
 from monitor.delivery.history_lookup import look_up
-from monitor.delivery.outbox import Due, OutboxStore
+from monitor.delivery.outbox import CLOCK_ERROR, Due, OutboxStore
 from monitor.delivery.send_decision import (
     ChannelHealth,
     GiveUp,
@@ -92,6 +92,7 @@ class ChannelSender:
         self._stopping = stopping
         self._readable = readable
         self._next_send = 0.0
+        self._looked_at = 0.0  # the clock, at the last step
         self._health = ChannelHealth()
         self._gate = GateStep(
             name, channel.traits.overflow, outbox, silences, lease, clock, config, stopping
@@ -100,6 +101,7 @@ class ChannelSender:
     async def start(self) -> None:
         """Take over what the last sender knew: a pause asked for, a fault already told."""
         self._health = ChannelHealth.from_state(await self._outbox.state(self.name))
+        await self._put_right(self._clock.now())
 
     async def step(self) -> float:
         """Do what can be done at once. Return the seconds until there may be more to do.
@@ -108,7 +110,13 @@ class ChannelSender:
             LeaseLost: another notifier has the channel.
             RedisError: the store cannot be reached.
         """
-        if (pause := self._health.paused_until - self._clock.now()) > 0:
+        now = self._clock.now()
+        if now < self._looked_at - CLOCK_ERROR:
+            self._next_send = 0.0
+            self._gate.forget_floods()
+            await self._put_right(now)
+        self._looked_at = now
+        if (pause := self._health.paused_until - now) > 0:
             return pause
         due = await self._outbox.read(self.name, self._clock.now(), BATCH)
         if not due:
@@ -126,6 +134,13 @@ class ChannelSender:
             with trace(item.notification.trace):
                 await self._deliver(item)
         return 0.0
+
+    async def _put_right(self, now: float) -> None:
+        """Undo what was decided while the clock ran ahead: it would wait for that far instant."""
+        self._health = self._health.put_right(now)
+        if many := await self._outbox.put_right(self._lease, self.name, now):
+            note = "a clock that ran ahead had put them off"
+            log.warning("due_times_put_right", channel=self.name, notifications=many, note=note)
 
     async def _deliver(self, item: Due) -> None:
         """Take one notification through dedup, render, send and record."""
@@ -152,8 +167,8 @@ class ChannelSender:
             parent = f"{notification.alert.parent}@{self.name}"
         if not parent or not await self._outbox.is_waiting(parent):
             return False
-        until = self._clock.now() + PARENT_WAIT
-        await self._outbox.later(self._lease, notification, until, "", {}, {})
+        now = self._clock.now()
+        await self._outbox.later(self._lease, notification, now + PARENT_WAIT, "", {}, {}, now)
         return True
 
     # --- dedup
@@ -308,10 +323,10 @@ class ChannelSender:
         self, notification: Notification, result: SendResult, step: TryAgain
     ) -> None:
         now, reason = self._clock.now(), result.reason.value
-        self._health = self._health.resting(0.0, "retrying")
+        self._health = self._health.resting(0.0, "retrying", now)
         state = self._health.to_state(result, now)
         await self._outbox.later(
-            self._lease, notification, now + step.wait, reason, step.marks, state
+            self._lease, notification, now + step.wait, reason, step.marks, state, now
         )
         self._count(reason)
         event = "outcome_unknown" if result.kind == "unknown" else "send_postponed"
@@ -326,10 +341,10 @@ class ChannelSender:
         if step.broken and self._health.status != status:
             text = broken_notice(self.name, result, await self._outbox.waiting(self.name))
             await self._tell(f"broken-{self.name}-{reason}-{int(now)}", text)
-        self._health = step.health.resting(now + step.wait, status)
+        self._health = step.health.resting(now + step.wait, status, now)
         state = self._health.to_state(result, now)
         await self._outbox.later(
-            self._lease, notification, notification.due, reason, step.marks, state
+            self._lease, notification, notification.due, reason, step.marks, state, now
         )
         self._count(reason)
         why = {"reason": reason, "detail": result.detail}

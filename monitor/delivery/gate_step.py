@@ -82,7 +82,7 @@ class GateStep:
                     ready.append(item)
                     if topic in limited:
                         sent[topic] = ceiling.one_more(now)
-        await self._hold(holds)
+        await self._hold(holds, now)
         return ready
 
     async def _drop(self, notification: Notification, drop: send_gate.Drop) -> None:
@@ -95,8 +95,8 @@ class GateStep:
         metrics.SUPPRESSIONS.labels(reason=drop.reason).inc()
         log.info("dropped", notification=notification.id, reason=drop.reason, by=drop.detail)
 
-    async def _hold(self, holds: Sequence[tuple[Notification, float, str]]) -> None:
-        await self._outbox.hold(self._lease, holds)
+    async def _hold(self, holds: Sequence[tuple[Notification, float, str]], now: float) -> None:
+        await self._outbox.hold(self._lease, holds, now)
         for notification, until, reason in holds:
             digested = reason == DeliveryReason.DIGESTED
             if not digested:
@@ -134,6 +134,10 @@ class GateStep:
             log.info("joined", notification=one.id, topics=topics)
             return True
         return False
+
+    def forget_floods(self) -> None:
+        """Count anew what each topic tells the channel."""
+        self.floods = FloodGuard(self._overflow)
 
     def _counted(self, reason: str, times: int = 1) -> None:
         metrics.NOTIFICATIONS.labels(channel=self._channel, outcome=reason).inc(times)

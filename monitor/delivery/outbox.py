@@ -25,6 +25,7 @@ from monitor.store.transaction import Command
 
 LEASE_SECONDS = 12.0  # longer than one send may take, shorter than patience
 RECENT = 200
+CLOCK_ERROR = 5.0  # seconds; clocks that differ by less are taken for right
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,24 +290,48 @@ class OutboxStore:
         reason: str,
         marks: Mapping[str, Any],
         state: Mapping[str, Any],
+        now: float,
     ) -> None:
         """Put a notification off until `due`: a retry, a hold, a rate limit.
 
         `reason` is counted unless it is "". `marks` are fields of the notification to change,
         `state` what to note of the channel.
         """
-        commands = self._put_off(notification, due, reason, marks)
+        commands = self._put_off(notification, due, reason, marks, now)
         await lease.write(commands + self._state(notification.channel, state))
 
-    async def hold(self, lease: Lease, holds: Sequence[tuple[Notification, float, str]]) -> None:
+    async def hold(
+        self, lease: Lease, holds: Sequence[tuple[Notification, float, str]], now: float
+    ) -> None:
         """Hold many notifications at once: each with its time and the reason it is held for."""
         for start in range(0, len(holds), 200):
             commands: list[Command] = []
             for notification, due, reason in holds[start : start + 200]:
                 digested = reason == DeliveryReason.DIGESTED  # counted as such once it is folded
                 counted = DeliveryReason.HELD.value if digested else reason
-                commands += self._put_off(notification, due, counted, {"held_for": reason})
+                commands += self._put_off(notification, due, counted, {"held_for": reason}, now)
             await lease.write(commands)
+
+    async def put_right(self, lease: Lease, channel: str, now: float) -> int:
+        """Make due at once what a clock ahead of `now` put in or put off; return how many.
+
+        Whatever else speaks against sending them is decided again.
+        """
+        queue = self._queue(channel)
+        late = [name.decode() for name in await self._client.zrangebyscore(queue, now, "+inf")]
+        pipe = self._client.pipeline(transaction=False)
+        for name in late:
+            pipe.hmget(self._note(name), "put_off_at", "json")
+        rows = await pipe.execute() if late else []
+        wrong = [
+            name
+            for name, (at, text) in zip(late, rows, strict=True)
+            if text and float(at or json.loads(text)["due"]) > now + CLOCK_ERROR
+        ]
+        for start in range(0, len(wrong), 500):
+            part = wrong[start : start + 500]
+            await lease.write([["ZADD", queue, "XX", now, name] for name in part])
+        return len(wrong)
 
     async def fold(
         self,
@@ -370,12 +395,11 @@ class OutboxStore:
     # --- parts
 
     def _put_off(
-        self, item: Notification, due: float, reason: str, marks: Mapping[str, Any]
+        self, item: Notification, due: float, reason: str, marks: Mapping[str, Any], now: float
     ) -> list[Command]:
         commands: list[Command] = [["ZADD", self._queue(item.channel), "XX", due, item.id]]
-        if marks:
-            flat = [part for pair in marks.items() for part in pair]
-            commands.append(["HSET", self._note(item.id), *flat])
+        flat = [part for pair in marks.items() for part in pair]
+        commands.append(["HSET", self._note(item.id), *flat, "put_off_at", now])
         return commands + self._count(item.channel, reason)
 
     def _held(self, item: Notification) -> list[Command]:

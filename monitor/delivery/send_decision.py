@@ -33,13 +33,15 @@ class ChannelHealth:
     """How a channel has been of late.
 
     `status` is "ok", "retrying" or "broken:REASON". `failures` counts those since the last
-    success, `last_ok` is when that was, `paused_until` when the channel may be used again.
+    success, `last_ok` is when that was, `paused_until` when the channel may be used again, and
+    `rests_since` when that was decided.
     """
 
     status: str = "ok"
     failures: int = 0
     last_ok: float = 0.0
     paused_until: float = 0.0
+    rests_since: float = 0.0
 
     @classmethod
     def from_state(cls, state: Mapping[str, str]) -> Self:
@@ -49,6 +51,7 @@ class ChannelHealth:
             int(state.get("failures") or 0),
             float(state.get("last_ok") or 0.0),
             float(state.get("paused_until") or 0.0),
+            float(state.get("since") or 0.0),
         )
 
     def well(self, now: float) -> ChannelHealth:
@@ -70,9 +73,13 @@ class ChannelHealth:
             "failures": self.failures,
         }
 
-    def resting(self, until: float, status: str) -> ChannelHealth:
+    def resting(self, until: float, status: str, now: float) -> ChannelHealth:
         """Return the health of a channel that rests until `until`."""
-        return replace(self, paused_until=until, status=status)
+        return replace(self, paused_until=until, status=status, rests_since=now)
+
+    def put_right(self, now: float) -> ChannelHealth:
+        """Return the health without a rest that a clock ahead of `now` began."""
+        return replace(self, paused_until=0.0) if self.rests_since > now else self
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from tests.delivery.test_slack_bot import slack_config
 from tests.support.alerts import FIRST, NOW, UPDATE, alert, note
 from tests.support.loglines import logged
 from tests.support.slack_rules import shown_text
-from tests.support.slack_standin import SlackStandin
+from tests.support.slack_standin import SlackFault, SlackStandin
 from workers.notifier import Notifier
 
 NIGHT = {
@@ -160,3 +160,39 @@ async def test_nothing_new_is_said_where_it_is_wanted(
     await store.set(keys("digest", "world"), clock.now() - 10)  # today there was something
     await notifier.say_nothing_new(clock.now())
     assert len(await outbox.read("world", clock.now(), 5)) == 1
+
+
+async def test_a_clock_that_ran_ahead_puts_nothing_off(desk: Any, slack: SlackStandin) -> None:
+    """A flood met a day ahead gathers until tomorrow; once the clock is right, all goes out."""
+    world = await desk("world", slack_config(slack))
+    ahead = 86400.0
+    world.clock.advance(ahead)
+    many = [alert(f"n{i:02}") for i in range(30)]
+    await world.put(*(replace(note(item, "world"), due=world.clock.now()) for item in many[:20]))
+    await world.run(20)
+    late = [replace(note(item, "world"), due=world.clock.now()) for item in many[20:]]
+    await world.put(*late)
+    world.clock.advance(-ahead)
+    await world.run(120)
+    assert await world.outbox.waiting("world") == 0
+    receipts = [await world.outbox.receipt(f"{item.id}@world") for item in many]
+    assert [receipt.state for receipt in receipts if receipt] == ["sent"] * 30
+
+
+async def test_a_rest_begun_by_a_clock_ahead_ends_when_it_is_right(
+    desk: Any, slack: SlackStandin
+) -> None:
+    """A channel that was told to wait a minute does not wait a day; nor after a restart."""
+    world = await desk("world", slack_config(slack))
+    for restart in (False, True):
+        world.clock.advance(86400.0)
+        slack.fail(
+            "chat.postMessage", SlackFault("status", status=429, headers={"Retry-After": "60"})
+        )
+        await world.put(replace(note(alert(f"r{restart}"), "world"), due=world.clock.now()))
+        await world.run(5)
+        world.clock.advance(-86400.0)
+        if restart:
+            await world.another().start()
+        await world.run(70)
+        assert slack.told()[-1] == f"r{restart}"
