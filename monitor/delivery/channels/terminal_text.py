@@ -28,8 +28,8 @@ def alert_lines(notification: Notification, now: float, zone: str = "UTC") -> Re
         head = Text(f"≡ {formatting.digest_title(notification, zone)}", style="bold")
         more = [Text(f"    {one_line(notification.more, 500)}")] if notification.more else []
         return Group(head, *_listed(notification.alerts, now, zone), *more, Text(""))
-    first, *more = formatting.notice_lines(notification)
-    below = [Text(f"  {line}") for line in more]
+    first, *rest = formatting.notice_lines(notification)
+    below = [Text(f"  {line}") for line in rest]
     return Group(Text(f"! {first}", style="yellow"), *below, Text(""))
 
 
