@@ -213,8 +213,9 @@ class Alert:
     new to the event, word for word; `note` holds words of our own: a spike's figures, a level that
     rose. `was` is the headline that a correction took back. `foreign` is the name of the story's
     language where the newsroom does not read it; `gist` is then a headline that it reads, and
-    `gist_from` the outlet that wrote it, or MACHINE. All four are filled in before sending.
-    `also` names the other topics that a message tells of with this alert.
+    `gist_from` the outlet that wrote it, or MACHINE. `recap` is what a desk's own language model
+    makes of the event's lines so far, `recap_of` their outlets. All six are filled in before
+    sending. `also` names the other topics that a message tells of with this alert.
     """
 
     id: str
@@ -244,6 +245,8 @@ class Alert:
     foreign: str = ""
     gist: str = ""
     gist_from: str = ""
+    recap: str = ""
+    recap_of: tuple[str, ...] = ()
     also: tuple[str, ...] = ()
     note: str = ""
 
@@ -264,7 +267,7 @@ class Alert:
         known = {name: data[name] for name in cls.__slots__ if name in data}
         known["story"] = Story.from_dict(data["story"])
         known["reason"] = AlertReason(data["reason"])
-        for name in ("terms", "sources", "topic_tags", "outlets", "trusts", "also"):
+        for name in ("terms", "sources", "topic_tags", "outlets", "trusts", "also", "recap_of"):
             known[name] = tuple(known.get(name, ()))
         return cls(**known)
 

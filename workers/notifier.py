@@ -34,6 +34,7 @@ from monitor.store.lease import Lease
 from monitor.tasks import Progress, end, first_of
 from workers.headlines import Headlines
 from workers.overview import lines, overview
+from workers.recaps import EventRecaps
 from workers.runtime import Runtime
 from workers.subscribers import Subscribers
 
@@ -75,7 +76,7 @@ class Notifier:
         )
         self._silences = SilenceStore(runtime.store, runtime.keys)
         self._subscribers = Subscribers(runtime)
-        self._headlines = Headlines(runtime)
+        self._headlines, self._recaps = Headlines(runtime), EventRecaps(runtime)
         self._channels: dict[str, _ChannelTask] = {}
         self._inbound = SlackInbound(
             lambda: runtime.config, runtime.store, runtime.keys, runtime.clock, self._status
@@ -226,13 +227,16 @@ class Notifier:
             self._runtime.clock,
             lambda: self._runtime.config,
             stopping,
-            self._headlines.fill_in,
+            self._fill_in,
         )
         await sender.start()
         while not self._done(task):
             task.wake.clear()
             pause = await sender.step()
             await self._wait(task, pause, task.wake if pause >= 1.0 else None)
+
+    async def _fill_in(self, notification: Notification) -> Notification:
+        return await self._recaps.fill_in(await self._headlines.fill_in(notification))
 
     async def _wait(
         self, task: _ChannelTask, seconds: float, wake: asyncio.Event | None = None
@@ -295,6 +299,7 @@ class Notifier:
             await asyncio.wait(self._tasks, timeout=STOP_WITHIN)
         await end(list(self._tasks))
         await self._headlines.aclose()
+        await self._recaps.aclose()
         self._channels.clear()
         self._sockets.clear()
 

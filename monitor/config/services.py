@@ -45,3 +45,8 @@ class LanguageModelSettings(EndpointSettings):
     near: float = Field(
         0.15, ge=0.01, le=0.5, description="How far above a line a match is shown to it."
     )
+    recaps: bool = Field(
+        False,
+        description="Let it sum up an event of three lines or more in its updates, from those "
+        "lines alone, marked as the model's, with the outlets.",
+    )

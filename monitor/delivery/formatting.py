@@ -226,10 +226,21 @@ def corrected_line(alert: Alert) -> str:
 
 
 def below_headline(alert: Alert) -> list[str]:
-    """Return the lines that belong under a headline: language, what it took back, our note."""
+    """Return the lines under a headline: language, what it took back, our note, a recap."""
     note = one_line(alert.note, HEADLINE)
     note = note[:1].upper() + note[1:]
-    return [line for line in (language_line(alert), corrected_line(alert), note) if line]
+    lines = (language_line(alert), corrected_line(alert), note, recap_line(alert))
+    return [line for line in lines if line]
+
+
+def recap_line(alert: Alert) -> str:
+    """Return what a language model made of the event, and from whom; "" where none was asked."""
+    if not alert.recap:
+        return ""
+    names = [one_line(name, 40) for name in alert.recap_of]
+    shown = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+    said = one_line(alert.recap, HEADLINE)
+    return f"So far, by a language model from {shown or 'its reports'}: {said}"
 
 
 def language_line(alert: Alert) -> str:

@@ -24,7 +24,7 @@ from tests.support.slack_standin import SlackFault
 ALERT_KEYS = {
     "id", "parent", "topic", "event", "reason", "urgency", "severity", "score", "line", "evidence",
     "nearest", "terms", "novelty", "note", "sources", "outlets", "trusts", "story_count",
-    "decided_at", "story", "gist", "gist_from",
+    "decided_at", "story", "gist", "gist_from", "recap", "recap_of",
 }  # fmt: skip
 
 

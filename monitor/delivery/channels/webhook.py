@@ -120,6 +120,8 @@ def _alert(alert: Alert) -> dict[str, Any]:
         "decided_at": alert.decided_at,
         "gist": alert.gist,
         "gist_from": alert.gist_from,
+        "recap": alert.recap,
+        "recap_of": list(alert.recap_of),
         "story": {
             "id": story.id,
             "title": story.title,
