@@ -26,9 +26,10 @@ from monitor.clock import Clock
 from monitor.config.schema import Config
 from monitor.delivery import digest
 from monitor.delivery.channel import Channel, SendContext, SendResult
+from monitor.delivery.due import Due
 from monitor.delivery.gate_step import GateStep
 from monitor.delivery.history_lookup import look_up
-from monitor.delivery.outbox import CLOCK_ERROR, Due, OutboxStore
+from monitor.delivery.outbox import CLOCK_ERROR, OutboxStore
 from monitor.delivery.send_decision import (
     ChannelHealth,
     GiveUp,

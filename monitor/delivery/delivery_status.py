@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from monitor.delivery.outbox import Due, OutboxStore
+from monitor.delivery.due import Due
+from monitor.delivery.outbox import OutboxStore
 from monitor.model import Receipt
 from monitor.reasons import DeliveryReason, SuppressionReason
 

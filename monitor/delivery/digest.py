@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from monitor.delivery.outbox import Due
+from monitor.delivery.due import Due
 from monitor.model import Alert, Notification
 from monitor.reasons import AlertReason, DeliveryReason, Severity, SuppressionReason
 

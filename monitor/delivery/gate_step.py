@@ -14,7 +14,8 @@ from monitor.alerting.silence_store import SilenceStore
 from monitor.clock import Clock
 from monitor.config.schema import Config
 from monitor.delivery import digest
-from monitor.delivery.outbox import Due, OutboxStore
+from monitor.delivery.due import Due
+from monitor.delivery.outbox import OutboxStore
 from monitor.model import Notification, Receipt
 from monitor.observability import metrics
 from monitor.observability.logs import get_logger, trace

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import Any
 
+from monitor.delivery.due import Due
 from monitor.history import history_store
 from monitor.model import Alert, Notification, Receipt, Thread
 from monitor.queue.dead_letter import dead_letter_commands
@@ -26,20 +27,6 @@ from monitor.store.transaction import Command
 LEASE_SECONDS = 12.0  # longer than one send may take, shorter than patience
 RECENT = 200
 CLOCK_ERROR = 5.0  # seconds; clocks that differ by less are taken for right
-
-
-@dataclass(frozen=True, slots=True)
-class Due:
-    """A notification with its marks.
-
-    `began` is when a send without known outcome began (Unix seconds), or 0; `unknown` is how many
-    such sends there were; `failing_since` is when it failed first, or 0.
-    """
-
-    notification: Notification
-    began: float = 0.0
-    failing_since: float = 0.0
-    unknown: int = 0
 
 
 class OutboxStore:
@@ -128,7 +115,7 @@ class OutboxStore:
         for item, _ in ids:
             pipe.hgetall(self._note(item.decode()))
         rows = await pipe.execute() if ids else []
-        return [_due(row, score) for (_, score), row in zip(ids, rows, strict=True) if row]
+        return [Due.of(row, score) for (_, score), row in zip(ids, rows, strict=True) if row]
 
     async def is_waiting(self, notification_id: str) -> bool:
         """Whether a notification, or the message it went into, has not been told yet."""
@@ -147,7 +134,7 @@ class OutboxStore:
             return None
         channel = json.loads(row[b"json"])["channel"]
         due = await self._client.zscore(self._queue(channel), notification_id)
-        return _due(row, float(due or 0.0))
+        return Due.of(row, float(due or 0.0))
 
     async def receipt(self, notification_id: str) -> Receipt | None:
         """Return the proof of delivery, or None."""
@@ -438,22 +425,3 @@ def _in_order(items: Sequence[Notification]) -> Iterator[tuple[Notification, flo
 
 def _dump(data: Any) -> str:
     return json.dumps(data, ensure_ascii=False, separators=(",", ":"))
-
-
-def _due(row: dict[bytes, bytes], due: float) -> Due:
-    notification = Notification.from_dict(json.loads(row[b"json"]))
-    began = float(row.get(b"in_flight") or 0.0)
-    remaining = row.get(b"remaining", b"")
-    return Due(
-        replace(
-            notification,
-            due=due,
-            attempts=int(row.get(b"attempts", b"0")),
-            held_for=row.get(b"held_for", b"").decode(),
-            last_error=row.get(b"last_error", b"").decode(),
-            remaining=tuple(json.loads(remaining)) if remaining else (),
-        ),
-        began,
-        float(row.get(b"failing_since") or 0.0),
-        int(row.get(b"unknown") or 0),
-    )
