@@ -19,6 +19,7 @@ from monitor.alerting.silence_store import SilenceStore
 from monitor.alerting.subscriptions import recipients
 from monitor.config.schema import Channel as ChannelSettings
 from monitor.config.schema import SlackChannel, TerminalChannel
+from monitor.config.subscription_schema import StoredSubscription
 from monitor.delivery.channel import Channel, ChannelUnusable
 from monitor.delivery.channel_registry import build
 from monitor.delivery.channel_sender import ChannelSender
@@ -272,15 +273,27 @@ class Notifier:
                     await self._outbox.put([_nothing_new(channel, fired, now)])
 
     async def forget_ended(self, now: float) -> None:
-        """Forget the subscriptions that were ended, once nothing waits for their people."""
-        gone = [
-            name
-            for name, one in self._runtime.config.subscribed.items()
-            if 0 < one.ended < now - ENDING and not await self._outbox.waiting(one.recipient)
-        ]
-        if gone:
-            await self._subscribers.store.forget(gone)
-            log.info("subscriptions_forgotten", numbers=gone)
+        """Forget the subscriptions that were ended, once nothing waits for their people.
+
+        What waits for somebody who cannot be reached is kept as for a channel that was removed.
+        """
+        config = self._runtime.config
+        still = {
+            one.recipient
+            for one in config.subscribers().values()
+            if not (isinstance(one, StoredSubscription) and one.ended)
+        }
+        for name, one in config.subscribed.items():
+            if not 0 < one.ended < now - ENDING:
+                continue
+            waiting = await self._outbox.waiting(one.recipient)
+            state = (await self._outbox.state(one.recipient)).get("state", "")
+            if waiting and not state.startswith("broken"):
+                continue
+            await self._subscribers.store.forget([name])
+            if one.recipient not in still:
+                await self._outbox.forget_state(one.recipient)
+            log.info("subscription_forgotten", number=name, waiting=waiting)
 
     async def _warn_of_unknown(self) -> None:
         """Say once which channels have something waiting and are no longer configured."""

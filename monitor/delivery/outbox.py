@@ -181,6 +181,10 @@ class OutboxStore:
         }
         await self._client.hset(self._keys("channel", channel), mapping=state)
 
+    async def forget_state(self, channel: str) -> None:
+        """Forget how a channel is that exists no more."""
+        await self._client.delete(self._keys("channel", channel))
+
     async def ceilings(self, channel: str, topics: Sequence[str]) -> dict[str, tuple[int, float]]:
         """Return for each topic how many messages went in its hour, and seconds until it ends."""
         pipe = self._client.pipeline(transaction=False)

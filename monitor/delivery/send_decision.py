@@ -190,7 +190,8 @@ def _rest(
 
 _REMEDY = {
     DeliveryReason.AUTH_REVOKED: "Renew its token or password, then reload.",
-    DeliveryReason.CHANNEL_GONE: "Invite the bot, unarchive the channel or mend its address.",
+    DeliveryReason.CHANNEL_GONE: "Invite the bot, unarchive the channel or mend its address; for "
+    "somebody who has left, end the subscription.",
     DeliveryReason.RECIPIENT_REFUSED: "Mend its recipients.",
     DeliveryReason.MISCONFIGURED: "Mend its settings; `wirewatch test-alert` tries them.",
 }

@@ -38,7 +38,7 @@ from tests.support.slack_rules import check_message, shown_text
 from tests.support.slack_standin import SlackFault, SlackStandin
 from tests.support.smtp_standin import SmtpStandin
 from tests.support.waiting import until
-from workers.notifier import ENDING
+from workers.notifier import ENDING, Notifier
 from workers.overview import lines, overview
 from workers.subscribers import Subscribers
 
@@ -414,6 +414,27 @@ async def test_somebody_without_a_route_stops_nobody_else(
     assert f"channel {ANA}: ok" in shown
     notices = [post["text"] for post in slack.posts() if "does not deliver" in post["text"]]
     assert any(BEN in text and "nothing is lost" in text for text in notices)
+
+
+async def test_somebody_who_has_left_can_be_removed(
+    slack: SlackStandin, store: Redis, keys: Keys, clock: ManualClock, ask: Ask
+) -> None:
+    """An ended subscription of somebody who cannot be reached is no trouble for ever."""
+    await ask("subscribe all", "U0BEN")
+    await ask("unsubscribe all", "U0BEN")
+    runtime = runtime_for(newsroom(slack), store, keys)
+    runtime.clock = clock
+    outbox, notifier = OutboxStore(store, keys), Notifier(runtime)
+    await outbox.put([note(FIRST, BEN)])
+    await outbox.note_broken(BEN, DeliveryReason.CHANNEL_GONE, "user_disabled", clock.now())
+    await Subscribers(runtime).follow()
+    clock.advance(ENDING - 1)
+    await notifier.forget_ended(clock.now())
+    assert (await outbox.state(BEN))["detail"] == "user_disabled"
+    clock.advance(2)
+    await notifier.forget_ended(clock.now())
+    assert await SubscriptionStore(store, keys).all() == {}
+    assert await outbox.state(BEN) == {} and await outbox.waiting(BEN) == 1
 
 
 async def test_a_reload_keeps_what_is_stored(
