@@ -70,7 +70,7 @@ def test_routes_tell_where_an_alert_would_go(wirewatch: Command) -> None:
 
 
 def test_silences_from_the_command_line(wirewatch: Command) -> None:
-    """A silence is added, listed with author and reason, and ended."""
+    """A silence is added, listed with author and reason, shown by `status` and `routes test`."""
     assert wirewatch("silence", "list").output == "Nothing is silenced.\n"
     added = wirewatch("silence", "add", "topic=energy", "--for", "90m", "--by", "ana",
                       "--reason", "exercise")  # fmt: skip
@@ -79,6 +79,10 @@ def test_silences_from_the_command_line(wirewatch: Command) -> None:
     (row,) = json.loads(wirewatch("silence", "list", "--json").output)
     assert (row["id"], row["author"], row["reason"]) == (name, "ana", "exercise")
     assert row["ends"] - row["starts"] == 5400
+    (told,) = json.loads(wirewatch("routes", "test", "--topic", "energy", "--json").output)
+    assert "not sent until" in told["now"] and name in told["now"] and "ana" in told["now"]
+    shown = " ".join(wirewatch("status").output.split())
+    assert "silenced" in shown and "topic=energy" in shown and "by ana: exercise" in shown
     assert wirewatch("silence", "end", name).exit_code == 0
     assert json.loads(wirewatch("silence", "list", "--json").output) == []
     assert wirewatch("silence", "end", "nothing").exit_code == 1
