@@ -82,7 +82,7 @@ SECTIONS: list[tuple[str, str, list[type[BaseModel]]]] = [
         "Everything has a default.",
         [schema.WirewatchFile, schema.StoreSettings, schema.EmbeddingSettings,
          schema.PollingSettings, schema.EventSettings, schema.OpsSettings, schema.DeskSettings,
-         schema.TranslationSettings, schema.LanguageModelSettings],
+         schema.TranslationSettings, schema.LanguageModelSettings, schema.MissedPlan],
     ),
     (
         "Channels",
