@@ -13,6 +13,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.desk.browser import NARROW, WIDE, chromium, overflow, visitor
+from tests.desk.test_feeds_page import feed_of
 from tests.desk.world import HEADLINES, DeskWorld, told
 
 AXE = (Path(__file__).parent / "vendor" / "axe-4.14.1.min.js").read_text("utf-8")
@@ -55,6 +56,25 @@ async def test_every_screen_is_accessible_and_fits(
             wrong += [f"{name}: {what}" for what in await violations(page)]
             shot = shots / f"{name}-{size[0]}-{scheme}.png"
             await page.screenshot(path=shot, full_page=True)
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+async def test_a_feed_looked_at_is_accessible_and_fits(
+    world: DeskWorld, size: tuple[int, int]
+) -> None:
+    """What a pasted address would give, and an address that is refused, without a violation."""
+    async with feed_of(world) as url, world.served() as address, chromium() as browser:
+        window = await visitor(browser, address, await world.session(), size=size)
+        page = await window.new_page()
+        wrong: list[str] = []
+        for wanted, shown in ((url, "Ferry service resumes"), ("http://127.0.0.1:1/", "")):
+            await page.goto("/feeds")
+            await page.get_by_label("Address of a feed").fill(wanted)
+            await page.get_by_role("button", name="Look").click()
+            await expect(page.locator("main")).to_contain_text(shown)
+            wrong += [f"{wanted}: {what}" for what in await violations(page)]
+            wrong += ["too wide"] if await overflow(page) > 0 else []
     assert not wrong, "\n".join(wrong)
 
 

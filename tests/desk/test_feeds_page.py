@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -68,23 +70,30 @@ async def test_a_feed_is_paused_and_resumed(world: DeskWorld) -> None:
     assert await world.desk.feeds.paused() == {}
 
 
-async def test_an_address_is_looked_at(world: DeskWorld) -> None:
-    """What a poll would find is shown, and the lines to add it; nothing is stored."""
+@asynccontextmanager
+async def feed_of(world: DeskWorld) -> AsyncIterator[str]:
+    """The address of a feed on this machine that the desk may look at."""
     listener, stopping = socket.create_server(("127.0.0.1", 0)), asyncio.Event()
     port = listener.getsockname()[1]
-    url = f"http://127.0.0.1:{port}/rss"
     app = Response(RSS, media_type="application/rss+xml")
     serving = asyncio.create_task(serve(app, listener, stopping, 10))
     polling = PollingSettings(allow_hosts=("127.0.0.1",), allow_ports=(port,))
     world.config = world.config.model_copy(update={"polling": polling})
-    async with await world.someone() as anna:
+    try:
+        yield f"http://127.0.0.1:{port}/rss"
+    finally:
+        stopping.set()
+        await serving
+
+
+async def test_an_address_is_looked_at(world: DeskWorld) -> None:
+    """What a poll would find is shown, and the lines to add it; nothing is stored."""
+    async with feed_of(world) as url, await world.someone() as anna:
         before = {key async for key in world.store.scan_iter(world.keys("*"))}
         page = (await anna.post("/feeds/inspect", data={"url": url})).text
         assert {key async for key in world.store.scan_iter(world.keys("*"))} <= before
         assert "Ferry service resumes" in page and "<b>Radio" not in page
         assert f"- url: {url}" in page
-    stopping.set()
-    await serving
 
 
 @pytest.mark.parametrize(
