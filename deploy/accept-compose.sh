@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Proves the compose file on this machine, step by step: from `up` to an alert at a stand-in for
 # Slack, a rolling restart, and a `docker kill` of every service under load, with every story and
-# every alert counted at the end. Needs Docker with Compose (v2 or v1.29), curl is not needed.
+# every alert counted at the end. Needs Docker with Compose (v2 or later, or v1.29).
 #
 #   deploy/accept-compose.sh            SCALE=4 RATE=5 KEEP=1 change what their names say
 #
@@ -12,8 +12,10 @@ cd "$(dirname "$0")/.."
 export COMPOSE_PROJECT_NAME=wirewatch-accept
 export WIREWATCH_CONFIG=./deploy/acceptance/config
 export WIREWATCH_LOG_FORMAT=human
+# Ports of its own, so that an installation on this machine may stay up meanwhile.
+export DESK_PORT=${DESK_PORT:-18484} PROMETHEUS_PORT=${PROMETHEUS_PORT:-19090}
 RATE=${RATE:-5} SCALE=${SCALE:-4}
-WORKERS="poller embedder triage triage-standby notifier"
+WORKERS="poller embedder triage triage-standby notifier desk"
 if docker compose version >/dev/null 2>&1; then compose="docker compose"; else compose="docker-compose"; fi
 compose="$compose -f docker-compose.yml -f deploy/acceptance/compose.yml"
 began=$(date +%s)
@@ -34,6 +36,14 @@ import sys, urllib.request
 method, url = sys.argv[1:]
 print(urllib.request.urlopen(urllib.request.Request(url, method=method), timeout=10).read().decode())
 ' "$1" "$2"
+}
+# What the biggest process of a container had in memory at most.
+peak() {
+  docker exec "$1" python -c '
+from pathlib import Path
+lines = [line for path in Path("/proc").glob("[0-9]*/status") for line in path.read_text().splitlines()]
+print(max(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) // 1024, "MiB")
+'
 }
 tally() { inside notifier python - < deploy/acceptance/tally.py; }
 field() { python3 -c 'import json, sys; print(json.load(sys.stdin)[sys.argv[1]])' "$1"; }
@@ -64,18 +74,30 @@ cleanup() {
   [ "${KEEP:-}" = 1 ] && return
   $compose --profile monitoring down -v --remove-orphans >/dev/null 2>&1 || true
   [ -z "${made_env:-}" ] || rm -f .env
+  rm -rf "$work"
 }
+work=$(mktemp -d)
 trap cleanup EXIT
+# A secret of feeds, to see who gets it. That of the channels is whatever stands in .env.
+export FEEDS_ENV=$work/feeds.env
+echo "ACCEPT_FEED_KEY=wire" > "$FEEDS_ENV"
 if [ ! -e .env ]; then
   sed "s/^STORE_PASSWORD=$/STORE_PASSWORD=accept$RANDOM$RANDOM$RANDOM/" .env.example > .env; made_env=1
 fi
 
 # --- 1
-say "1. up"
-$compose build >/tmp/wirewatch-accept-build.log 2>&1 || { tail -30 /tmp/wirewatch-accept-build.log; fail "build"; }
+say "1. up, with Compose $($compose version --short)"
+[ "$($compose config | grep -c '^    build:')" = 1 ] || fail "not one service alone builds the image"
+STORE_PASSWORD="" $compose config >/dev/null 2>&1 && fail "it starts without a password of its own"
+$compose build >"$work/build.log" 2>&1 || { tail -30 "$work/build.log"; fail "build"; }
 size=$(docker image inspect -f '{{.Size}}' "${WIREWATCH_IMAGE:-wirewatch:latest}")
 base=$(docker image inspect -f '{{.Size}}' "${PYTHON_IMAGE:-python:3.11.13-slim-bookworm}")
 say "   the image is built: $((size / 1000000)) MB, $(((size - base) / 1000000)) of them on top of its base"
+labels=$(docker image inspect -f '{{range $name, $value := .Config.Labels}}{{println $name $value}}{{end}}' \
+  "${WIREWATCH_IMAGE:-wirewatch:latest}")
+for name in title description licenses version base.name; do
+  grep -q "^org.opencontainers.image.$name ." <<< "$labels" || fail "the image has no label $name"
+done
 $compose up -d >/dev/null 2>&1 || { $compose up -d; fail "up"; }
 await 300 "every container is healthy" all_healthy
 
@@ -89,10 +111,20 @@ for name in store $WORKERS; do
     [ "$2" = true ] || fail "$name has a writable root file system"
     [ "$3" = "[ALL]" ] || fail "$name keeps capabilities"
     [ "$4" -gt 0 ] || fail "$name has no memory limit"
-    [ "$5" = 0 ] || fail "$name publishes a port"
+    [ "$5" = 0 ] || [ "$name" = desk ] || fail "$name publishes a port"
     say "   $name: user $1, read-only, no capabilities, $(($4 / 1048576)) MB at most, restart $6"
   done
 done
+[ "$(docker port "$(ids desk)" | grep -cv ' 127.0.0.1:')" = 0 ] || fail "the desk is not on loopback alone"
+owners() {  # who has the variable $1
+  local name
+  for name in $WORKERS; do
+    if inside "$name" sh -c "test -n \"\${$1+set}\""; then printf '%s ' "$name"; fi
+  done
+}
+[ "$(owners ACCEPT_FEED_KEY)" = "poller " ] || fail "the secrets of feeds: $(owners ACCEPT_FEED_KEY)"
+[ "$(owners STORE_PASSWORD)" = "notifier " ] || fail "the secrets of .env: $(owners STORE_PASSWORD)"
+say "   the secrets of feeds are the poller's alone, those of channels the notifier's"
 inside triage sh -c 'touch /x' 2>/dev/null && fail "the root file system can be written"
 inside triage python -c 'import socket; socket.create_connection(("192.0.2.1", 80), 2)' \
   2>/dev/null && fail "triage has a way out"
@@ -156,10 +188,16 @@ decided() {
     && [ "$(echo "$now" | field waiting)" = 0 ]
 }
 await 600 "   all that was published is analysed and told" decided
-tally > /tmp/wirewatch-accept.json
-messages > /tmp/wirewatch-accept-messages.json
-python3 deploy/acceptance/verdict.py "$published" /tmp/wirewatch-accept.json \
-  /tmp/wirewatch-accept-messages.json || fail "the count"
+for name in $WORKERS; do
+  for id in $(ids "$name"); do
+    say "   $name: $(docker stats --no-stream --format '{{.MemUsage}}' "$id"), at most $(peak "$id") resident"
+    [ "$(docker inspect -f '{{.RestartCount}}' "$id")" = 0 ] || fail "$name ended by itself"
+  done
+done
+tally > "$work/tally.json"
+messages > "$work/messages.json"
+python3 deploy/acceptance/verdict.py "$published" "$work/tally.json" \
+  "$work/messages.json" || fail "the count"
 
 # --- 8
 if docker image inspect "${PROMETHEUS_IMAGE:-prom/prometheus:latest}" >/dev/null 2>&1; then
@@ -168,7 +206,7 @@ if docker image inspect "${PROMETHEUS_IMAGE:-prom/prometheus:latest}" >/dev/null
   targets() {
     python3 - <<'PY'
 import json, os, sys, urllib.request
-port = os.environ.get("PROMETHEUS_PORT", "9090")
+port = os.environ["PROMETHEUS_PORT"]
 data = json.load(urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v1/targets", timeout=5))
 up = [t for t in data["data"]["activeTargets"] if t["health"] == "up"]
 stages = {t["labels"]["stage"] for t in up}

@@ -11,12 +11,12 @@ import time
 
 from aiohttp import web
 
-from benchmarks.soak import World
+from benchmarks.soak import SoakWorld
 
 FEEDS = 4
 
 
-class Outlet(World):
+class Outlet(SoakWorld):
     """Feeds under a load that can be changed."""
 
     rate = 0.0
@@ -61,4 +61,5 @@ async def main() -> None:
     await outlet.work()
 
 
-asyncio.run(main())
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
+import runpy
 import shutil
 import subprocess
 import tomllib
@@ -277,6 +279,13 @@ def test_the_image_and_the_guide_let_every_stage_send_traces() -> None:
     (shut_in,) = [one for one in network if one["metadata"]["name"] == "inside-only"]
     assert policy["spec"]["podSelector"] == shut_in["spec"]["podSelector"]
     assert policy["spec"]["policyTypes"] == ["Egress"]
+
+
+@pytest.mark.parametrize("name", ["outlet", "tally"])
+def test_the_parts_of_the_acceptance_run_load(name: str) -> None:
+    """A name that moves in the product or the benchmarks cannot leave the acceptance run behind."""
+    path = ROOT / "deploy/acceptance" / f"{name}.py"
+    assert inspect.iscoroutinefunction(runpy.run_path(str(path), run_name=name)["main"])
 
 
 def test_dockerfile_builds_with_the_classic_builder_too() -> None:
