@@ -6,10 +6,11 @@
 #   deploy/accept-compose.sh            SCALE=4 RATE=5 KEEP=1 change what their names say
 #
 # Uses a project of its own (wirewatch-accept) and removes it, volumes and all, unless KEEP=1.
+# Prometheus is looked at where its image is there already.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-export COMPOSE_PROJECT_NAME=wirewatch-accept
+export COMPOSE_PROJECT_NAME=${COMPOSE_PROJECT_NAME:-wirewatch-accept}
 export WIREWATCH_CONFIG=./deploy/acceptance/config
 export WIREWATCH_LOG_FORMAT=human
 # Ports of its own, so that an installation on this machine may stay up meanwhile.
@@ -200,9 +201,10 @@ python3 deploy/acceptance/verdict.py "$published" "$work/tally.json" \
   "$work/messages.json" || fail "the count"
 
 # --- 8
-if docker image inspect "${PROMETHEUS_IMAGE:-prom/prometheus:latest}" >/dev/null 2>&1; then
+if docker image inspect "${PROMETHEUS_IMAGE:-prom/prometheus:v3.5.0}" >/dev/null 2>&1; then
   say "8. Prometheus sees every process"
-  $compose up -d --no-recreate --scale "poller=$SCALE" --scale "embedder=$SCALE" prometheus >/dev/null 2>&1
+  $compose up -d --no-recreate --scale "poller=$SCALE" --scale "embedder=$SCALE" prometheus \
+    >"$work/up.log" 2>&1 || { cat "$work/up.log"; fail "Prometheus did not start"; }
   targets() {
     python3 - <<'PY'
 import json, os, sys, urllib.request
