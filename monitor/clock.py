@@ -6,6 +6,8 @@ import asyncio
 import time
 from typing import Protocol
 
+CLOCK_ERROR = 5.0  # seconds; clocks that differ by less are taken for right
+
 
 class Clock(Protocol):
     """Where time comes from. All instants are Unix seconds (UTC) as `float`."""

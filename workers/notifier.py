@@ -19,7 +19,6 @@ from monitor.alerting.silence_store import SilenceStore
 from monitor.alerting.subscriptions import recipients
 from monitor.config.schema import Channel as ChannelSettings
 from monitor.config.schema import SlackChannel, TerminalChannel
-from monitor.config.subscription_schema import StoredSubscription
 from monitor.delivery.channel import Channel, ChannelUnusable
 from monitor.delivery.channel_registry import build
 from monitor.delivery.channel_sender import ChannelSender
@@ -278,11 +277,7 @@ class Notifier:
         What waits for somebody who cannot be reached is kept as for a channel that was removed.
         """
         config = self._runtime.config
-        still = {
-            one.recipient
-            for one in config.subscribers().values()
-            if not (isinstance(one, StoredSubscription) and one.ended)
-        }
+        still = {one.recipient for one in config.subscribers().values() if not one.is_over}
         for name, one in config.subscribed.items():
             if not 0 < one.ended < now - ENDING:
                 continue

@@ -51,7 +51,7 @@ class SubscriptionStore:
         Raises:
             ValueError: there are too many, of the person or in all; the message says so.
         """
-        known = [one for one in (await self.all()).values() if not one.ended]
+        known = [one for one in (await self.all()).values() if not one.is_over]
         if sum(one.recipient == new.recipient for one in known) >= MOST_EACH:
             raise ValueError(f"you have {MOST_EACH} subscriptions, the most there may be")
         if len(known) >= MOST:

@@ -18,7 +18,7 @@ def wants(one: Subscription, alert: Alert) -> bool:
     What follows an alert has the gravest level told of its event, so that whoever was told hears
     of a correction too. A level that is not known keeps nobody from being told, as with topics.
     """
-    if getattr(one, "ended", 0.0):
+    if one.is_over:
         return False
     level = alert.gravest or alert.severity
     grave = not level or Severity.rank(level) >= Severity.rank(one.min_severity)

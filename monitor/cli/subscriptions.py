@@ -74,7 +74,7 @@ async def _rows(config: Config) -> list[dict[str, Any]]:
             {
                 "name": name,
                 "person": one.slack or one.mail,
-                "takes": "ended" if name in stored and stored[name].ended else written(one),
+                "takes": "ended" if one.is_over else written(one),
                 "channel": one.recipient,
                 "made_by": stored[name].by if name in stored else "wirewatch.yaml",
                 "waiting": await outbox.waiting(one.recipient),
@@ -93,6 +93,6 @@ async def _remove(config: Config, name: str) -> str:
         one = (await store.all()).get(name)
         if one is None:
             return ""
-        if not one.ended:
+        if not one.is_over:
             await store.put(name, one.model_copy(update={"ended": time.time()}))
         return f"{one.slack}: {written(one)}"

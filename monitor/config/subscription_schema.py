@@ -54,6 +54,11 @@ class Subscription(Settings):
         return f"mail.{readable_id(box)[:40]}-{digest(f'{box}@{domain}'.casefold())}"
 
     @property
+    def is_over(self) -> bool:
+        """Whether it takes nothing more."""
+        return False
+
+    @property
     def pauses(self) -> tuple[Pause, ...]:
         """The pauses, read."""
         return tuple(Pause.parse(text) for text in self.paused)
@@ -70,3 +75,8 @@ class StoredSubscription(Subscription):
     by: str = Field("", description="Who made it, as Slack names them.")
     made: float = Field(0.0, description="When it was made, Unix seconds.")
     ended: float = Field(0.0, description="When it was ended, or 0.")
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it takes nothing more."""
+        return self.ended > 0

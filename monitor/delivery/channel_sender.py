@@ -22,14 +22,14 @@ from dataclasses import replace
 from typing import Any
 
 from monitor.alerting.silence_store import SilenceStore
-from monitor.clock import Clock
+from monitor.clock import CLOCK_ERROR, Clock
 from monitor.config.schema import Config
 from monitor.delivery import digest
 from monitor.delivery.channel import Channel, SendContext, SendResult
 from monitor.delivery.due import Due
 from monitor.delivery.gate_step import GateStep
 from monitor.delivery.history_lookup import look_up
-from monitor.delivery.outbox import CLOCK_ERROR, OutboxStore
+from monitor.delivery.outbox import OutboxStore
 from monitor.delivery.send_decision import (
     ChannelHealth,
     GiveUp,
@@ -54,6 +54,7 @@ log = get_logger(__name__)
 
 BATCH = 2_000  # a flood is read whole, so that it becomes one message
 PARENT_WAIT = 2.0
+CHECK_EVERY = 60.0  # seconds between two looks for what another machine's clock put off
 RESENT_NOTE = "sent again, outcome of an earlier try unknown"
 
 
@@ -94,6 +95,7 @@ class ChannelSender:
         self._readable = readable
         self._next_send = 0.0
         self._looked_at = 0.0  # the clock, at the last step
+        self._check_at = 0.0  # when what waits is held against the clock again
         self._health = ChannelHealth()
         self._gate = GateStep(
             name, channel.traits.overflow, outbox, silences, lease, clock, config, stopping
@@ -102,7 +104,6 @@ class ChannelSender:
     async def start(self) -> None:
         """Take over what the last sender knew: a pause asked for, a fault already told."""
         self._health = ChannelHealth.from_state(await self._outbox.state(self.name))
-        await self._put_right(self._clock.now())
 
     async def step(self) -> float:
         """Do what can be done at once. Return the seconds until there may be more to do.
@@ -113,10 +114,12 @@ class ChannelSender:
         """
         now = self._clock.now()
         if now < self._looked_at - CLOCK_ERROR:
-            self._next_send = 0.0
+            self._next_send = self._check_at = 0.0
             self._gate.forget_floods()
-            await self._put_right(now)
         self._looked_at = now
+        if now >= self._check_at:
+            self._check_at = now + CHECK_EVERY
+            await self._put_right(now)
         if (pause := self._health.paused_until - now) > 0:
             return pause
         due = await self._outbox.read(self.name, self._clock.now(), BATCH)

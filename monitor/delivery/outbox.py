@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
+from monitor.clock import CLOCK_ERROR
 from monitor.delivery.due import Due
 from monitor.history import history_store
 from monitor.model import Alert, Notification, Receipt, Thread
@@ -26,7 +27,6 @@ from monitor.store.transaction import Command
 
 LEASE_SECONDS = 12.0  # longer than one send may take, shorter than patience
 RECENT = 200
-CLOCK_ERROR = 5.0  # seconds; clocks that differ by less are taken for right
 
 
 class OutboxStore:

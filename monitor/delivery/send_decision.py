@@ -19,6 +19,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
+from monitor.clock import CLOCK_ERROR
 from monitor.config.schema import Config
 from monitor.delivery.channel import SendResult
 from monitor.delivery.retry_policy import backoff, is_poison
@@ -79,7 +80,7 @@ class ChannelHealth:
 
     def put_right(self, now: float) -> ChannelHealth:
         """Return the health without a rest that a clock ahead of `now` began."""
-        return replace(self, paused_until=0.0) if self.rests_since > now else self
+        return replace(self, paused_until=0.0) if self.rests_since > now + CLOCK_ERROR else self
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,6 @@ the transformer's layers. The numbers are the same.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -34,6 +32,3 @@ class PackedWords(torch.nn.Module):
         words, places = np.unique(ids.numpy(), return_inverse=True)
         rows = torch.from_numpy(unpack(self._blocks[words])).to(self._kind.dtype)
         return rows[torch.from_numpy(places.reshape(ids.shape))]
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> PackedWords:
-        return self  # never changed, so copies of a model share it

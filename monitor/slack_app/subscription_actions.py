@@ -148,7 +148,7 @@ class SubscriptionActions:
 
     async def _mine(self, asked: Asked) -> Mine:
         found = (await self._store.all()).items()
-        return {name: one for name, one in found if one.slack == asked.user and not one.ended}
+        return {name: one for name, one in found if one.slack == asked.user and not one.is_over}
 
     async def _chosen(self, words: list[str], asked: Asked) -> Mine:
         """Return the asker's subscription of a number, or all of them where no number is given.

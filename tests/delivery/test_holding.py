@@ -120,9 +120,9 @@ async def test_held_and_dropped_are_logged_with_the_trace(desk: Any, slack: Slac
 async def test_an_update_waits_for_its_first_message(desk: Any, slack: SlackStandin) -> None:
     """An update is not told before the message it belongs under."""
     world = await desk("world", slack_config(slack))
-    late = replace(note(FIRST, "world"), due=NOW + 30)
+    late = replace(note(FIRST, "world"), due=NOW + 4)
     await world.put(late, note(UPDATE, "world", "update"))
-    await world.run(20)
+    await world.run(3)
     assert slack.told() == []
     await world.run(60)
     assert slack.told() == ["a-first", "a-update"]
@@ -196,3 +196,13 @@ async def test_a_rest_begun_by_a_clock_ahead_ends_when_it_is_right(
             await world.another().start()
         await world.run(70)
         assert slack.told()[-1] == f"r{restart}"
+
+
+async def test_what_another_machine_put_off_is_found(desk: Any, slack: SlackStandin) -> None:
+    """An alert written by a machine whose clock is a day ahead waits a minute, not a day."""
+    world = await desk("world", slack_config(slack))
+    await world.run()
+    await world.put(replace(note(FIRST, "world"), due=NOW + 86400.0))
+    for _ in range(8):
+        await world.run(10)
+    assert slack.told() == ["a-first"]

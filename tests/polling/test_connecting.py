@@ -53,7 +53,7 @@ def names(monkeypatch: pytest.MonkeyPatch) -> Names:
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A certificate for paper.example that vouches for itself, its key in the same file."""
     if (tool := shutil.which("openssl")) is None:
-        pytest.skip("openssl is needed")
+        pytest.fail("openssl is not installed: apt install openssl")
     path = tmp_path_factory.mktemp("tls") / "paper.pem"
     command = [
         tool, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",

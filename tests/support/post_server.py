@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Self
 
 from aiohttp import web
 
 
-class PostServer:
+class PostServer(ABC):
     """Listens on a free port of this machine while it is open."""
 
     def __init__(self) -> None:
@@ -31,5 +32,5 @@ class PostServer:
         """Its address."""
         return f"http://127.0.0.1:{self.port}"
 
-    async def _take(self, request: web.Request) -> web.StreamResponse:
-        raise NotImplementedError
+    @abstractmethod
+    async def _take(self, request: web.Request) -> web.StreamResponse: ...
