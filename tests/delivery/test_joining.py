@@ -89,11 +89,11 @@ async def test_an_update_waits_for_the_message_its_topic_went_into(
     world = await desk("world", slack_config(slack))
     members = [note(FIRST, "world"), note(OTHER, "world")]
     await world.put(*members)
-    later = replace(digest.joined(members), due=world.clock.now() + 30)
+    later = replace(digest.joined(members), due=world.clock.now() + 4)
     await world.outbox.fold(world.lease, members, [later], DeliveryReason.JOINED, 0.0)
     update = replace(UPDATE, id="b-update", topic=OTHER.topic, parent=OTHER.id)
     await world.put(note(update, "world", "update"))
-    await world.run(10)
+    await world.run(3)
     assert slack.told() == []
     await world.run(60)
     assert slack.told() == ["a-first", "b-first", "b-update"]
