@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, urlsplit
 import idna
 from pydantic import SecretStr
 
-from monitor.config.cron import cron_fault, zone_fault
+from monitor.config.cron import cron_fault
 from monitor.config.languages import language_fault
 from monitor.config.mail_addresses import read_mail_address
 from monitor.config.names import nearest
@@ -154,8 +154,6 @@ def check_topic(topic: Topic) -> Iterator[ConfigProblem]:
 
 def check_channel(channel: Channel) -> Iterator[ConfigProblem]:
     """Yield what is wrong with one channel."""
-    if channel.timezone and (fault := zone_fault(channel.timezone)):
-        yield ConfigProblem(("timezone",), fault)
     match channel:
         case SlackChannel():
             yield from _slack(channel)
@@ -181,15 +179,10 @@ def check_interval(interval: TimeInterval) -> Iterator[ConfigProblem]:
         )
     if interval.end > "24:00":
         yield ConfigProblem(("end",), 'a day ends at "24:00"; write a time up to that')
-    if fault := zone_fault(interval.timezone):
-        yield ConfigProblem(("timezone",), fault)
 
 
 def check_digest(plan: DigestPlan) -> Iterator[ConfigProblem]:
     """Yield what is wrong with a digest's schedule."""
-    if fault := zone_fault(plan.timezone):
-        yield ConfigProblem(("timezone",), fault)
-        return
     if bool(plan.cron) == bool(plan.at):
         yield ConfigProblem((), 'a digest needs its times: either at: ["08:00"], or cron')
     elif plan.cron and (fault := cron_fault(plan.cron)):
@@ -208,8 +201,6 @@ def check_subscription(one: Subscription) -> Iterator[ConfigProblem]:
         )
     if one.mail:
         yield from _address(one.mail, ("mail",))
-    if one.timezone and (fault := zone_fault(one.timezone)):
-        yield ConfigProblem(("timezone",), fault)
 
 
 def check_missed(plan: MissedPlan) -> Iterator[ConfigProblem]:

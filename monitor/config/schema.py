@@ -26,6 +26,8 @@ from monitor.config.value_types import (
     Slug,
     TimeOfDay,
     Words,
+    Zone,
+    ZoneOrNone,
     as_list,
 )
 
@@ -75,7 +77,7 @@ MENTION = "Whom critical alerts call: @here, @channel, or the ID of a user (U…
 class ChannelSettings(Settings):
     """What every channel may have."""
 
-    timezone: str = Field(
+    timezone: ZoneOrNone = Field(
         "", description="Zone of the times in its messages (IANA). Default: ops.timezone."
     )
 
@@ -166,7 +168,7 @@ class TimeInterval(Settings):
     start: TimeOfDay = Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$", description='"22:00"')
     end: TimeOfDay = Field(pattern=r"^([01]\d|2[0-4]):[0-5]\d$", description='"07:00"')
     days: Days = Field((), description="Default: every day.")
-    timezone: str = Field("UTC", description="IANA name, such as Europe/London.")
+    timezone: Zone = Field("UTC", description="IANA name, such as Europe/London.")
 
 
 Intervals = Annotated[
@@ -195,7 +197,7 @@ class DigestPlan(Settings):
 
     cron: str = Field("", description='Five fields, as for cron: "0 7,18 * * mon-fri".')
     at: DigestTimes = Field((), description='Instead of cron, times of every day: ["08:00"].')
-    timezone: str = Field("UTC", description="IANA name, such as Europe/London.")
+    timezone: Zone = Field("UTC", description="IANA name, such as Europe/London.")
     say_nothing_new: bool = Field(False, description="Send a line even when there was nothing.")
 
 
@@ -209,7 +211,7 @@ class MissedPlan(Settings):
     )
     to: Words = Field((), description="Channels that get the message.")
     cron: str = Field("15 7 * * *", description="When: five fields, as for cron.")
-    timezone: str = Field("UTC", description="IANA name, such as Europe/London.")
+    timezone: Zone = Field("UTC", description="IANA name, such as Europe/London.")
     back: Duration = Field(86400.0, description="How far back the happenings reach.")
 
 
@@ -324,7 +326,7 @@ class OpsSettings(Settings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="The least that is logged."
     )
-    timezone: str = Field(
+    timezone: Zone = Field(
         "UTC", description="Zone of the times in messages (IANA); a channel may have its own."
     )
     languages: Words = Field(

@@ -13,7 +13,7 @@ from monitor.config.mail_addresses import read_mail_address
 from monitor.config.names import digest, readable_id
 from monitor.config.pauses import Pause, Pauses
 from monitor.config.services import Settings
-from monitor.config.value_types import TimeOfDay, Words, as_list
+from monitor.config.value_types import TimeOfDay, Words, ZoneOrNone, as_list
 
 DigestTimes = Annotated[
     tuple[Annotated[TimeOfDay, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")], ...],
@@ -40,7 +40,9 @@ class Subscription(Settings):
         description='When nothing is sent: hours of every day ("22:00-07:00"), or days '
         '("2026-12-24 to 2027-01-02"). What comes meanwhile follows as one digest.',
     )
-    timezone: str = Field("", description="Zone of all these times (IANA). Default: ops.timezone.")
+    timezone: ZoneOrNone = Field(
+        "", description="Zone of all these times (IANA). Default: ops.timezone."
+    )
     via: str = Field(
         "", description="Channel whose bot or mail server sends. Default: the first of its kind."
     )

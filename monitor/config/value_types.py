@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from monitor.config.cron import zone_fault
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)")
 LONGEST = 3650 * 86400.0  # seconds: a longer duration is a slip of the finger
@@ -43,6 +45,21 @@ Duration = Annotated[
     float, BeforeValidator(parse_duration, json_schema_input_type=str | int | float)
 ]
 Words = Annotated[tuple[str, ...], BeforeValidator(as_list, json_schema_input_type=str | list[str])]
+
+
+def known_zone(name: str) -> str:
+    """Return the name of a time zone.
+
+    Raises:
+        ValueError: it is no IANA name; the message says what to write.
+    """
+    if fault := zone_fault(name):
+        raise ValueError(fault)
+    return name
+
+
+Zone = Annotated[str, AfterValidator(known_zone)]
+ZoneOrNone = Annotated[str, AfterValidator(lambda name: name and known_zone(name))]
 
 
 SLUG = r"^[a-z0-9][a-z0-9._-]{0,79}$"

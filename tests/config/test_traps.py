@@ -138,6 +138,8 @@ MAIL = "{type: email, host: mail.example, from: a@x.example, to: b@x.example, "
         ("channels:\n  a: {type: terminal}\n  b: {type: terminal}\nroute: {to: a}\n", 3, "nothing"),
         ("route:\n  routes:\n  - to: terminal\n  - match: {urgency: high}\n", 3, "below it"),
         ("time_intervals:\n  n: {start: '22:00', end: '07:00', timezone: GMT+2}\n", 2, "Etc/GMT-2"),
+        ("ops: {timezone: GMT+2}\n", 1, "Etc/GMT-2"),
+        ("missed: {timezone: MEZ}\n", 1, "not an IANA time zone"),
     ],
 )
 def test_a_setting_that_cannot_work_is_said(
