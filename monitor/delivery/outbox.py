@@ -78,11 +78,12 @@ class OutboxStore:
     async def look_again(self, channel: str, held_for: Collection[str], due: float) -> None:
         """Make due by then what is held for these reasons: the gate decides anew."""
         ids = await self._client.zrange(self._queue(channel), 0, -1)
-        pipe = self._client.pipeline(transaction=False)
-        for item in ids:
-            pipe.hget(self._note(item.decode()), "held_for")
-        reasons = [(found or b"").decode() for found in await pipe.execute()] if ids else []
-        held = {item: due for item, why in zip(ids, reasons, strict=True) if why in held_for}
+        marks = await self._marks(ids, "held_for")
+        held = {
+            item: due
+            for item, (why,) in zip(ids, marks, strict=True)
+            if (why or b"").decode() in held_for
+        }
         if held:
             pipe = self._client.pipeline(transaction=False)
             pipe.zadd(self._queue(channel), held, xx=True, lt=True)
@@ -309,19 +310,17 @@ class OutboxStore:
         Whatever else speaks against sending them is decided again.
         """
         queue = self._queue(channel)
-        late = [name.decode() for name in await self._client.zrangebyscore(queue, now, "+inf")]
-        pipe = self._client.pipeline(transaction=False)
-        for name in late:
-            pipe.hmget(self._note(name), "put_off_at", "json")
-        rows = await pipe.execute() if late else []
+        late = await self._client.zrangebyscore(queue, now, "+inf")
         wrong = [
-            name
-            for name, (at, text) in zip(late, rows, strict=True)
+            item
+            for item, (at, text) in zip(
+                late, await self._marks(late, "put_off_at", "json"), strict=True
+            )
             if text and float(at or json.loads(text)["due"]) > now + CLOCK_ERROR
         ]
         for start in range(0, len(wrong), 500):
             part = wrong[start : start + 500]
-            await lease.write([["ZADD", queue, "XX", now, name] for name in part])
+            await lease.write([["ZADD", queue, "XX", now, item] for item in part])
         return len(wrong)
 
     async def fold(
@@ -384,6 +383,13 @@ class OutboxStore:
         )
 
     # --- parts
+
+    async def _marks(self, ids: Sequence[bytes], *fields: str) -> list[list[bytes | None]]:
+        """Return fields of what waits, in one round trip."""
+        pipe = self._client.pipeline(transaction=False)
+        for item in ids:
+            pipe.hmget(self._note(item.decode()), *fields)
+        return await pipe.execute() if ids else []
 
     def _put_off(
         self, item: Notification, due: float, reason: str, marks: Mapping[str, Any], now: float
