@@ -15,6 +15,7 @@ import time
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, field
 
+from monitor.history.day_texts import DayTexts
 from monitor.history.records import Action, AlertRecord, Delivery, StoryRecord
 from monitor.history.search import Query, matches, may_match
 from monitor.model import Alert, Receipt
@@ -76,6 +77,7 @@ class HistoryStore:
         self._client = client
         self._keys = keys
         self._keep = int(keep)
+        self._texts_of_days = DayTexts()
 
     # --- writing, as part of another's step
 
@@ -287,7 +289,8 @@ class HistoryStore:
     async def _of_days(self, query: Query, cursor: str) -> AsyncIterator[_Chunk]:
         """Yield the alerts that may hold the words, from the newest on, read by whole days.
 
-        Most are not wanted: neither their ids are fetched nor their records parsed.
+        Most are not wanted: neither their ids are fetched nor their records parsed, and days known
+        not to hold the words are not read at all.
         """
         order = self._keys("history", "order")
         ends = [
@@ -301,10 +304,8 @@ class HistoryStore:
         until = min(query.until, float(ends[-1][1]), top or math.inf)
         day, days = until // 86400 * 86400, 1
         while day + 86400 > since:
-            pipe = self._client.pipeline(transaction=False)
-            for back in range(days):
-                pipe.hvals(self._day("alerts", day - back * 86400))
-            stored = [text for texts in await pipe.execute() for text in texts]
+            names = [self._day("alerts", day - back * 86400) for back in range(days)]
+            stored = [text for texts in await self._read_days(names, query) for text in texts]
             alerts = [AlertRecord.from_json(text) for text in may_match(query, stored)]
             fresh = [
                 one
@@ -317,6 +318,25 @@ class HistoryStore:
             rows = [(_cursor(one.decided_at, one.id), one) for one in fresh]
             yield _Chunk(len(stored), rows, _cursor(day + 86400 - 1e-6, ""))
             days = min(32, 2 * days) if len(stored) < READ_AT_ONCE else max(1, days // 2)
+
+    async def _read_days(self, names: Sequence[str], query: Query) -> list[list[bytes]]:
+        """Return the stored alerts of the days that may hold the words; a day's text is kept."""
+        pipe = self._client.pipeline(transaction=False)
+        for name in names:
+            pipe.hlen(name)
+        counts = await pipe.execute()
+        asked = [
+            name
+            for name, count in zip(names, counts, strict=True)
+            if self._texts_of_days.may_hold(name, count, query)
+        ]
+        pipe = self._client.pipeline(transaction=False)
+        for name in asked:
+            pipe.hvals(name)
+        found: list[list[bytes]] = await pipe.execute() if asked else []
+        for name, stored in zip(asked, found, strict=True):
+            self._texts_of_days.keep(name, stored)
+        return found
 
     async def _texts(self, ids: Sequence[tuple[str, float]]) -> dict[str, bytes]:
         """Return stored alerts by id, in one round trip: a read for each day."""

@@ -31,13 +31,13 @@ class _Record:
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:
         """Rebuild a record; unknown keys are ignored (newer writers, older readers)."""
-        return cls(
-            **{
-                name: _frozen(value) if isinstance(value, list) else value
-                for name, value in json.loads(text).items()
-                if name in cls.__slots__
-            }
-        )
+        data = json.loads(text)
+        for name in data.keys() - cls.__slots__:
+            del data[name]
+        for name, value in data.items():
+            if type(value) is list:
+                data[name] = _frozen(value)
+        return cls(**data)
 
     def to_dict(self) -> dict[str, Any]:
         """Return every field as JSON-ready data."""

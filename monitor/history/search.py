@@ -1,7 +1,7 @@
 """Which alerts a search finds. Pure.
 
-A search looks at the alerts themselves: a year of them is a few megabytes a hundred alerts a day,
-read in tens of milliseconds, so there is no index to keep true.
+A search looks at the alerts themselves, so there is no index to keep true. Most days do not hold a
+rare word: `day_texts.py` tells which need not be read.
 """
 
 from __future__ import annotations
@@ -59,21 +59,29 @@ class Query:
         return replace(query, since=start.timestamp(), until=end.timestamp() - 1e-6)
 
 
-def may_match(query: Query, stored: Sequence[bytes]) -> list[bytes]:
-    """Return the alerts, in their stored form, that can hold the words: cheap, and never too few.
+def folded(stored: Sequence[bytes]) -> bytes:
+    """Return alerts, given in their stored form, as one text in which words can be looked for.
 
-    Where folding is little more than lower case, many are looked through at once as one text.
+    Where folding is little more than lower case, many are folded at once.
     """
-    if not query.words:
-        return list(stored)
     easy, hard = list[bytes](), list[bytes]()
     for text in stored:
         (easy if _spelled(text).isascii() else hard).append(text)
-    found = [text for text in hard if _holds(query, fold(text.decode("utf-8", "replace")))]
-    whole = _lower(b"\n".join(easy))
-    if all(word in whole for word in query.plain):
-        found += [text for text in easy if all(word in _lower(text) for word in query.plain)]
-    return found
+    return b"\n".join([_lower(b"\n".join(easy)), *map(_fold, hard)])
+
+
+def may_hold(query: Query, text: bytes) -> bool:
+    """Whether a folded text holds each of the words, as far as stored JSON can tell."""
+    return all(word in text for word in query.plain)
+
+
+def may_match(query: Query, stored: Sequence[bytes]) -> list[bytes]:
+    """Return the stored alerts that can hold the words: cheap, and never too few."""
+    return [
+        text
+        for text in stored
+        if may_hold(query, _lower(text) if _spelled(text).isascii() else _fold(text))
+    ]
 
 
 def _spelled(text: bytes) -> bytes:
@@ -89,8 +97,8 @@ def _lower(text: bytes) -> bytes:
     return _spelled(text).lower().replace(b"`", b"'").replace(b"\x7f", b"")
 
 
-def _holds(query: Query, folded: str) -> bool:
-    return all(word in folded for word in query.words if '"' not in word and "\\" not in word)
+def _fold(text: bytes) -> bytes:
+    return fold(text.decode("utf-8", "replace")).encode()
 
 
 def matches(query: Query, alert: AlertRecord) -> bool:

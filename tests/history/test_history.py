@@ -13,10 +13,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from monitor.alerting.silences import Matcher, Silence
+from monitor.history.day_texts import DayTexts
 from monitor.history.export import as_csv, as_json_lines
 from monitor.history.history_store import HistoryStore
 from monitor.history.records import Action, AlertRecord, StoryRecord
-from monitor.history.search import Query, matches, may_match
+from monitor.history.search import Query, folded, matches, may_hold, may_match
 from monitor.model import Alert, Assignment, Receipt
 from monitor.store.commands import Redis
 from monitor.store.keys import Keys
@@ -80,6 +81,31 @@ async def test_a_search_compares_as_gates_do(
     """Whoever types without accents, or with them, finds the alert."""
     history = await keep(store, keys, told("a", NOW, title=title), told("b", NOW, title="Other"))
     assert ids(await history.search(Query.of(words))) == ["a"]
+
+
+async def test_a_day_looked_through_before_is_read_anew_when_it_has_grown(
+    store: Redis, keys: Keys
+) -> None:
+    """A search that found nothing leaves nothing behind that hides an alert told later."""
+    history = await keep(store, keys, told("a", NOW - DAY, "Grid dark"), told("b", NOW, "Ferry"))
+    for _ in range(2):  # the second time from what is kept of the days
+        assert ids(await history.search(Query.of("zugzwang"))) == []
+    assert ids(await history.search(Query.of("grid"))) == ["a"]
+    await keep(store, keys, told("c", NOW - DAY, "Zugzwang"), told("d", NOW, "Zugzwang in Łódź"))
+    assert ids(await history.search(Query.of("zugzwang"))) == ["d", "c"]
+    assert ids(await history.search(Query.of("lodz"))) == ["d"]
+
+
+def test_days_beyond_what_memory_may_hold_are_read_each_time() -> None:
+    """The day asked for longest ago is forgotten, and then may hold anything."""
+    texts, query = DayTexts(most=1_000), Query.of("zugzwang")
+    for day in ("one", "two", "three"):
+        texts.keep(day, [b'{"title":"%s"}' % (b"x" * 400)])
+    assert [texts.may_hold(day, 1, query) for day in ("one", "two", "three")] == [
+        True,
+        False,
+        False,
+    ]
 
 
 @settings(
@@ -215,3 +241,4 @@ def test_no_alert_is_passed_over_unread(title: str, at: int, length: int) -> Non
     if matches(query, record):
         stored = record.to_json().encode("utf-8", "replace")
         assert stored in may_match(query, [b"{}", stored, "{é}".encode()])
+        assert may_hold(query, folded([b"{}", stored, "{é}".encode()]))
