@@ -129,8 +129,11 @@ def kind_of(story: Member, other: Member, cosine: float) -> str:
 
     `cosine` is their similarity in meaning; 1.0 where no vectors can be compared.
     """
-    if numbers_differ(story, other):
-        return ""
+    kind = _repeats(story, other, cosine)
+    return "" if kind and numbers_differ(story, other) else kind
+
+
+def _repeats(story: Member, other: Member, cosine: float) -> str:
     text = overlap(story.sketch, other.sketch)
     if (
         story.url
@@ -161,9 +164,12 @@ def overlap(one: Sequence[int], two: Sequence[int]) -> float | None:
     """Estimate the share of shingles two texts have in common; None if either is too short."""
     if not one or not two:
         return None
+    common = set(one).intersection(two)
+    if not common:
+        return 0.0
     size = min(len(one), len(two))
     smallest = sorted({*one, *two})[:size]
-    return len(set(smallest) & set(one) & set(two)) / size
+    return len(common.intersection(smallest)) / size
 
 
 def numbers_differ(one: Member, two: Member) -> bool:

@@ -276,13 +276,16 @@ class EventIndex:
         if story.revises and (before := self._members.get(story.revises)):
             changed = copies.numbers_differ(member, before) or novelty.is_correction(story)
             return self._root(before), "" if changed else "revision"
-        near = (self._rows.ids[row] for row in rows[sims >= _ALIKE])
+        alike = np.flatnonzero(sims >= _ALIKE)
+        near = {self._rows.ids[rows[at]]: float(sims[at]) for at in alike}
         for name in dict.fromkeys((*self._finder.candidates(member), *near)):
             other = self._members[name]
             if abs(other.time - member.time) > self._window:
                 continue
             root = self._root(other)
-            meaning = self._rows.between(member.vector, root.id)
+            meaning = near.get(root.id)
+            if meaning is None:
+                meaning = self._rows.between(member.vector, root.id)
             if kind := copies.kind_of(member, other, meaning):
                 return root, kind
             if member.url == other.url and copies.tells_one_page(member.url):
