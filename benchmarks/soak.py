@@ -3,6 +3,7 @@
     python -m benchmarks.soak --minutes 30 --rate 20 --out build/soak
     python -m benchmarks.soak --minutes 30 --rate 20 --keep 300 --out build/soak-short
     python -m benchmarks.soak --minutes 30 --rate 20 --faults --out build/soak-faults
+    python -m benchmarks.soak --minutes 30 --rate 20 --model hashing --out build/soak-hashing
 
 Starts a Valkey, two pollers, two embedders, two triages (one stands by) and two notifiers as
 processes of their own; serves feeds on this machine and takes their alerts with a webhook. At
@@ -11,7 +12,8 @@ decided must have arrived, and nothing twice. Writes `soak.json`, and `soak.png`
 is installed. With `--keep` the window and all that is kept are so many seconds instead of days, so
 that half an hour shows what happens once they forget. With `--faults` the store, processes, the
 network, the newsroom, the clock, the model and the configuration fail by turns, at random
-(`soak_faults.py`), and how long catching up took after each is measured. A webhook cannot be asked
+(`soak_faults.py`), and how long catching up took after each is measured. Where the processor is too
+slow for the model at that rate, `--model hashing` shows what all the rest does. A webhook cannot be asked
 what it has: where an answer was lost with a killed process, an alert may come twice, and says so.
 """
 
@@ -143,7 +145,7 @@ class SoakWorld:
         return runner, port
 
 
-def configure(folder: Path, feeds: int, port: int, interval: str, keep: float) -> Path:
+def configure(folder: Path, feeds: int, port: int, interval: str, keep: float, model: str) -> Path:
     """Write the configuration of the soak; `keep` is the window in seconds, 0 for the defaults."""
     config = folder / "config"
     config.mkdir(parents=True, exist_ok=True)
@@ -155,7 +157,7 @@ def configure(folder: Path, feeds: int, port: int, interval: str, keep: float) -
             "min_interval": "1s",
             "parser_processes": 1,
         },
-        "embedding": {"threads": 1},
+        "embedding": {"threads": 1} | ({"model": model} if model else {}),
         "ops": {"canary_every": "60s"},
         "channels": {"hook": {"type": "webhook", "url": f"http://127.1.0.1:{port}/hook"}},
         "route": {"to": ["hook"]},
@@ -220,13 +222,19 @@ def _children(pid: int) -> list[int]:
 
 
 async def soak(
-    minutes: float, rate: float, feeds: int, out: Path, keep: float = 0.0, faults: bool = False
+    minutes: float,
+    rate: float,
+    feeds: int,
+    out: Path,
+    keep: float = 0.0,
+    faults: bool = False,
+    model: str = "",
 ) -> dict[str, Any]:
     """Run the soak and return what was measured."""
     out.mkdir(parents=True, exist_ok=True)
     world = SoakWorld(feeds)
     runner, port = await world.serve()
-    config = configure(out, feeds, port, "10s", keep)
+    config = configure(out, feeds, port, "10s", keep, model)
     store = EmbeddedStore(out / "data")
     url = await asyncio.to_thread(store.start)
     client, keys = connect(url), Keys()
@@ -287,6 +295,7 @@ async def soak(
     twice = sum(n - 1 for n in world.alerts.values())
     return {
         "keep": keep,
+        "model": model or "the default",
         "minutes": minutes,
         "rate": rate,
         "published": world.published,
@@ -389,6 +398,7 @@ def main() -> int:
     parser.add_argument("--feeds", type=int, default=40)
     parser.add_argument("--keep", type=float, default=0.0, metavar="SECONDS")
     parser.add_argument("--faults", action="store_true", help="let things fail, at random")
+    parser.add_argument("--model", default="", help="another model than the default")
     parser.add_argument("--out", type=Path, default=Path("build/soak"))
     options = parser.parse_args()
     result = asyncio.run(
@@ -399,6 +409,7 @@ def main() -> int:
             options.out,
             options.keep,
             options.faults,
+            options.model,
         )
     )
     (options.out / "soak.json").write_text(json.dumps(result, indent=1) + "\n", "utf-8")

@@ -38,7 +38,7 @@ LAYERS: list[tuple[str, set[str]]] = [
 # In a folder of a stage only these files may import the store: everything else there is a pure
 # decision, a renderer, or a client of the outside world.
 STATEFUL = re.compile(
-    r"(_store|_sender|_step|_commit|outbox|archive|poll|dead_letters|retention|actions)$"
+    r"(_store|_sender|_step|_commit|outbox|archive|poll|dead_letter_review|retention|actions)$"
 )
 STAGES = {"monitor.parsing", "monitor.embedding", "monitor.matching", "monitor.events",
           "monitor.alerting", "monitor.polling", "monitor.delivery", "monitor.analysis",
@@ -194,7 +194,7 @@ _COMMANDS = re.compile(
     r"|flushdb|config_(get|set)|pipeline|execute_command)$"
 )
 _STORE_FILES = re.compile(
-    r"^monitor\.(store|queue)\.|^monitor\.desk\.live$|(_store|outbox|archive|dead_letters|retention)$"
+    r"^monitor\.(store|queue)\.|^monitor\.desk\.live$|(_store|outbox|archive|dead_letter_review|retention)$"
 )
 
 

@@ -12,7 +12,7 @@ from monitor.alerting.silences import Silence
 from monitor.alerting.subscriptions import recipients
 from monitor.analysis.archive import AnalysisStore
 from monitor.config.schema import Config
-from monitor.delivery.dead_letters import DeadLetters
+from monitor.delivery.dead_letter_review import DeadLetters
 from monitor.delivery.formatting import day_clock
 from monitor.delivery.outbox import OutboxStore
 from monitor.health.canary_channel import CHANNEL as CANARY

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from monitor.alerting.digest_schedule import next_digest
+from monitor.alerting.hourly_limit import Ceiling
 from monitor.alerting.quiet_hours import quiet_until
 from monitor.alerting.routing import RoutedTo, route
 from monitor.alerting.silences import Silence, silenced_by
@@ -37,22 +38,6 @@ class Drop:
     reason: SuppressionReason
     detail: str = ""
     until: float = 0.0
-
-
-HOUR = 3600.0
-CRITICAL_WAIT = 300.0  # seconds that critical alerts over a ceiling gather before they go as one
-
-
-@dataclass(frozen=True, slots=True)
-class Ceiling:
-    """How many messages of a topic a channel took in the running hour, and when that hour ends."""
-
-    sent: int = 0
-    resets: float = 0.0
-
-    def one_more(self, now: float) -> Ceiling:
-        """Return the count after one more message; the first begins the hour."""
-        return Ceiling(self.sent + 1, self.resets if self.resets > now else now + HOUR)
 
 
 PATIENCE = 14 * 86400.0  # where it is quiet round the clock, an alert waits no longer than this
@@ -112,9 +97,8 @@ def decide(
     limit = topic.alert.max_per_hour if topic else 0
     if notification.held_for in _GATHERED:
         return Send()
-    if limit and ceiling.sent >= limit and ceiling.resets > now:
-        soon = now + CRITICAL_WAIT if alert.urgency == "critical" else ceiling.resets
-        return Hold(min(soon, ceiling.resets), SuppressionReason.RATE_CEILING)
+    if until := ceiling.held_until(limit, now, critical=alert.urgency == "critical"):
+        return Hold(until, SuppressionReason.RATE_CEILING)
     if flood_until > now:
         return Hold(flood_until, SuppressionReason.FLOOD)
     return Send()

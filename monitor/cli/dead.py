@@ -20,7 +20,7 @@ from monitor.cli.setup import (
 
 if TYPE_CHECKING:
     from monitor.config.schema import Config
-    from monitor.delivery.dead_letters import DeadLetter
+    from monitor.delivery.dead_letter_review import DeadLetter
 
 
 @click.group()
@@ -98,21 +98,21 @@ def _one(config: Config, letter_id: str) -> DeadLetter:
 
 
 async def _all(config: Config) -> list[DeadLetter]:
-    from monitor.delivery.dead_letters import DeadLetters
+    from monitor.delivery.dead_letter_review import DeadLetters
 
     async with open_store(config) as (client, keys):
         return await DeadLetters(client, keys).list()
 
 
 async def _requeue(config: Config, letter: DeadLetter) -> None:
-    from monitor.delivery.dead_letters import DeadLetters
+    from monitor.delivery.dead_letter_review import DeadLetters
 
     async with open_store(config) as (client, keys):
         await DeadLetters(client, keys).requeue(letter, time.time())
 
 
 async def _drop(config: Config, letter: DeadLetter) -> None:
-    from monitor.delivery.dead_letters import DeadLetters
+    from monitor.delivery.dead_letter_review import DeadLetters
 
     async with open_store(config) as (client, keys):
         await DeadLetters(client, keys).drop(letter)

@@ -109,13 +109,14 @@ def _row(
     config: Config, alert: Alert, to: RoutedTo, silences: list[Silence], now: float
 ) -> dict[str, str]:
     from monitor.alerting import send_gate
+    from monitor.alerting.hourly_limit import Ceiling
     from monitor.alerting.subscriptions import recipients
     from monitor.cli.words import moment
     from monitor.model import Notification
 
     note_id = f"{alert.id}@{to.channel}"
     note = Notification(note_id, to.channel, "alert", alert, created_at=now)
-    decision = send_gate.decide(config, note, silences, send_gate.Ceiling(), now)
+    decision = send_gate.decide(config, note, silences, Ceiling(), now)
     said = "sent at once"
     if isinstance(decision, send_gate.Hold):
         said = f"held until {moment(decision.until)} ({decision.reason})"

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 from monitor.alerting import send_gate
 from monitor.alerting.flood_guard import FloodGuard
+from monitor.alerting.hourly_limit import Ceiling
 from monitor.alerting.silence_store import SilenceStore
 from monitor.clock import Clock
 from monitor.config.schema import Config
@@ -62,7 +63,7 @@ class GateStep:
         limited = {topic.id for topic in config.topics if topic.alert.max_per_hour}
         topics = {d.notification.alert.topic for d in due if d.notification.alert}
         counted = await self._outbox.ceilings(self._channel, sorted(topics & limited))
-        sent = {topic: send_gate.Ceiling(n, now + left) for topic, (n, left) in counted.items()}
+        sent = {topic: Ceiling(n, now + left) for topic, (n, left) in counted.items()}
         ready: list[Due] = []
         holds: list[tuple[Notification, float, str]] = []
         for item in due:
@@ -70,7 +71,7 @@ class GateStep:
                 break
             notification = item.notification
             topic = notification.alert.topic if notification.alert else ""
-            ceiling = sent.get(topic, send_gate.Ceiling())
+            ceiling = sent.get(topic, Ceiling())
             alert = notification.alert
             flood = self.floods.hold_until(alert, now) if alert is not None else 0.0
             verdict = send_gate.decide(config, notification, silences, ceiling, now, flood)

@@ -17,7 +17,7 @@ from monitor.clock import CLOCK_ERROR
 from monitor.delivery.due import Due
 from monitor.history import history_store
 from monitor.model import Alert, Notification, Receipt, Thread
-from monitor.queue.dead_letter import dead_letter_commands
+from monitor.queue.dead_letter_store import dead_letter_commands
 from monitor.reasons import DeadLetterReason, DeliveryReason
 from monitor.store.client import run_script
 from monitor.store.commands import Redis

@@ -13,7 +13,7 @@ from monitor.analysis.archive import AnalysisStore
 from monitor.analysis.parting_store import PartingStore
 from monitor.clock import Clock
 from monitor.config.schema import Config
-from monitor.delivery.dead_letters import DeadLetters
+from monitor.delivery.dead_letter_review import DeadLetters
 from monitor.delivery.outbox import OutboxStore
 from monitor.desk.live import LiveHub
 from monitor.desk.sign_in_store import SignInStore

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection
 
-from monitor.delivery.dead_letters import DeadLetters
+from monitor.delivery.dead_letter_review import DeadLetters
 from monitor.delivery.outbox import OutboxStore
 from monitor.observability.logs import get_logger
 from monitor.store.commands import Redis

@@ -15,8 +15,8 @@ from monitor.observability.logs import get_logger
 from monitor.parsing.document import MAX_ENTRIES, ParsedFeed, Wanted
 from monitor.parsing.parser_pool import ParserPool
 from monitor.polling.feed_reader import private_headers
-from monitor.polling.feed_store import HostSlot
 from monitor.polling.fetch_result import classify_status
+from monitor.polling.host_slot_store import HostSlot
 from monitor.polling.polite_fetcher import PoliteFetcher
 from monitor.polling.seen_entries import Seen
 from monitor.reasons import FetchReason

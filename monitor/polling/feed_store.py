@@ -17,6 +17,7 @@ from monitor.codec import pack_story
 from monitor.config.schema import FeedSource
 from monitor.identity import digest
 from monitor.model import FeedState
+from monitor.polling.host_slot_store import HostSlot, HostSlotStore
 from monitor.polling.poll_decision import PollDecision, source_key
 from monitor.polling.seen_entries import SeenEntry
 from monitor.queue.feed_lanes import SHARE, FeedLanes
@@ -37,17 +38,6 @@ _READ: dict[str, Callable[[str], Any]] = {
     "bool": lambda text: text == "1",
 }
 _FIELDS = tuple((item.name, _READ.get(str(item.type))) for item in fields(FeedState))
-
-
-@dataclass(frozen=True, slots=True)
-class HostSlot:
-    """Where a feed lives: the host that is spaced, and the site that Retry-After holds.
-
-    `site` is "" for internal hosts, which many unrelated feeds may share.
-    """
-
-    host: str
-    site: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +75,7 @@ class FeedStore:
         self._keys = keys
         self._prefix = keys()
         self._lanes = FeedLanes(client, keys)
+        self.hosts = HostSlotStore(client, keys)
 
     async def sync(
         self,
@@ -240,8 +231,8 @@ class FeedStore:
             self._keys("feed", state.feed_id, "state"),
             self._keys("feed", state.feed_id, "seen"),
             self._keys("due"),
-            self._keys("host", place.host),
-            self._hold_key(held),
+            self.hosts.turn_key(place),
+            self.hosts.hold_key(held),
             *self._lanes.names(state.feed_id),
         ]
         committed = bool(await run_script(self._client, "feed_commit", names, args))
@@ -250,28 +241,6 @@ class FeedStore:
                 SHARE
             )  # a poller that dies before this leaves it to the embedder
         return committed
-
-    async def acquire_host_slot(self, place: HostSlot, now: float, lease_seconds: float) -> float:
-        """Take a host's turn for a request besides the feeds themselves: a page, an article.
-
-        Returns:
-            0.0: it is ours until `free_host`, or until the lease ends. More: the seconds after
-            which to try again; infinity where the site wants to be left alone.
-        """
-        names = [self._keys("host", place.host), self._hold_key(place)]
-        wait = int(await run_script(self._client, "feed_turn", names, [now, lease_seconds]))
-        return wait / 1000 if wait >= 0 else math.inf
-
-    async def free_host(self, place: HostSlot, now: float, spacing: float) -> None:
-        """Give a host's turn back: it may be asked again `spacing` seconds from `now`."""
-        value, ttl = f"f {now + spacing:.3f}", int(spacing * 1000) + 60_000
-        await self._client.set(self._keys("host", place.host), value, px=ttl)
-
-    async def hold_site(self, place: HostSlot, now: float, seconds: float) -> None:
-        """Leave a whole site alone, as it asked; an internal host holds no site."""
-        if place.site and seconds > 0:
-            until, ttl = f"{now + seconds:.3f}", int(seconds * 1000) + 1000
-            await self._client.set(self._hold_key(place), until, px=ttl)
 
     async def poll_now(self, ids: Sequence[str], now: float, *, per_second: float = 0.0) -> None:
         """Make feeds due at once (a hub said so, or a person), or one after another.
@@ -326,9 +295,6 @@ class FeedStore:
     async def outage(self) -> float:
         """Return since when a poller's own network is out, 0 if it is not."""
         return float(await self._client.get(self._keys("outage")) or 0.0)
-
-    def _hold_key(self, place: HostSlot) -> str:
-        return self._keys("host", place.site or place.host, "hold")
 
     async def _run(self, script: str, names: list[str], args: Sequence[Value]) -> Any:
         keys = [self._keys(*name.split(":")) for name in names]

@@ -11,7 +11,7 @@ from monitor.errors import FetchError
 from monitor.model import Story
 from monitor.observability.logs import get_logger
 from monitor.parsing.parser_pool import ParserPool
-from monitor.polling.feed_store import HostSlot
+from monitor.polling.host_slot_store import HostSlot
 from monitor.polling.polite_fetcher import REFUSALS, PoliteFetcher, host_slot_of
 from monitor.reasons import FetchReason
 

@@ -13,8 +13,9 @@ from monitor.identity import digest, site
 from monitor.net.address_guard import AddressGuard
 from monitor.net.fetcher import FEED_TYPES, Fetched, Fetcher
 from monitor.net.response_headers import parse_hints
-from monitor.polling.feed_store import FeedStore, HostSlot
+from monitor.polling.feed_store import FeedStore
 from monitor.polling.fetch_result import classify_status
+from monitor.polling.host_slot_store import HostSlot
 from monitor.polling.poll_decision import hold_for
 from monitor.reasons import FetchReason
 
@@ -41,7 +42,7 @@ class PoliteFetcher:
     ) -> None:
         self._fetcher = fetcher
         self.guard = fetcher.guard
-        self._store = store
+        self._hosts = store.hosts
         self._clock = clock
         self._settings = settings
 
@@ -74,12 +75,12 @@ class PoliteFetcher:
         finally:
             if not ours:
                 spacing = self._settings.host_spacing
-                await self._store.free_host(place, self._clock.now(), spacing)
+                await self._hosts.free(place, self._clock.now(), spacing)
         reason, message = classify_status(answer)
         if reason in REFUSALS:
             now = self._clock.now()
             hold = hold_for(reason, parse_hints(answer.headers, now), self._settings)
-            await self._store.hold_site(host_slot_of(answer.url, self._fetcher.guard), now, hold)
+            await self._hosts.hold_site(host_slot_of(answer.url, self._fetcher.guard), now, hold)
             raise FetchError(reason, message)
         return answer
 
@@ -95,11 +96,11 @@ class PoliteFetcher:
             return await self._fetcher.post(url, form)
         finally:
             spacing = self._settings.host_spacing
-            await self._store.free_host(place, self._clock.now(), spacing)
+            await self._hosts.free(place, self._clock.now(), spacing)
 
     async def _wait(self, place: HostSlot) -> None:
         lease = self._settings.timeout + _LEASE_MARGIN
-        while wait := await self._store.acquire_host_slot(place, self._clock.now(), lease):
+        while wait := await self._hosts.acquire(place, self._clock.now(), lease):
             if wait == math.inf:
                 raise FetchError(
                     FetchReason.RATE_LIMITED, "the site asked a while ago to be left alone"

@@ -16,10 +16,11 @@ from monitor.parsing.parser_pool import ParserPool
 from monitor.polling.entry_diff import texts_wanted
 from monitor.polling.feed_pages import FeedPages, PageLimits
 from monitor.polling.feed_reader import FeedReader, FetchedFeed, our_fault
-from monitor.polling.feed_store import FeedStore, HostSlot
+from monitor.polling.feed_store import FeedStore
 from monitor.polling.fetch_result import FetchResult
 from monitor.polling.full_text import SECONDS as ARTICLE_SECONDS
 from monitor.polling.full_text import FullTextFetcher
+from monitor.polling.host_slot_store import HostSlot
 from monitor.polling.outage import OutageWatch
 from monitor.polling.polite_fetcher import PoliteFetcher, host_slot_of
 from monitor.polling.poll_decision import PollDecision, decide, poll_url, reset_if_url_changed

@@ -21,7 +21,7 @@ from redis.exceptions import ResponseError
 
 from monitor.observability import metrics
 from monitor.observability.logs import get_logger
-from monitor.queue.dead_letter import dead_letter_commands
+from monitor.queue.dead_letter_store import dead_letter_commands
 from monitor.queue.feed_lanes import GROUP, FeedLanes
 from monitor.reasons import DeadLetterReason
 from monitor.store.client import BLOCK_SECONDS

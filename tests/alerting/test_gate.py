@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.alerting import send_gate
+from monitor.alerting.hourly_limit import Ceiling
 from monitor.delivery import digest
 from monitor.model import Notification
 from monitor.reasons import SuppressionReason
@@ -40,7 +41,7 @@ def test_nothing_is_held_into_the_past_or_for_ever(
 ) -> None:
     """A hold ends later than now and within weeks; critical is held by ceilings alone."""
     item = replace(note(replace(FIRST, urgency=urgency), "terminal", now=now), held_for=before)
-    decision = send_gate.decide(rules, item, (), send_gate.Ceiling(sent, now + 60), now)  # type: ignore[arg-type]
+    decision = send_gate.decide(rules, item, (), Ceiling(sent, now + 60), now)  # type: ignore[arg-type]
     assert not isinstance(decision, send_gate.Drop), "only silences drop"
     if isinstance(decision, send_gate.Hold):
         assert now < decision.until < now + 16 * 86400
@@ -53,7 +54,7 @@ def test_what_was_held_gets_out(rules: object, now: float) -> None:
     """However rules combine, an alert passes after a few holds: none keeps it waiting for ever."""
     item = note(FIRST, "terminal", now=now)
     for _ in range(6):
-        decision = send_gate.decide(rules, item, (), send_gate.Ceiling(), now)  # type: ignore[arg-type]
+        decision = send_gate.decide(rules, item, (), Ceiling(), now)  # type: ignore[arg-type]
         if isinstance(decision, send_gate.Send):
             return
         assert isinstance(decision, send_gate.Hold)
@@ -87,7 +88,7 @@ def test_notices_and_digests_pass() -> None:
         Notification("n@x", "x", "notice", notice="hello"),
         Notification("d@x", "x", "digest", alerts=(FIRST, UPDATE), notice="Digest"),
     ):
-        assert send_gate.decide(night, item, (), send_gate.Ceiling(), NOW) == send_gate.Send()
+        assert send_gate.decide(night, item, (), Ceiling(), NOW) == send_gate.Send()
     update = note(UPDATE, "terminal", "update")
-    decision = send_gate.decide(night, update, (), send_gate.Ceiling(), NOW)
+    decision = send_gate.decide(night, update, (), Ceiling(), NOW)
     assert isinstance(decision, send_gate.Hold) and decision.reason is SuppressionReason.QUIET_HOURS

@@ -8,8 +8,9 @@ import pytest
 
 from monitor.alerting.alert_decision import decide
 from monitor.alerting.alert_state import AlertState, merge
+from monitor.alerting.hourly_limit import Ceiling
 from monitor.alerting.routing import route
-from monitor.alerting.send_gate import Ceiling, Hold, Send
+from monitor.alerting.send_gate import Hold, Send
 from monitor.alerting.send_gate import decide as gate
 from monitor.delivery.digest import rank
 from monitor.delivery.formatting import status_line

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.alerting import send_gate
+from monitor.alerting.hourly_limit import Ceiling
 from monitor.alerting.routing import notifications_for, route
-from monitor.alerting.send_gate import Ceiling, Hold, Send
+from monitor.alerting.send_gate import Hold, Send
 from monitor.alerting.subscriptions import people
 from monitor.config.pauses import Pause
 from monitor.config.schema import Config, Subscription

@@ -11,7 +11,7 @@ import yaml
 from click.testing import CliRunner, Result
 
 from monitor.cli import main
-from monitor.delivery.dead_letters import DeadLetters
+from monitor.delivery.dead_letter_review import DeadLetters
 from monitor.delivery.outbox import OutboxStore
 from monitor.model import Notification
 from monitor.store.commands import Redis

@@ -18,8 +18,8 @@ from monitor.config.opml import read_opml
 from monitor.config.schema import PollingSettings
 from monitor.health.feed_remedies import remedy
 from monitor.model import FeedState
-from monitor.polling.feed_store import HostSlot
 from monitor.polling.fetch_result import FetchResult
+from monitor.polling.host_slot_store import HostSlot
 from monitor.polling.poll_decision import decide
 from monitor.polling.recent_polls import KEPT, read_polls, with_poll
 from monitor.reasons import FetchReason

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any, Self
 
-from monitor.delivery.dead_letters import DeadLetters
+from monitor.delivery.dead_letter_review import DeadLetters
 from monitor.store.client import connect
 from monitor.store.embedded.server import find_running
 from monitor.store.keys import Keys

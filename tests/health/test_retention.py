@@ -6,7 +6,7 @@ import pytest
 
 from monitor.alerting.feedback_store import FeedbackStore, Verdict
 from monitor.analysis.archive import AnalysisStore
-from monitor.delivery.dead_letters import DeadLetters
+from monitor.delivery.dead_letter_review import DeadLetters
 from monitor.delivery.outbox import OutboxStore
 from monitor.health.retention import Retention
 from monitor.model import Notification

@@ -12,8 +12,9 @@ from feedlab import parsed
 from monitor.config.schema import FeedSource, PollingSettings
 from monitor.model import Entry, FeedState
 from monitor.parsing.document import ParsedFeed
-from monitor.polling.feed_store import Claim, FeedStore, HostSlot
+from monitor.polling.feed_store import Claim, FeedStore
 from monitor.polling.fetch_result import FetchResult
+from monitor.polling.host_slot_store import HostSlot
 from monitor.polling.poll_decision import PollDecision, decide
 from monitor.reasons import FetchReason
 from monitor.store.commands import Redis
@@ -232,19 +233,19 @@ async def test_a_host_takes_turns_with_other_requests(feeds: FeedStore) -> None:
     """While a page is fetched no feed of its host is, and the other way round; spaced, and held."""
     item, place = source("paper"), HostSlot("paper.example", "paper.example")
     await feeds.sync([item], places(item), NOW)
-    assert await feeds.acquire_host_slot(place, NOW + 60, 30.0) == 0.0
-    assert 0.0 < await feeds.acquire_host_slot(place, NOW + 60, 30.0) <= 0.5
+    assert await feeds.hosts.acquire(place, NOW + 60, 30.0) == 0.0
+    assert 0.0 < await feeds.hosts.acquire(place, NOW + 60, 30.0) <= 0.5
     assert await claim(feeds, NOW + 60) == []
-    await feeds.free_host(place, NOW + 70, 1.0)
-    assert await feeds.acquire_host_slot(place, NOW + 70.6, 30.0) == pytest.approx(0.4, abs=0.002)
+    await feeds.hosts.free(place, NOW + 70, 1.0)
+    assert await feeds.hosts.acquire(place, NOW + 70.6, 30.0) == pytest.approx(0.4, abs=0.002)
     assert await claim(feeds, NOW + 71.1) == ["paper"]
-    assert await feeds.acquire_host_slot(place, NOW + 71.1, 30.0) > 0.0
-    assert await feeds.acquire_host_slot(place, NOW + 102, 30.0) == 0.0
-    await feeds.hold_site(place, NOW + 102, 600.0)
-    await feeds.free_host(place, NOW + 102, 1.0)
-    assert await feeds.acquire_host_slot(place, NOW + 700, 30.0) == math.inf
+    assert await feeds.hosts.acquire(place, NOW + 71.1, 30.0) > 0.0
+    assert await feeds.hosts.acquire(place, NOW + 102, 30.0) == 0.0
+    await feeds.hosts.hold_site(place, NOW + 102, 600.0)
+    await feeds.hosts.free(place, NOW + 102, 1.0)
+    assert await feeds.hosts.acquire(place, NOW + 700, 30.0) == math.inf
     assert await claim(feeds, NOW + 700) == []
-    assert await feeds.acquire_host_slot(place, NOW + 703, 30.0) == 0.0
+    assert await feeds.hosts.acquire(place, NOW + 703, 30.0) == 0.0
 
 
 async def test_a_backlog_keeps_no_other_feed_from_being_polled(

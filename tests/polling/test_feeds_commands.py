@@ -21,7 +21,8 @@ from monitor.clock import ManualClock
 from monitor.config.load import load_config
 from monitor.config.schema import PollingSettings
 from monitor.model import FeedState
-from monitor.polling.feed_store import FeedStore, HostSlot
+from monitor.polling.feed_store import FeedStore
+from monitor.polling.host_slot_store import HostSlot
 from monitor.polling.poll_decision import PollDecision
 from monitor.reasons import FetchReason
 from monitor.store.client import connect

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from monitor.config.schema import FeedSource
 from monitor.model import FeedState
-from monitor.polling.feed_store import FeedStore, HostSlot
+from monitor.polling.feed_store import FeedStore
+from monitor.polling.host_slot_store import HostSlot
 from monitor.polling.poll_decision import PollDecision
 from monitor.reasons import FetchReason
 from monitor.store.client import connect

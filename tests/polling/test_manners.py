@@ -15,7 +15,8 @@ from feedlab import FeedRequest, PublicLoopback, Publisher, polled, rss
 from monitor.clock import ManualClock, SystemClock
 from monitor.config.schema import FeedSource, PollingSettings
 from monitor.net.fetcher import Fetcher
-from monitor.polling.feed_store import FeedStore, HostSlot
+from monitor.polling.feed_store import FeedStore
+from monitor.polling.host_slot_store import HostSlot
 from monitor.polling.polite_fetcher import PoliteFetcher
 from monitor.polling.poll import Intake
 from monitor.polling.poll_decision import PollDecision

@@ -17,7 +17,8 @@ from monitor.config.schema import FeedSource, PollingSettings
 from monitor.model import FeedState
 from monitor.net.fetcher import Fetcher
 from monitor.net.routes import Request
-from monitor.polling.feed_store import FeedStore, HostSlot
+from monitor.polling.feed_store import FeedStore
+from monitor.polling.host_slot_store import HostSlot
 from monitor.polling.polite_fetcher import PoliteFetcher
 from monitor.polling.poll import Intake
 from monitor.polling.poll_decision import PollDecision

@@ -12,7 +12,8 @@ from monitor.clock import ManualClock
 from monitor.config.schema import FeedSource
 from monitor.model import FeedState
 from monitor.net.address_guard import AddressGuard
-from monitor.polling.feed_store import FeedStore, HostSlot
+from monitor.polling.feed_store import FeedStore
+from monitor.polling.host_slot_store import HostSlot
 from monitor.polling.polite_fetcher import host_slot_of
 from monitor.polling.poll import Intake
 from monitor.polling.poll_decision import ADOPT_AFTER, PollDecision

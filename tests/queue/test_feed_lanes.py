@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from monitor.model import FeedState, Story
-from monitor.polling.feed_store import FeedStore, HostSlot
+from monitor.polling.feed_store import FeedStore
+from monitor.polling.host_slot_store import HostSlot
 from monitor.polling.poll_decision import PollDecision
 from monitor.queue.feed_lanes import IN_STREAM, SHARE, FeedLanes
 from monitor.queue.streams import StreamMessage, StreamQueue

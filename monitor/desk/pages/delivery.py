@@ -8,7 +8,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from monitor.delivery.dead_letters import DeadLetter
+from monitor.delivery.dead_letter_review import DeadLetter
 from monitor.desk.ask import Ask, BadRequest, Missing
 from monitor.desk.render import page
 from monitor.observability.redact import redact
