@@ -13,8 +13,9 @@ is installed. With `--keep` the window and all that is kept are so many seconds 
 that half an hour shows what happens once they forget. With `--faults` the store, processes, the
 network, the newsroom, the clock, the model and the configuration fail by turns, at random
 (`soak_faults.py`), and how long catching up took after each is measured. Where the processor is too
-slow for the model at that rate, `--model hashing` shows what all the rest does. A webhook cannot be asked
-what it has: where an answer was lost with a killed process, an alert may come twice, and says so.
+slow for the model at that rate, `--model hashing` shows what all the rest does. A webhook cannot be
+asked what it has: where an answer was lost with a killed process, an alert may come twice, and says
+so.
 """
 
 from __future__ import annotations
