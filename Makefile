@@ -27,10 +27,10 @@ check: $(VENV)/.installed ## check the configuration and say what is wrong, and 
 	@$(BIN)/wirewatch check --config $(CONFIG)
 
 test-fast: $(VENV)/.installed-dev ## run the quick tests: no kills, containers, browsers or documents
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not slow"
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not slow"
 
 test: $(VENV)/.installed-dev ## run the tests, two files at a time (WORKERS=4: four)
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 chaos: $(VENV)/.installed-dev ## kill everything, again and again, and count (about ten minutes)
 	@$(BIN)/python -m tests.chaos.harness

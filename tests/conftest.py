@@ -29,6 +29,20 @@ if TYPE_CHECKING:
 
 _PERSISTENT = {"appendonly": "yes", "appendfsync": "everysec", "maxmemory-policy": "noeviction"}
 
+# Files that take half a minute and more, the longest first (`pytest --durations=100` tells).
+LONGEST = (
+    "tests/chaos/test_faults.py",
+    "tests/docs/test_docs.py",
+    "tests/docs/test_live_docs.py",
+    "tests/e2e/test_service.py",
+    "tests/e2e/test_analyst.py",
+    "tests/desk/test_browser.py",
+    "tests/workers/test_triage.py",
+    "tests/workers/test_stage.py",
+    "tests/config/test_config_starter.py",
+    "tests/chaos/test_chaos.py",
+    "tests/e2e/test_live_edits.py",
+)
 
 # A busy machine is no failure: no property has to hold within a time.
 settings.register_profile("untimed", deadline=None)
@@ -45,6 +59,19 @@ def pytest_configure(config: pytest.Config) -> None:
     """Log as the commands do; where slow tests are left out, try properties less often."""
     logs.configure()
     settings.load_profile("quick" if config.getoption("markexpr") == "not slow" else "untimed")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what loads a model as slow, and begin with the files that take longest.
+
+    Two workers then end at about the same time.
+    """
+    for item in items:
+        if "load_model" in getattr(item, "fixturenames", ()):
+            item.add_marker("slow")
+    longest = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: longest.get(item.nodeid.partition("::")[0], len(longest)))
 
 
 @pytest.fixture(scope="session")
