@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
 import json
+import os
+import pty
+import struct
+import subprocess
+import sys
+import termios
 
 import pytest
 from click.testing import CliRunner
@@ -80,3 +87,19 @@ def test_a_mistake_is_told_clean() -> None:
     """An argument that a page or a mail offered to paste is repeated without its controls."""
     said = CliRunner().invoke(main, ["routes", "test", "--topic", HOSTILE])
     assert not set(said.output) & set("\x1b\x9b\u202e")
+
+
+def test_a_terminal_breaks_sentences_between_words_and_a_pipe_not_at_all() -> None:
+    """At 40 columns no word and no id is cut; a program that reads along gets one line."""
+    words = "gone-gazette is paused; go on with: wirewatch feeds resume gone-gazette"
+    command = [sys.executable, "-c", f"from monitor.cli.setup import say; say({words!r})"]
+    piped = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert piped.stdout == words + "\n"
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 40, 0, 0))
+    environment = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+    subprocess.run(command, stdout=theirs, stdin=theirs, env=environment, check=True)
+    os.close(theirs)
+    shown = os.read(ours, 1000).decode().replace("\r\n", "\n")
+    os.close(ours)
+    assert shown == "gone-gazette is paused; go on with:\nwirewatch feeds resume gone-gazette\n"

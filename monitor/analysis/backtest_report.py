@@ -60,7 +60,7 @@ def histogram(scores: Sequence[float], line: float, bins: int = 40) -> Markup:
         )
     x = LEFT + line * (WIDTH - LEFT)
     shapes.append(f'<line class="line" x1="{x:.1f}" x2="{x:.1f}" y1="0" y2="{HEIGHT - BOTTOM}"/>')
-    shapes.append(f'<text x="{x + 4:.1f}" y="11">line {line:.2f}</text>')
+    shapes.append(f'<text x="{x + 4:.1f}" y="11">threshold {line:.2f}</text>')
     for mark in (0.0, 0.25, 0.5, 0.75, 1.0):
         where = LEFT + mark * (WIDTH - LEFT)
         anchor = "end" if mark == 1.0 else "middle"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from monitor.cli.setup import config_option, console, fail, load_or_exit, open_store, run_async
+from monitor.cli.setup import config_option, console, fail, load_or_exit, open_store, run_async, say
 
 if TYPE_CHECKING:
     from monitor.config.schema import Config
@@ -57,7 +57,7 @@ def alerts(
         return
     found = run_async(_search(config, query, limit))
     if not found:
-        click.echo(f"No alert in the last {since}" + (" matches." if words or topic else "."))
+        say(f"No alert in the last {since}" + (" matches." if words or topic else "."))
         return
     _show(found, len(found) == limit)
 

@@ -15,6 +15,7 @@ from monitor.cli.setup import (
     load_or_exit,
     open_store,
     run_async,
+    say,
     say_json,
 )
 
@@ -99,7 +100,7 @@ def backtest(
     else:
         _show(result, differences)
         if html is not None:
-            click.echo(f"Report: {html}")
+            say(f"Report: {html}")
     topic, day, most = result.busiest()
     if max_alerts_per_day is not None and most > max_alerts_per_day:
         fail(f"{topic}: {most} alerts on {day}, more than {max_alerts_per_day} a day", code=1)
@@ -143,7 +144,7 @@ def _from_file(path: Path) -> list[ReplayStory]:
 
     lines, problems = read_stories(path)
     for problem in problems:
-        click.echo(str(problem), err=True)
+        say(str(problem), err=True)
     return lines
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from monitor.cli.help_pages import MISTAKES, SETTINGS
-from monitor.cli.setup import config_option
+from monitor.cli.setup import config_option, say
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,12 +55,12 @@ def check(config_dir: Path, as_json: bool, no_model: bool, schema: str | None) -
         click.echo(_as_json(reading, problems, expected))
     else:
         for problem in problems:
-            click.echo(str(problem))
-        click.echo(_summary(reading, errors, len(problems) - errors))
+            say(str(problem))
+        say(_summary(reading, errors, len(problems) - errors))
         for line in _expected(expected):
-            click.echo(line)
+            say(line)
         if problems:
-            click.echo(f"More: {MISTAKES}, {SETTINGS}")
+            say(f"More: {MISTAKES}, {SETTINGS}")
     sys.exit(2 if errors else 0)
 
 

@@ -15,6 +15,7 @@ from monitor.cli.setup import (
     load_or_exit,
     open_store,
     run_async,
+    say,
     say_json,
 )
 
@@ -47,7 +48,7 @@ def list_(config_dir: Path, as_json: bool) -> None:
             table.add_row(letter.id, since, letter.reason, one_line(letter.what, 70))
         console().print(table)
     else:
-        click.echo("No dead letters.")
+        say("No dead letters.")
     raise SystemExit(1 if letters else 0)
 
 
@@ -71,7 +72,7 @@ def requeue(letter_id: str, config_dir: Path) -> None:
             run_async(_requeue(config, letter))
         except ValueError as error:
             fail(str(error), code=1)
-        click.echo(f"{letter.id}: back in the queue of the {letter.stage}")
+        say(f"{letter.id}: back in the queue of the {letter.stage}")
 
 
 @dead.command()
@@ -83,7 +84,7 @@ def drop(letter_id: str, config_dir: Path) -> None:
     config = load_or_exit(config_dir)
     for letter in _chosen(config, letter_id):
         run_async(_drop(config, letter))
-        click.echo(f"{letter.id}: dropped")
+        say(f"{letter.id}: dropped")
 
 
 def _chosen(config: Config, letter_id: str) -> list[DeadLetter]:

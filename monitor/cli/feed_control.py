@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from monitor.cli.setup import config_option, fail, load_or_exit, open_store, run_async
+from monitor.cli.setup import config_option, fail, load_or_exit, open_store, run_async, say
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -36,7 +36,7 @@ def poll(ids: tuple[str, ...], config_dir: Path) -> None:
     )
     seconds = len(chosen) / _PER_SECOND
     within = f" within {seconds:.0f} s" if seconds > 1 else ""
-    click.echo(f"{_named(chosen)} due now{within}.")
+    say(f"{_named(chosen)} due now{within}.")
 
 
 @click.command()
@@ -57,7 +57,7 @@ def pause(ids: tuple[str, ...], duration: str, config_dir: Path) -> None:
     config, chosen = _chosen(config_dir, ids)
     run_async(_with_feeds(config, lambda feeds: feeds.pause(chosen, until)))
     end = f"until {moment(until)}" if duration else "until resumed"
-    click.echo(f"{_named(chosen)} paused {end}; go on with: wirewatch feeds resume {chosen[0]}")
+    say(f"{_named(chosen)} paused {end}; go on with: wirewatch feeds resume {chosen[0]}")
 
 
 @click.command()
@@ -74,7 +74,7 @@ def resume(ids: tuple[str, ...], config_dir: Path) -> None:
         return found
 
     found = run_async(_with_feeds(config, act))
-    click.echo(f"{_named(found)} polled again." if found else "None of these feeds is paused.")
+    say(f"{_named(found)} polled again." if found else "None of these feeds is paused.")
 
 
 def _chosen(config_dir: Path, ids: tuple[str, ...]) -> tuple[Config, list[str]]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from monitor.cli.setup import config_option, fail, load_or_exit, open_store, run_async
+from monitor.cli.setup import config_option, fail, load_or_exit, open_store, run_async, say
 
 if TYPE_CHECKING:
     from monitor.config.schema import Config
@@ -37,14 +37,14 @@ def feedback(story: str, config_dir: Path, topic_id: str, good: bool | None, und
     if good is None:
         if not run_async(_undo(config, story, topic_id)):
             fail(f"nobody has answered on {story} for {topic_id}", code=1)
-        click.echo(f"Taken back: the threshold of {topic_id} no longer moves for stories like it.")
+        say(f"Taken back: the threshold of {topic_id} no longer moves for stories like it.")
         return
     title = run_async(_note(config, story, topic_id, good))
     if title is None:
         fail(f"{story}: no such story among those of the last {days}", code=1)
     said = "belongs" if good else "does not belong"
     effect = "more easily" if good else "only where they are surer"
-    click.echo(
+    say(
         f"Noted: “{title}” {said} to {topic_id}. For {days} stories like it match {effect}; "
         f"`wirewatch topics tune {topic_id}` makes it last."
     )

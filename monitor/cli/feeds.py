@@ -20,6 +20,7 @@ from monitor.cli.setup import (
     load_or_exit,
     open_store,
     run_async,
+    say,
     say_json,
 )
 from monitor.cli.words import iso, show
@@ -66,7 +67,7 @@ def list_(config_dir: Path, as_json: bool, failing: bool) -> None:
         say_json(rows)
     else:
         if failing and not rows:
-            click.echo("No feed needs attention.")
+            say("No feed needs attention.")
         else:
             show(_health_table(rows, now))
 
@@ -201,13 +202,13 @@ def import_(opml: Path, config_dir: Path, name: str, as_json: bool) -> None:
         )
         return
     for line, message in faults:
-        click.echo(f"{opml}:{line}: warning: {message}", err=True)
+        say(f"{opml}:{line}: warning: {message}", err=True)
     if not changed:
         all_of = f"All {did.known} feeds are" if did.known > 1 else "The feed is"
-        click.echo(f"{all_of} already configured; nothing was written.")
+        say(f"{all_of} already configured; nothing was written.")
         return
     renewed = f", {did.updated} renewed" if did.updated else ""
-    click.echo(
+    say(
         f"{counted(did.written, 'feed')} written to {target}{renewed}, "
         f"{did.known} already configured."
     )
@@ -231,7 +232,7 @@ def export(config_dir: Path, output: Path | None) -> None:
         click.echo(text, nl=False)
     else:
         output.write_text(text, encoding="utf-8")
-        click.echo(f"{counted(len(shown), 'feed')} written to {output}.", err=True)
+        say(f"{counted(len(shown), 'feed')} written to {output}.", err=True)
 
 
 @feeds.command()
@@ -251,7 +252,7 @@ def discover(site: str, config_dir: Path, as_json: bool, allow: tuple[str, ...])
     elif found:
         show(_found_table(found))
     else:
-        click.echo(problem or f"No feed found at {url}.", err=True)
+        say(problem or f"No feed found at {url}.", err=True)
     sys.exit(0 if found else 1)
 
 

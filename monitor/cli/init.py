@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from monitor.cli.setup import say
+
 
 @click.command()
 @click.argument("folder", default="config", type=click.Path(file_okay=False, path_type=Path))
@@ -21,11 +23,11 @@ def init(folder: Path) -> None:
     try:
         written, kept = write_starter(folder)
     except OSError as error:
-        click.echo(f"{folder}: cannot write here: {error.strerror}", err=True)
+        say(f"{folder}: cannot write here: {error.strerror}", err=True)
         sys.exit(2)
     for path in written:
-        click.echo(f"wrote {path}")
+        say(f"wrote {path}")
     for path in kept:
-        click.echo(f"kept  {path} (it was there already)")
+        say(f"kept  {path} (it was there already)")
     option = "" if str(folder) == "config" else f" --config {folder}"
-    click.echo(f"Next: edit {folder / 'topics.yaml'}, then: wirewatch check{option}")
+    say(f"Next: edit {folder / 'topics.yaml'}, then: wirewatch check{option}")

@@ -17,6 +17,7 @@ from monitor.cli.setup import (
     load_or_exit,
     open_store,
     run_async,
+    say,
 )
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ def _read(where: str, config: Config) -> list[Outside]:
     except ListUnreadable as error:
         fail(str(error), code=1)
     for fault in faults:
-        click.echo(f"{where}: {fault}", err=True)
+        say(f"{where}: {fault}", err=True)
     return found
 
 
@@ -118,7 +119,7 @@ def _replayed(
 
     lines, problems = read_stories(stories)
     for problem in problems:
-        click.echo(str(problem), err=True)
+        say(str(problem), err=True)
     with decisions.open(encoding="utf-8") as file:
         records = {row["id"]: row for row in map(json.loads, file)}
     known = [line.story for line in lines if line.story.id in records]

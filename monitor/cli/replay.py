@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from monitor.cli.setup import OutputFile, config_option, fail, load_or_exit, say_json
+from monitor.cli.setup import OutputFile, config_option, fail, load_or_exit, say, say_json
 
 if TYPE_CHECKING:
     from monitor.analysis.replay import Tally
@@ -46,7 +46,7 @@ def replay(stories: Path, config_dir: Path, out: Path | None, as_json: bool, qui
 
     lines, problems = pipeline.read_stories(stories)
     for problem in problems:
-        click.echo(str(problem), err=True)
+        say(str(problem), err=True)
     if not lines:
         fail(f"{stories}: there is no story in it", code=1)
     lines = pipeline.with_trust(lines, config.feeds)

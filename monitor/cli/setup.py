@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
+import sys
+import textwrap
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -31,6 +34,18 @@ config_option = click.option(
 )
 
 
+def say(words: str, *, err: bool = False) -> None:
+    """Print sentences, cleaned; a terminal breaks them between words alone."""
+    text = strip_invisible(words)
+    if (sys.stderr if err else sys.stdout).isatty():
+        width = shutil.get_terminal_size().columns
+        text = "\n".join(
+            textwrap.fill(line, width, break_long_words=False, break_on_hyphens=False)
+            for line in text.splitlines()
+        )
+    click.echo(text, err=err)
+
+
 def fail(message: str | Exception, code: int = 2) -> NoReturn:
     """Say what is wrong on standard error and leave with `code` (2: usage or configuration).
 
@@ -40,7 +55,7 @@ def fail(message: str | Exception, code: int = 2) -> NoReturn:
         from monitor.cli.help_pages import with_page
 
         message = with_page(message)
-    click.echo(strip_invisible(message), err=True)
+    say(str(message), err=True)
     raise SystemExit(code)
 
 
@@ -81,7 +96,7 @@ def load_or_exit(folder: Path, *, secrets: bool = False) -> Config:
     if unset:
         names = ", ".join(sorted(set(unset.values())))
         lines = ", ".join(sorted({f"{Path(one.file).name}:{one.line}" for one in unset}))
-        click.echo(f"Not set here: {names}. What needs it is left out ({lines}).", err=True)
+        say(f"Not set here: {names}. What needs it is left out ({lines}).", err=True)
         place = reading.places.get(("section", "store"))
         if place is not None and place.node is not None:
             end = place.node.end_mark.line + 1

@@ -18,6 +18,7 @@ from monitor.cli.setup import (
     load_or_exit,
     open_store,
     run_async,
+    say,
     say_json,
 )
 
@@ -57,15 +58,13 @@ def add(
         fail(str(error))
     config = load_or_exit(config_dir)
     for matcher in nothing_fits(new, config):
-        click.echo(
+        say(
             f"note: no {matcher.field} matches {matcher}; this silence holds nothing back", err=True
         )
     told = run_async(_add(config, new, now))
-    click.echo(
-        f"{new.id}: silenced until {moment(ends)}; end it with: wirewatch silence end {new.id}"
-    )
+    say(f"{new.id}: silenced until {moment(ends)}; end it with: wirewatch silence end {new.id}")
     if told:
-        click.echo(f"told: {', '.join(told)}")
+        say(f"told: {', '.join(told)}")
 
 
 @silence.command("list")
@@ -84,7 +83,7 @@ def list_(every: bool, as_json: bool, config_dir: Path) -> None:
         say_json([json.loads(item.to_json()) for item in found])
         return
     if not found:
-        click.echo("Nothing is silenced.")
+        say("Nothing is silenced.")
         return
     table = Table("id", "kind", "matches", "until", "by", "reason", box=None)
     for item in found:
@@ -99,7 +98,7 @@ def end(silence_id: str, config_dir: Path) -> None:
     """End a silence now."""
     if run_async(_end(load_or_exit(config_dir), silence_id)) is None:
         fail(f"{silence_id}: no such silence; `wirewatch silence list` names them", code=1)
-    click.echo(f"{silence_id}: over")
+    say(f"{silence_id}: over")
 
 
 async def _add(config: Config, new: Silence, now: float) -> list[str]:

@@ -15,6 +15,7 @@ from monitor.cli.setup import (
     load_or_exit,
     open_store,
     run_async,
+    say,
     say_json,
 )
 
@@ -39,7 +40,7 @@ def list_(as_json: bool, config_dir: Path) -> None:
         say_json(rows)
         return
     if not rows:
-        click.echo("Nobody subscribes.")
+        say("Nobody subscribes.")
         return
     table = Table("name", "person", "takes", "channel", "made by", "waiting", box=None)
     for row in rows:
@@ -58,7 +59,7 @@ def remove(number: str, config_dir: Path) -> None:
     said = run_async(_remove(config, f"#{number.lstrip('#')}"))
     if not said:
         fail(f"{number}: no such subscription; `wirewatch subscriptions list` names them", code=1)
-    click.echo(f"{number}: over ({said})")
+    say(f"{number}: over ({said})")
 
 
 async def _rows(config: Config) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import yaml
 
-from monitor.cli.setup import config_option, console, fail, load_or_exit
+from monitor.cli.setup import config_option, console, fail, load_or_exit, say
 from monitor.text import counted
 
 if TYPE_CHECKING:
@@ -51,14 +51,14 @@ def new(
     click.echo()
     click.echo(text, nl=False)
     if not yes and not click.confirm(f"Write this to {target}?", default=True):
-        click.echo("Nothing was written.")
+        say("Nothing was written.")
         return
     try:
         target.parent.mkdir(exist_ok=True)
         target.write_text(text, encoding="utf-8")
     except OSError as error:
         fail(f"{target} cannot be written: {error.strerror}")
-    click.echo("Written. A running service takes it over by itself. To check it: wirewatch check")
+    say("Written. A running service takes it over by itself. To check it: wirewatch check")
 
 
 def _ask(what: str, count: int) -> tuple[str, ...]:
@@ -121,12 +121,12 @@ def _try(config: Config, settings: dict[str, Any]) -> None:
         doubts = [doubt for doubt in all_doubts if doubt.topic == topic.id]
         volume = volumes(config, matcher, lambda: ordinary).get(topic.id)
     except WirewatchError as error:
-        click.echo(f"It could not be tried: {error}", err=True)
+        say(f"It could not be tried: {error}", err=True)
         return
     belongs = counted(len(topic.examples), "story") if topic.examples else "its name"
     if not doubts:
-        click.echo(f"Tried: it would fire on {belongs}, and seldom on ordinary news.")
+        say(f"Tried: it would fire on {belongs}, and seldom on ordinary news.")
     if volume is not None:
-        click.echo(f"To be expected: {volume}.")
+        say(f"To be expected: {volume}.")
     for doubt in doubts:
-        click.echo(f"Look at this: {doubt.message}")
+        say(f"Look at this: {doubt.message}")

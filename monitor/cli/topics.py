@@ -287,7 +287,7 @@ def _show(story: Story, passages: int, rows: Sequence[dict[str, Any]]) -> None:
             "fires  " if row["fired"] else "quiet  ", style="bold green" if row["fired"] else ""
         )
         line.append(row["topic"], style="bold").append(
-            f"  {row['score']:.2f}, line {row['line']:.2f}"
+            f"  {row['score']:.2f}, threshold {row['line']:.2f}"
         )
         if not row["fired"]:
             line.append(f"  {_WHY_NOT.get(row['reason'], row['reason'])}", style="dim")

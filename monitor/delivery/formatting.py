@@ -185,13 +185,13 @@ def why_line(alert: Alert) -> str:
         parts.append(words)
     if alert.nearest:
         parts.append(f"close to “{one_line(alert.nearest, 80)}”")
-    parts.append(f"score {percent(alert.score)}, line {percent(alert.line)}")
+    parts.append(f"score {percent(alert.score)}, threshold {percent(alert.line)}")
     return " · ".join(parts)
 
 
 def percent(score: float) -> str:
-    """Return a score from 0 to 1 as "83 %", held together."""
-    return f"{round(100 * score)}\u00a0%"
+    """Return a score from 0 to 1 as "83%"."""
+    return f"{round(100 * score)}%"
 
 
 def times(alert: Alert) -> list[tuple[str, float]]:

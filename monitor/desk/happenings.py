@@ -37,7 +37,7 @@ class Happening:
     def why(self) -> str:
         """Why it was told, in a few words: the phrase it is near, its score and the threshold."""
         near = f"near “{self.first.nearest}”, " if self.first.nearest else ""
-        return f"{near}score {self.first.score:.2f} (line {self.first.line:.2f})"
+        return f"{near}score {self.first.score:.2f} (threshold {self.first.line:.2f})"
 
 
 async def happenings(desk: Services, query: Query, now: float) -> tuple[Happening, ...]:

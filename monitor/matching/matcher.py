@@ -375,7 +375,7 @@ def _moved_words(moved: Moved, usual: float) -> str:
     said = "relevant" if moved.because.good else "not relevant"
     way = "lowered" if moved.by < 0 else "raised"
     return (
-        f"line {way} from {usual:.2f}: {moved.because.by} answered {said} on an alike story, "
+        f"threshold {way} from {usual:.2f}: {moved.because.by} answered {said} on an alike story, "
         f"“{moved.because.title}”"
     )
 

@@ -115,8 +115,8 @@ def _own_words(
                 DoubtKind.EXAMPLE_MISSED,
                 ("examples", number),
                 f"the topic would miss its own example {text!r} (score "
-                f"{scores.score[1 + number, at]:.2f}, line {line:.2f}); it may lie too near to a "
-                "counter-example, or to what the description rules out",
+                f"{scores.score[1 + number, at]:.2f}, threshold {line:.2f}); it may lie too near "
+                "to a counter-example, or to what the description rules out",
             )
     for number in range(len(counters)):
         match = scores.match(1 + len(examples) + number, at)
@@ -126,7 +126,7 @@ def _own_words(
                 DoubtKind.COUNTER_EXAMPLE_CAUGHT,
                 ("not", number),
                 f"the topic would fire on its own counter-example {counters[number]!r} (score "
-                f"{match.score:.2f}, line {line:.2f}); say in the description what does not "
+                f"{match.score:.2f}, threshold {line:.2f}); say in the description what does not "
                 "belong, or use an exclude gate",
             )
 

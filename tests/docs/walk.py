@@ -365,6 +365,8 @@ def operator(walk: PageWalk) -> None:
     walk.wait_for("Configuration taken over")
     walk.write("config/topics/mine.yaml", "topics:\n  - nmae: Undersea cables\n")
     walk.wait_for("Not taken over")
+    walk.write("config/topics/mine.yaml", "topics:\n  - name: Cables under the sea\n")
+    walk.wait_for("Configuration taken over")
     walk.type("wirewatch dead list")
     walk.type("wirewatch test-alert")
     walk.stop()
