@@ -39,7 +39,7 @@ class Day:
 
 
 @dataclass
-class PageTimes:
+class TopicDay:
     """What one topic came to."""
 
     topic: str
@@ -91,12 +91,12 @@ def read_day(folder: Path, topics: Path | None = None) -> Day:
     return Day(stories, events, dict(labels), tuple(Topic(**one) for one in raw))
 
 
-def measure(day: Day, model: str | None) -> tuple[list[PageTimes], float]:
+def measure(day: Day, model: str | None) -> tuple[list[TopicDay], float]:
     """Return each topic's result, and how many seconds the day took."""
     settings = {"embedding": {"model": model}} if model else {}
     analysis, encoder = offline_analysis(Config(topics=day.topics, **settings))
     lines = [ReplayStory(at, story) for at, story in enumerate(day.stories)]
-    results = {topic.id: PageTimes(topic.id) for topic in day.topics}
+    results = {topic.id: TopicDay(topic.id) for topic in day.topics}
     for story, labels in day.labels.items():
         for topic, label in labels.items():
             if label == 2 and topic in results:
@@ -116,7 +116,7 @@ def measure(day: Day, model: str | None) -> tuple[list[PageTimes], float]:
     return list(results.values()), (datetime.now(UTC) - began).total_seconds()
 
 
-def _alerted(result: PageTimes, day: Day, story: Story, match: Match, update: bool) -> None:
+def _alerted(result: TopicDay, day: Day, story: Story, match: Match, update: bool) -> None:
     event = day.events[story.id]
     label = day.labels.get(story.id, {}).get(result.topic, 0)
     kind = {2: RIGHT, 1: ARGUABLE, 0: OFF}[label]
@@ -128,7 +128,7 @@ def _alerted(result: PageTimes, day: Day, story: Story, match: Match, update: bo
         result.alerts.append((kind, story.title, match.score, match.evidence))
 
 
-def show(results: list[PageTimes], seconds: float, stories: int, read: int) -> None:
+def show(results: list[TopicDay], seconds: float, stories: int, read: int) -> None:
     """Print the table and, if wanted, alerts and near misses to read."""
     names = ("topic", "P", "R", "F1", "AP", "alerts", RIGHT, ARGUABLE, OFF, REPEATED, "told/wanted")
     print("  ".join(f"{name:>9}" for name in names))
@@ -147,9 +147,7 @@ def show(results: list[PageTimes], seconds: float, stories: int, read: int) -> N
             print(f"  {score:.2f} missed    {title[:110]}")
 
 
-def _row(
-    name: str, right: int, fired: int, wanted: int, ap: float, results: list[PageTimes]
-) -> str:
+def _row(name: str, right: int, fired: int, wanted: int, ap: float, results: list[TopicDay]) -> str:
     precision, recall = right / max(fired, 1), right / max(wanted, 1)
     f1 = 2 * right / max(fired + wanted, 1)
     counts = [sum(one.count(kind) for one in results) for kind in (RIGHT, ARGUABLE, OFF, REPEATED)]
