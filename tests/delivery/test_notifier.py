@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import pytest
+
 from monitor.config.schema import Config
 from monitor.delivery.outbox import OutboxStore
 from monitor.store.commands import Redis
@@ -44,6 +46,7 @@ async def _never_answer(reader: asyncio.StreamReader, writer: asyncio.StreamWrit
     writer.close()
 
 
+@pytest.mark.slow
 async def test_each_channel_is_served_on_its_own(
     slack: SlackStandin, store: Redis, keys: Keys
 ) -> None:
@@ -76,6 +79,7 @@ async def test_each_channel_is_served_on_its_own(
     hung.close()
 
 
+@pytest.mark.slow
 async def test_two_notifiers_tell_once(slack: SlackStandin, store: Redis, keys: Keys) -> None:
     """However many notifiers run, each notification is sent by one of them."""
     config = slack_config(slack)
@@ -88,6 +92,7 @@ async def test_two_notifiers_tell_once(slack: SlackStandin, store: Redis, keys: 
     assert not await store.exists(keys("lease", "channel", "world")), "leases are given back"
 
 
+@pytest.mark.slow
 async def test_a_restart_picks_up_what_waits(slack: SlackStandin, store: Redis, keys: Keys) -> None:
     """A notifier stopped in the middle of a retry leaves it to the next, which delivers it."""
     slack.fail("chat.postMessage", SlackFault("status", status=503))

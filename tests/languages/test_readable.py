@@ -132,6 +132,7 @@ async def test_a_language_model_may_translate(
     assert "Drones damaged a substation" in shown(slack)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["hang", "500", "garbage"])
 async def test_a_service_that_fails_delays_nothing_beyond_its_deadline(
     slack: SlackStandin, store: Redis, keys: Keys, fault: str
@@ -151,6 +152,7 @@ async def test_a_service_that_fails_delays_nothing_beyond_its_deadline(
     assert "In Ukrainian" in shown(slack) and "machine" not in shown(slack)
 
 
+@pytest.mark.slow
 async def test_no_more_is_asked_than_the_budget_of_the_day(
     slack: SlackStandin, store: Redis, keys: Keys
 ) -> None:

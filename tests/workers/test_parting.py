@@ -25,6 +25,8 @@ REPORTS = (
     "Ferry runs aground at the harbour of Northport, witnesses report",
 )
 
+pytestmark = pytest.mark.slow
+
 
 async def tell(triage: TriageSetup, name: str, title: str, outlet: str) -> None:
     """Hand over one report and wait until it is decided."""
