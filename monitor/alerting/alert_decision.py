@@ -4,7 +4,7 @@ A pure function of (topic, story, match, assignment, what was told, now). In ord
 
     fed before?                    -> nothing changes                    already_told
     does not fire                  -> its match's reason                 below_threshold, …
-        (an event already told vouches for a story just under the line: see `_vouched`)
+        (an event already told vouches for a story just under the threshold: see `_vouched`)
     there before we first looked   ->                                    baseline
     old by its own date            ->                                    stale
     less grave than asked for      ->                                    below_severity
@@ -28,7 +28,7 @@ from monitor.model import Alert, Assignment, EmbeddedStory, Match, Suppression
 from monitor.reasons import AlertReason, Severity, SuppressionReason, Trust
 from monitor.text import span
 
-_NEAR = 0.75  # of the line: where an event already told vouches for a story
+_NEAR = 0.75  # of the threshold: where an event already told vouches for a story
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +175,7 @@ def _release(topic: Topic, assignment: Assignment, told: AlertState, now: float)
 
 
 def _vouched(match: Match, told: AlertState | None) -> bool:
-    """Whether an event already told lets a story through that lies just under the line.
+    """Whether an event already told lets a story through that lies just under the threshold.
 
     Words that a topic requires or excludes, its languages and its feeds are never overruled.
     """

@@ -68,7 +68,7 @@ class TopicResult:
         return Counter(day_of(case.at) for case in self.alerts)
 
     def nearest(self) -> tuple[list[Case], list[Case]]:
-        """Return the cases just above the line and just below it, nearest first."""
+        """Return the cases just above the threshold and just below it, nearest first."""
         above = sorted((one for one in self.cases if one.fired), key=lambda one: one.score)
         below = sorted(
             (one for one in self.cases if one.score < self.line), key=lambda one: -one.score

@@ -23,7 +23,7 @@ from monitor.model import EmbeddedStory, Entry, Matrix, Story, Vector
 from monitor.reasons import MissedReason, Severity
 from monitor.text import one_line
 
-WORDS = {"told": "told", "held": "held", "below": "below the line", "never_seen": "never seen"}
+WORDS = {"told": "told", "held": "held", "below": "below the threshold", "never_seen": "never seen"}
 _PAGE = 2 * 3600.0  # seconds of the archive that are held whole at one time
 _MOST = 5_000  # stories of a page
 _LARGEST = 64_000_000  # bytes of a list, unpacked

@@ -43,7 +43,7 @@ class LanguageModelSettings(EndpointSettings):
     """
 
     near: float = Field(
-        0.15, ge=0.01, le=0.5, description="How far above a line a match is shown to it."
+        0.15, ge=0.01, le=0.5, description="How far above a threshold a match is shown to it."
     )
     recaps: bool = Field(
         False,

@@ -141,7 +141,7 @@ def test_the_message_names_the_gravest_first() -> None:
     ]
     lines = report(rows).split("\n")
     assert lines[0] == (
-        "What we missed: of 13 happenings 1 told, 1 held, 10 below the line, 1 never seen."
+        "What we missed: of 13 happenings 1 told, 1 held, 10 below the threshold, 1 never seen."
     )
     assert lines[1:4] == [
         "Held · flash: c",
