@@ -118,7 +118,7 @@ async def waiting(outbox: OutboxStore, clock: ManualClock) -> list[Notification]
 async def test_the_turn_is_told_in_slack(
     process: Any, outbox: OutboxStore, clock: ManualClock, slack: SlackStandin, desk: Any
 ) -> None:
-    """Told, below the line and never seen are counted; what was not told is named with its why."""
+    """Told, below the threshold and never seen are counted; what was not told is named with its why."""
     message = process()
     assert not await message.look(), "the first look only notes the time"
     clock.advance(TURN - clock.now())
@@ -127,9 +127,9 @@ async def test_the_turn_is_told_in_slack(
     await world.run()
     (post,) = slack.posts()
     assert shown_text(post).split("\n") == [
-        "What we missed: of 3 happenings 1 told, 0 held, 1 below the line, 1 never seen.",
+        "What we missed: of 3 happenings 1 told, 0 held, 1 below the threshold, 1 never seen.",
         "Never seen: Volcano wakes",
-        "Below the line: Ferry fares rise in spring (ferries: 0.30 of the 0.50 it needs)",
+        "Below the threshold: Ferry fares rise in spring (ferries: 0.30 of the 0.50 it needs)",
     ]
     assert slack.refusals == []
 

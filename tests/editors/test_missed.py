@@ -146,7 +146,7 @@ def test_the_message_names_the_gravest_first() -> None:
     assert lines[1:4] == [
         "Held · flash: c",
         "Never seen · notable: d",
-        "Below the line · notable: a (ferries: 0.1 of 0.5)",
+        "Below the threshold · notable: a (ferries: 0.1 of 0.5)",
     ]
     assert lines[-1] == "and 4 more" and len(lines) == 10
     assert report([]).endswith("so nothing is known.")
