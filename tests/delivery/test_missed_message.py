@@ -118,7 +118,7 @@ async def waiting(outbox: OutboxStore, clock: ManualClock) -> list[Notification]
 async def test_the_turn_is_told_in_slack(
     process: Any, outbox: OutboxStore, clock: ManualClock, slack: SlackStandin, desk: Any
 ) -> None:
-    """What was told, below the threshold or never seen is counted; what was not told has its why."""
+    """What was told, below the threshold or never seen is counted, the untold with its why."""
     message = process()
     assert not await message.look(), "the first look only notes the time"
     clock.advance(TURN - clock.now())
