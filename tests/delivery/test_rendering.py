@@ -59,8 +59,8 @@ MISSED = replace(
     NOTICE,
     id="missed-1@world",
     notice="What we missed: of 42 happenings 30 told, 2 held, 4 below the threshold, 6 never "
-    "seen.\nNever seen · major: Dam fails above Northport; 300 homes evacuated (Coast Radio had it, "
-    "and "
+    "seen.\n"
+    "Never seen · major: Dam fails above Northport; 300 homes evacuated (Coast Radio had it, and "
     "no feed of it is watched)\n"
     "Below the threshold: Ferry fares <rise> in spring (ferries: 0.30 of the 0.50 it needs)\n"
     "and 10 more",
