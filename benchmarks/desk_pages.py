@@ -36,6 +36,7 @@ from monitor.history.history_store import HistoryStore
 from monitor.matching import texts
 from monitor.matching.background_sentences import SENTENCES
 from monitor.model import Alert, Story
+from monitor.observability import logs
 from monitor.reasons import AlertReason
 from monitor.store.client import connect
 from monitor.store.commands import Redis
@@ -295,4 +296,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    logs.configure()
     main()

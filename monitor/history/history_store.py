@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from collections.abc import AsyncIterator, Iterable, Sequence
@@ -199,6 +200,20 @@ class HistoryStore:
             return None
         text = await self._client.hget(self._day("alerts", at), alert_id)
         return AlertRecord.from_json(text) if text else None
+
+    async def first_alerts(self, since: float) -> list[tuple[str, float]]:
+        """Return topic and time of the newest alerts since an instant, updates left out.
+
+        At most `READ_AT_ONCE` are looked at; records are not built, since pages only count them.
+        """
+        ids = await self._client.zrevrangebyscore(
+            self._keys("history", "order"), math.inf, since, start=0, num=READ_AT_ONCE,
+            withscores=True,
+        )  # fmt: skip
+        names = [(name.decode(), float(at)) for name, at in ids]
+        texts = await self._texts(names)
+        kept = [(name, at, json.loads(texts[name])) for name, at in names if name in texts]
+        return [(one["topic"], at) for name, at, one in kept if one.get("parent") in (None, name)]
 
     async def deliveries(
         self, alerts: Sequence[AlertRecord], channels: Sequence[str]

@@ -83,6 +83,20 @@ async def test_a_search_compares_as_gates_do(
     assert ids(await history.search(Query.of(words))) == ["a"]
 
 
+async def test_first_alerts_are_counted_without_updates(store: Redis, keys: Keys) -> None:
+    """Of the alerts since an instant, those that follow another are left out."""
+    history = await keep(
+        store,
+        keys,
+        told("old", NOW - 9 * DAY),
+        told("one", NOW - 60, topic="ferries"),
+        told("two", NOW - 30, topic="ferries", parent="one"),
+        told("own", NOW, parent="own"),
+    )
+    found = await history.first_alerts(NOW - 7 * DAY)
+    assert found == [(FIRST.topic, NOW), ("ferries", NOW - 60)]
+
+
 async def test_a_day_looked_through_before_is_read_anew_when_it_has_grown(
     store: Redis, keys: Keys
 ) -> None:

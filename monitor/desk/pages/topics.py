@@ -16,13 +16,11 @@ from monitor.config.schema import Topic
 from monitor.config.topic_file import CannotSave, with_topic
 from monitor.desk.ask import Ask, Missing
 from monitor.desk.render import page
-from monitor.history.search import Query
 from monitor.observability.logs import get_logger
 
 log = get_logger(__name__)
 
 WEEK = 7 * 86400.0
-READ = 2_000  # alerts that are counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +61,9 @@ class TunerPage:
 
 async def show(ask: Ask) -> Response:
     """List the topics."""
-    found = (await ask.desk.history.search(Query(since=ask.now - WEEK), READ)).alerts
-    week = Counter(alert.topic for alert in found if not alert.is_update)
-    day = Counter(
-        alert.topic for alert in found if not alert.is_update and alert.decided_at > ask.now - 86400
-    )
+    found = await ask.desk.history.first_alerts(ask.now - WEEK)
+    week = Counter(topic for topic, _ in found)
+    day = Counter(topic for topic, at in found if at > ask.now - 86400)
     rows = []
     for topic in ask.desk.config().topics:
         answers = await ask.desk.feedback.all(topic.id)
