@@ -270,7 +270,7 @@ def table(found: dict[str, dict[str, float]]) -> str:
 def main() -> None:
     """Measure the sizes asked for and print the table; with `--write` put it into the page."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("sizes", nargs="*", choices=[*SIZES, []], default=[*SIZES])
+    parser.add_argument("sizes", nargs="*", metavar="SIZE", default=[*SIZES], help=str([*SIZES]))
     parser.add_argument("--minutes", type=float, default=6.0)
     parser.add_argument("--write", type=Path, help="the page whose table is replaced")
     options = parser.parse_args()
