@@ -132,18 +132,22 @@ class SoakWorld:
         return web.Response(text="ok")
 
     async def serve(self) -> tuple[web.AppRunner, int]:
-        """Listen on an address of its own for each feed: 127.1.0.1 and on."""
+        """Listen at `address(n)` for each feed."""
         app = web.Application()
         app.router.add_get("/{n}.xml", self.feed)
         app.router.add_post("/hook", self.take)
         runner = web.AppRunner(app, access_log=None)
         await runner.setup()
-        site = web.TCPSite(runner, "127.1.0.1", 0)
-        await site.start()
+        await web.TCPSite(runner, address(0), 0).start()
         port = int(runner.addresses[0][1])
         for n in range(1, len(self.items)):
-            await web.TCPSite(runner, f"127.1.0.{n + 1}", port).start()
+            await web.TCPSite(runner, address(n), port).start()
         return runner, port
+
+
+def address(n: int) -> str:
+    """Return the address of feed `n`: a host of its own, as in life."""
+    return f"127.1.{n // 250}.{n % 250 + 1}"
 
 
 def configure(folder: Path, feeds: int, port: int, interval: str, keep: float, model: str) -> Path:
@@ -160,7 +164,7 @@ def configure(folder: Path, feeds: int, port: int, interval: str, keep: float, m
         },
         "embedding": {"threads": 1} | ({"model": model} if model else {}),
         "ops": {"canary_every": "60s"},
-        "channels": {"hook": {"type": "webhook", "url": f"http://127.1.0.1:{port}/hook"}},
+        "channels": {"hook": {"type": "webhook", "url": f"http://{address(0)}:{port}/hook"}},
         "route": {"to": ["hook"]},
     }
     if keep:
@@ -168,7 +172,7 @@ def configure(folder: Path, feeds: int, port: int, interval: str, keep: float, m
         whole |= {"events": {"window": f"{keep:g}s"}}
         whole |= {"store": dict.fromkeys(names, f"{keep:g}s")}
     rows = [
-        {"id": f"f{n}", "url": f"http://127.1.0.{n + 1}:{port}/{n}.xml", "interval": interval}
+        {"id": f"f{n}", "url": f"http://{address(n)}:{port}/{n}.xml", "interval": interval}
         for n in range(feeds)
     ]
     topics = [

@@ -17,6 +17,7 @@ from monitor import reasons
 from monitor.matching.match_score import THRESHOLDS
 from monitor.observability import metrics
 from monitor.stages import STAGES
+from tests.conftest import LONGEST
 
 ROOT = Path(__file__).parents[1]
 
@@ -235,6 +236,11 @@ def _defined_in(path: Path) -> set[str]:
                 if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef)
             }
     return found
+
+
+def test_the_longest_files_are_there() -> None:
+    """What the suite begins with exists: a file that was renamed would come last without a word."""
+    assert [name for name in LONGEST if not (ROOT / name).is_file()] == []
 
 
 def test_the_walk_through_the_files_is_true() -> None:

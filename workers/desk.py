@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import getpass
 import socket
+from contextlib import suppress
 from pathlib import Path
+
+from redis.exceptions import RedisError
 
 from monitor.config.schema import DeskSettings
 from monitor.desk.app import create_app
@@ -71,6 +74,7 @@ class Desk:
         app = create_app(self.services, self._health.routes() if self._health else ())
         following = asyncio.create_task(self.live.run(), name="desk-live")
         closing = asyncio.create_task(self._end_open_pages(), name="desk-closing")
+        reading = asyncio.create_task(self._read_ahead(), name="desk-reading")
         self.started.set()
         log.info("desk_listening", host=settings.host, port=self.port)
         try:
@@ -79,13 +83,17 @@ class Desk:
         finally:
             self.started.clear()
             self.live.close()
-            await end([following, closing])
+            await end([following, closing, reading])
             listener.close()
 
     async def _end_open_pages(self) -> None:
         """Open pages wait for news without end: let them go before the server waits for them."""
         await self._runtime.stopping.wait()
         self.live.close()
+
+    async def _read_ahead(self) -> None:
+        with suppress(RedisError, OSError):  # then the first search reads it
+            await self.services.history.read_ahead()
 
     async def _refuse_to_be_open(self, settings: DeskSettings) -> None:
         if is_loopback(settings.host) or settings.published_on_loopback:

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
 FENCE = re.compile(r"^```(\w+)?([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-_SPAN = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
+_SPAN = re.compile(r"(?<!`)`((?:[^`\n]|\n(?!\n))+)`(?!`)")  # may go on in the next line
 # A program and at least one word for it: without one it is only named.
 _COMMAND = re.compile(r"(?:wirewatch|docker|docker-compose|kubectl) [a-z-]")
 
@@ -60,10 +60,10 @@ def commands(page: Path) -> list[Command]:
             first = text.count("\n", 0, block.start(3)) + 1
             found += [Command(one, first + n, first) for n, one in _whole(block[3])]
     prose = FENCE.sub(lambda block: "\n" * block[0].count("\n"), text)
-    for number, row in enumerate(prose.splitlines(), 1):
-        for span in _SPAN.findall(row):
-            if _COMMAND.match(span):
-                found.append(Command(span.replace("\\|", "|"), number, 0))
+    for span in _SPAN.finditer(prose):
+        text = " ".join(span[1].split("\n")).replace("\\|", "|")
+        if _COMMAND.match(text):
+            found.append(Command(text, prose.count("\n", 0, span.start()) + 1, 0))
     return sorted(found, key=lambda one: one.line)
 
 

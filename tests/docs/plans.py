@@ -324,6 +324,8 @@ OPERATORS = Plan(
         ),
         "wirewatch status": Step(says=r"(?s)1 embedder, 1 notifier, 1 poller.*all is well"),
         "wirewatch feeds list --failing": Step(says="what is wrong|No feed needs attention"),
+        "wirewatch feeds pause ID": Step(says="wire is paused until"),
+        "wirewatch feeds resume": Step(says="wire is polled again"),
         "curl -s localhost:9464/readyz": Step(says=r'(?s)"ready": true.*"store": "ok"'),
         "wirewatch dead list": Step(code=1, before=_a_dead_letter, says=CABLE),
         "wirewatch dead show ID": Step(says="invalid_blocks"),

@@ -63,6 +63,7 @@ SUBSTITUTES = (
     (r"\bexplain URL\b", "explain {story}"),
     (r"\b1a2b3c4d\b", "{silence}"),
     (r"--topic ID\b", "--topic undersea-cables"),
+    (r"\bfeeds pause ID\b", "feeds pause wire"),
     (r"\bID\b", "{dead}"),
     (r"\bTRACE\b", "{trace}"),
 )
@@ -83,7 +84,7 @@ AT_ONCE = 3  # pages read at the same time
 # In the prose these are names of commands; what they do is run with the words they need elsewhere.
 NAMED = {
     "wirewatch mcp", "wirewatch explain", "wirewatch replay", "wirewatch demo", "docker compose",
-    "wirewatch missed", "wirewatch feedback", "wirewatch topics tune",
+    "wirewatch missed", "wirewatch feedback", "wirewatch topics tune", "wirewatch routes test",
 }  # fmt: skip
 GENERATED = ("docs/reference/", "CHANGELOG.md")
 
