@@ -218,7 +218,7 @@ def test_stores_own_their_keys() -> None:
 
 # Faults last as long as they say: in the chaos runs, in stand-ins, in a child that hangs.
 _MAY_SLEEP = {
-    "support/waiting.py", "support/http_sink.py", "support/slack_standin.py", "conftest.py",
+    "support/waiting.py", "support/http_sink.py", "support/slack_faults.py", "conftest.py",
     "support/docker/engine.py",
 }  # fmt: skip
 _SLEEP = re.compile(r"(asyncio|time)\.sleep\(.*")

@@ -36,7 +36,8 @@ from monitor.store.embedded.server import find_running
 from monitor.store.keys import Keys
 from tests.support.outlets import Outlets
 from tests.support.service import ENERGY, Service, slack_and_mail
-from tests.support.slack_standin import SlackFault, SlackStandin
+from tests.support.slack_faults import SlackFault
+from tests.support.slack_standin import SlackStandin
 from tests.support.smtp_standin import SmtpStandin
 
 FEEDS = 4

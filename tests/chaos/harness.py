@@ -39,7 +39,8 @@ from monitor.store.keys import Keys
 from tests.chaos.boundaries import BOUNDARIES, Boundary
 from tests.support.outlets import Outlets
 from tests.support.service import ENERGY, Service, slack_and_mail
-from tests.support.slack_standin import SlackFault, SlackStandin
+from tests.support.slack_faults import SlackFault
+from tests.support.slack_standin import SlackStandin
 from tests.support.smtp_standin import SmtpStandin
 
 FEEDS = 8
@@ -126,7 +127,7 @@ class Chaos:
         self.model = model
         self.slack = SlackStandin()
         self.smtp = SmtpStandin()
-        self.slack.fault_rate = self.smtp.fault_rate = faults
+        self.slack.faults.rate = self.smtp.fault_rate = faults
         self.outlets = Outlets()
         self.service = Service(folder)
         self.result = ChaosResult()
@@ -156,7 +157,7 @@ class Chaos:
                 await self._until(self._baselined)
                 extra = [self.dice.choice((*PIPELINE, "store")) for _ in range(kills)]
                 await self._work(stories, [*boundaries, *extra, *["store"] * store_kills])
-                self.slack.fault_rate = self.smtp.fault_rate = 0.0
+                self.slack.faults.rate = self.smtp.fault_rate = 0.0
                 await self._until(self._all_told, 300.0)
                 await self._count()
         finally:

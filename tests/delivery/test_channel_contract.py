@@ -23,7 +23,8 @@ from monitor.reasons import DeliveryReason
 from tests.delivery.test_slack_bot import slack_config
 from tests.support.alerts import alert, config, note
 from tests.support.http_sink import HttpSink
-from tests.support.slack_standin import SlackFault, SlackStandin
+from tests.support.slack_faults import SlackFault
+from tests.support.slack_standin import SlackStandin
 from tests.support.smtp_standin import SmtpStandin
 
 

@@ -8,7 +8,8 @@ import pytest
 
 from tests.support.alerts import alert, config, note
 from tests.support.http_sink import HttpSink
-from tests.support.slack_standin import SlackFault, SlackStandin
+from tests.support.slack_faults import SlackFault
+from tests.support.slack_standin import SlackStandin
 from tests.support.smtp_standin import SmtpStandin
 
 CANARY = "canary7f3a9c"

@@ -15,8 +15,9 @@ from monitor.reasons import DeliveryReason, SuppressionReason
 from tests.delivery.test_slack_bot import slack_config
 from tests.support.alerts import FIRST, NOW, UPDATE, alert, config, note
 from tests.support.http_sink import HttpSink
+from tests.support.slack_faults import SlackFault
 from tests.support.slack_rules import shown_text
-from tests.support.slack_standin import SlackFault, SlackStandin
+from tests.support.slack_standin import SlackStandin
 from tests.support.smtp_standin import SmtpStandin
 
 MAIL = {"type": "email", "host": "127.0.0.1", "security": "none", "from": "w@x.example"}

@@ -16,8 +16,9 @@ from tests.delivery.test_notifier import runtime_for
 from tests.delivery.test_slack_bot import slack_config
 from tests.support.alerts import FIRST, NOW, UPDATE, alert, note
 from tests.support.loglines import logged
+from tests.support.slack_faults import SlackFault
 from tests.support.slack_rules import shown_text
-from tests.support.slack_standin import SlackFault, SlackStandin
+from tests.support.slack_standin import SlackStandin
 from workers.notifier import Notifier
 
 NIGHT = {

@@ -11,8 +11,9 @@ from monitor.reasons import DeliveryReason
 from tests.delivery.test_floods import MAIL
 from tests.delivery.test_slack_bot import slack_config
 from tests.support.alerts import FIRST, UPDATE, alert, config, note
+from tests.support.slack_faults import SlackFault
 from tests.support.slack_rules import shown_text
-from tests.support.slack_standin import SlackFault, SlackStandin
+from tests.support.slack_standin import SlackStandin
 from tests.support.smtp_standin import SmtpStandin
 
 OTHER = replace(

@@ -14,7 +14,8 @@ from monitor.store.commands import Redis
 from monitor.store.keys import Keys
 from tests.delivery.test_slack_bot import slack_config
 from tests.support.alerts import FIRST, alert, note
-from tests.support.slack_standin import SlackFault, SlackStandin
+from tests.support.slack_faults import SlackFault
+from tests.support.slack_standin import SlackStandin
 from tests.support.smtp_standin import SmtpStandin
 from workers.notifier import Notifier
 from workers.runtime import Runtime

@@ -12,8 +12,9 @@ from slack_sdk.web.async_client import AsyncWebClient
 from monitor.reasons import AlertReason, DeliveryReason
 from tests.support.alerts import FIRST, UPDATE, alert, config, note
 from tests.support.loglines import logged
+from tests.support.slack_faults import SlackFault
 from tests.support.slack_rules import shown_text
-from tests.support.slack_standin import SlackFault, SlackStandin
+from tests.support.slack_standin import SlackStandin
 
 
 def slack_config(slack: SlackStandin, **more: Any) -> Any:

@@ -31,8 +31,9 @@ from tests.delivery.test_notifier import running, runtime_for
 from tests.delivery.test_slack_bot import slack_config
 from tests.delivery.test_slack_inbound import SECRET, pressed, signed
 from tests.support.alerts import FIRST, NOW, UPDATE, alert, note
+from tests.support.slack_faults import SlackFault
 from tests.support.slack_rules import check_message, shown_text
-from tests.support.slack_standin import SlackFault, SlackStandin
+from tests.support.slack_standin import SlackStandin
 from tests.support.smtp_standin import SmtpStandin
 from tests.support.waiting import until
 from workers.notifier import ENDING, Notifier

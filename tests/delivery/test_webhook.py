@@ -19,7 +19,7 @@ from monitor.delivery.channels import ninjs
 from monitor.delivery.channels.webhook import signature
 from tests.support.alerts import FIRST, UPDATE, config, note
 from tests.support.http_sink import HttpSink
-from tests.support.slack_standin import SlackFault
+from tests.support.slack_faults import SlackFault
 
 ALERT_KEYS = {
     "id", "parent", "topic", "event", "reason", "urgency", "severity", "score", "line", "evidence",

@@ -19,7 +19,8 @@ from tests.support.docker.engine import Engine
 from tests.support.docker.program import install
 from tests.support.outlets import Outlets
 from tests.support.service import Service
-from tests.support.slack_standin import SlackFault, SlackStandin
+from tests.support.slack_faults import SlackFault
+from tests.support.slack_standin import SlackStandin
 from tests.support.smtp_standin import SmtpStandin
 from tests.support.waiting import until
 

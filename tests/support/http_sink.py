@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from tests.support.post_server import PostServer
-from tests.support.slack_standin import SlackFault
+from tests.support.slack_faults import SlackFault
 
 
 @dataclass(frozen=True, slots=True)

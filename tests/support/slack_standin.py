@@ -8,7 +8,7 @@ taken.
 
     async with SlackStandin() as slack:
         slack.api_url, slack.bot_token, slack.channel
-        slack.fail("chat.postMessage", Fault("drop", after=True))
+        slack.fail("chat.postMessage", SlackFault("drop", after=True))
         slack.posts()          # what the newsroom sees
 
 As a program: `python -m tests.support.slack_standin --port 8999` serves until stopped and prints
@@ -19,36 +19,16 @@ from __future__ import annotations
 
 import asyncio
 import json
-import random
 import time
 import uuid
-from collections import defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Self
 
 from aiohttp import WSMsgType, web
 
+from tests.support.slack_faults import SlackFault, SlackFaults, go_wrong
 from tests.support.slack_rules import check_message, mentions
-
-POSTING = ("chat.postMessage", "webhook")
-
-
-@dataclass(slots=True)
-class SlackFault:
-    """What goes wrong with a call.
-
-    `kind`: "status" answers `status`; "error" answers ok=false with `error`; "drop" closes the
-    connection without an answer; "hang" answers after `seconds`. `after` says that the call is
-    carried out all the same, so the caller cannot know.
-    """
-
-    kind: str
-    after: bool = False
-    status: int = 500
-    error: str = ""
-    seconds: float = 30.0
-    headers: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -95,9 +75,7 @@ class SlackStandin:
         self.refusals: list[tuple[str, list[str]]] = []
         self.acks: list[dict[str, Any]] = []
         self.ephemeral: list[dict[str, Any]] = []
-        self.faults: dict[str, deque[SlackFault]] = defaultdict(deque)
-        self.fault_rate = 0.0
-        self.random = random.Random(0)
+        self.faults = SlackFaults()
         self.per_second, self.burst, self.edit_window = per_second, burst, edit_window
         self._clock = clock
         self._last_ts = 0.0
@@ -156,7 +134,7 @@ class SlackStandin:
 
     def fail(self, method: str, *faults: SlackFault) -> None:
         """Have the next calls of `method` go wrong, one fault a call."""
-        self.faults[method].extend(faults)
+        self.faults.lay(method, *faults)
 
     def posts(self, channel: str = "") -> list[dict[str, Any]]:
         """Return the messages of a channel as they stand now, oldest first."""
@@ -212,13 +190,13 @@ class SlackStandin:
         args = await _arguments(request)
         self.calls.append((method, args))
         self._changed.set()
-        fault = self._next_fault(method)
+        fault = self.faults.next(method)
         if fault is not None and not fault.after:
-            return await self._go_wrong(request, fault)
+            return await go_wrong(request, fault)
         answer, status, headers = self.answer(method, request, args)
         self._changed.set()
         if fault is not None:
-            return await self._go_wrong(request, fault)
+            return await go_wrong(request, fault)
         return web.json_response(answer, status=status, headers=headers)
 
     def answer(
@@ -393,14 +371,14 @@ class SlackStandin:
         return socket
 
     async def _webhook(self, request: web.Request) -> web.StreamResponse:
-        fault = self._next_fault("webhook")
+        fault = self.faults.next("webhook")
         if fault is not None and not fault.after:
-            return await self._go_wrong(request, fault)
+            return await go_wrong(request, fault)
         room = self.rooms[self.channel]
         status, words = self._take_webhook(await request.read(), room)
         self._changed.set()
         if fault is not None:
-            return await self._go_wrong(request, fault)
+            return await go_wrong(request, fault)
         headers = {"Retry-After": "1"} if status == 429 else {}
         return web.Response(status=status, text=words, headers=headers)
 
@@ -435,32 +413,6 @@ class SlackStandin:
         return web.json_response({"rooms": rooms, "refusals": self.refusals})
 
     # --- rules
-
-    def _next_fault(self, method: str) -> SlackFault | None:
-        if self.faults[method]:
-            return self.faults[method].popleft()
-        if self.fault_rate and method in POSTING and self.random.random() < self.fault_rate:
-            after = self.random.random() < 0.5
-            kind = self.random.choice(("status", "drop", "ratelimited"))
-            if kind == "ratelimited":
-                return SlackFault("status", status=429, headers={"Retry-After": "1"})
-            return SlackFault(kind, after=after, status=self.random.choice((500, 502, 503)))
-        return None
-
-    async def _go_wrong(self, request: web.Request, fault: SlackFault) -> web.StreamResponse:
-        if fault.kind == "error":
-            return web.json_response({"ok": False, "error": fault.error}, headers=fault.headers)
-        if fault.kind == "hang":
-            await asyncio.sleep(fault.seconds)
-        if fault.kind in ("drop", "hang"):
-            if request.transport is not None:  # else the caller has given up
-                request.transport.abort()
-            return web.Response()
-        if fault.status == 429:
-            answer = {"ok": False, "error": "ratelimited"}
-            headers = {"Retry-After": "1"} | fault.headers
-            return web.json_response(answer, status=429, headers=headers)
-        return web.Response(status=fault.status, text="upstream trouble", headers=fault.headers)
 
     def _over_limit(self, room: Room) -> bool:
         if not self.per_second:
