@@ -109,7 +109,8 @@ def _summary(tally: Tally, config: Config, as_json: bool) -> None:
     table = Table(
         title=f"{tally.stories:,} stories, {tally.copies:,} copies, {len(tally.events):,} events"
     )
-    table.add_column("topic")
+    longest = max(map(len, topics), default=0)
+    table.add_column("topic", no_wrap=True, min_width=longest)  # people have to type it
     for name in ("matching stories", "alerts", "updates", "held back as told", "nothing new"):
         table.add_column(name, justify="right")
     for topic, row in topics.items():
