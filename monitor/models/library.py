@@ -6,14 +6,15 @@ import os
 from collections.abc import Sequence
 from functools import cache, cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from monitor.errors import ModelError
 from monitor.model import Matrix
-from monitor.models import adapters, base
+from monitor.models import adapters, base, tokenizer
 from monitor.models.states import mean_states
+from monitor.models.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
     from monitor.models.bert import Bert
@@ -44,7 +45,6 @@ class Library:
         # of every size that alone grew to 700 MB. With 32 memory stays flat, at the same speed.
         os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "32")
         os.environ.setdefault("LRU_CACHE_CAPACITY", "32")
-        os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
         self._folder = folder or base.folder()
         self._bf16, self._batch_size = bf16, batch_size
 
@@ -84,17 +84,11 @@ class Library:
         return self.adapted(adapters.read(adapters.ENCODER))
 
     @cached_property
-    def _tokenizer(self) -> Any:
-        from tokenizers import Tokenizer
-
-        tokenizer = Tokenizer.from_file(str(self._folder / "tokenizer.json"))
-        tokenizer.no_padding()
-        tokenizer.no_truncation()
-        return tokenizer
-
-    def _tokens(self, texts: Sequence[str]) -> list[list[int]]:
-        encoded = self._tokenizer.encode_batch(list(texts), add_special_tokens=False)
-        return [one.ids for one in encoded]
+    def _tokens(self) -> Tokenizer:
+        try:
+            return Tokenizer(self._folder / tokenizer.FILE)
+        except (OSError, RuntimeError) as error:
+            raise ModelError(f"cannot load the model in {self._folder}: {error}") from error
 
     def adapted(self, adapter: adapters.Adapter) -> Bert:
         """Return the base model with an adapter, in the precision of the library.

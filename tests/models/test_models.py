@@ -102,9 +102,9 @@ def test_a_folder_cut_short_is_made_again(tmp_path: Path, monkeypatch: pytest.Mo
     """A machine that went down while the folder was written leaves nothing that is used."""
     monkeypatch.setenv(base.FOLDER, str(tmp_path))
     made = base.folder()
-    (made / "tokenizer.json").write_text("{")
+    (made / "tokenizer.model").write_text("{")
     assert base.folder() == made
-    assert (made / "tokenizer.json").stat().st_size > 1_000_000
+    assert (made / "tokenizer.model").stat().st_size > 1_000_000
 
 
 def test_a_wheel_of_any_platform_will_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
