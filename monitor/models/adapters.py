@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -25,11 +24,11 @@ Array = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Adapter:
-    """Changes by layer, (out, in) each, and the small parts beside them ("head.weight", …)."""
+    """Changes by layer, (out, r) and (r, in) each, and the parts beside them ("head.bias", …)."""
 
     name: str
     fingerprint: str
-    changes: dict[str, Array]
+    changes: dict[str, tuple[Array, Array]]
     heads: dict[str, Array]
 
 
@@ -70,20 +69,6 @@ def read(name: str) -> Adapter:
     except (OSError, ValueError) as error:
         raise ModelError(f"cannot read {path} ({error}); reinstall wirewatch") from error
     ups = {key.removesuffix(".up"): value for key, value in stored.items() if key.endswith(".up")}
-    changes = {layer: up @ stored[f"{layer}.down"] for layer, up in ups.items()}
+    changes = {layer: (up, stored[f"{layer}.down"]) for layer, up in ups.items()}
     heads = {key: value for key, value in stored.items() if not key.endswith((".up", ".down"))}
     return Adapter(name, named, changes, heads)
-
-
-def changed(weights: Mapping[str, Array], adapter: Adapter) -> dict[str, Array]:
-    """Return weights with the changes of an adapter; what it does not change is shared.
-
-    Raises:
-        ModelError: a weight that it changes is not among them.
-    """
-    found = dict(weights)
-    for layer, change in adapter.changes.items():
-        if (name := f"{layer}.weight") not in found:
-            raise ModelError(f"the model has no part {layer}; reinstall wirewatch")
-        found[name] = found[name] + change
-    return found

