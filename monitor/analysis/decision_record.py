@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from monitor.analysis.story_analysis import StoryDecision
+from monitor.editors.severity import grounds
 from monitor.model import Assignment, Match
 
 
@@ -38,6 +39,7 @@ def decision_record(outcome: StoryDecision, at: float) -> dict[str, Any]:
         "similarity": round(assignment.similarity, 4),
         "novelty": assignment.novelty,
         "severity": outcome.severity,
+        "severity_grounds": grounds(outcome.item) if outcome.severity else "",
         "trust": outcome.item.story.trust,
         "sources": list(assignment.sources),
         "outlets": list(assignment.outlets),

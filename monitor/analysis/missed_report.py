@@ -29,7 +29,7 @@ _MOST = 5_000  # stories of a page
 _LARGEST = 64_000_000  # bytes of a list, unpacked
 _LISTED = 8  # happenings that the message names
 
-Encode = Callable[[Sequence[Story]], list[EmbeddedStory]]
+Encode = Callable[[Sequence[Story]], list[EmbeddedStory]]  # embeds, and reads how grave they are
 
 
 class ListUnreadable(Exception):

@@ -8,7 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from monitor.analysis.story_analysis import Analysis
+from monitor.analysis.story_reader import StoryReader
 from monitor.config.schema import Config, EmbeddingSettings, Topic
+from monitor.editors.severity import SeverityReader
 from monitor.embedding import Embedder, open_embedder
 from monitor.events.index import EventIndex
 from monitor.events.owners import Owners
@@ -49,6 +51,21 @@ def topic_judge(encoder: Embedder) -> TopicJudge | None:
     return TopicJudge(judge.score, judge.fingerprint, time.monotonic)
 
 
+def severity_reader(encoder: Embedder) -> SeverityReader | None:
+    """Return what reads how grave stories are; only the encoder of Wirewatch comes with one."""
+    library = getattr(encoder, "library", None)
+    return SeverityReader(lambda found: library.severity.chances(found)) if library else None
+
+
+def story_reader(encoder: Embedder) -> StoryReader:
+    """Return all that reads stories beside the encoder.
+
+    Raises:
+        ModelError: its weights are missing or damaged.
+    """
+    return StoryReader(topic_judge(encoder), severity_reader(encoder))
+
+
 def ordinary_news(matcher: TopicMatcher, encoder: Embedder, judge: TopicJudge | None) -> Array:
     """Return which sentences of ordinary news each topic takes: 1 or 0, shape (n, topics)."""
     news = [
@@ -84,4 +101,4 @@ def offline_analysis(config: Config) -> tuple[Analysis, Embedder]:
     encoder = load_encoder(config.embedding)
     index = EventIndex(config.events, Owners.load(config.events.owners_file))
     matcher = build_matcher(config.topics, encoder)
-    return Analysis(matcher, index, topic_judge(encoder)), encoder
+    return Analysis(matcher, index, story_reader(encoder)), encoder

@@ -18,11 +18,12 @@ import numpy as np
 
 from monitor.alerting.alert_decision import decide
 from monitor.alerting.alert_state import AlertState, merge, parted
+from monitor.analysis.story_reader import StoryReader
 from monitor.config.schema import Topic
 from monitor.editors.severity import severity_of
 from monitor.events.index import EventIndex, Prepared
 from monitor.events.pair_judge import Answers
-from monitor.matching import THRESHOLDS, Scores, TopicJudge, TopicMatcher
+from monitor.matching import THRESHOLDS, Scores, TopicMatcher
 from monitor.model import Alert, Assignment, EmbeddedStory, Match, Suppression
 
 AlertKey = tuple[str, str]  # topic, event
@@ -78,15 +79,15 @@ class Analysis:
     Args:
         matcher: built from the topics in force.
         index: the rolling window; `look` moves it on.
-        judge: asked about stories that have no answers yet. The service's embedder has asked
+        reader: reads stories that nobody has read yet. The service's embedder has read them
             already, so triage has none.
     """
 
     def __init__(
-        self, matcher: TopicMatcher, index: EventIndex, judge: TopicJudge | None = None
+        self, matcher: TopicMatcher, index: EventIndex, reader: StoryReader | None = None
     ) -> None:
         self.index = index
-        self._judge = judge
+        self._reader = reader
         self.use(matcher)
 
     def use(self, matcher: TopicMatcher) -> None:
@@ -104,8 +105,8 @@ class Analysis:
         answers: Answers | None = None,
     ) -> ScoredBatch:
         """Score stories against every topic and assign them to events."""
-        if self._judge is not None:
-            batch = self._judge.over(self.matcher, batch)
+        if self._reader is not None:
+            batch = self._reader.over(self.matcher, batch)
         scores = self.matcher.score(batch)
         moves = self.index.assign(prepared or batch, answers)
         return ScoredBatch(tuple(batch), tuple(moves), scores)

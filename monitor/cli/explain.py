@@ -108,7 +108,8 @@ def _show(told: dict[str, Any], every: bool) -> None:
     if decision.get("novelty"):
         line(f"new in it  {decision['novelty']}")
     if decision.get("severity"):
-        line(f"severity   {decision['severity']}")
+        why = decision.get("severity_grounds")
+        line(f"severity   {decision['severity']}{f' ({why})' if why else ''}")
     trusts = [f" ({word})" if word else "" for word in decision.get("trusts", ())]
     names = decision.get("outlets") or decision.get("sources", ())
     named = zip(names, trusts or repeat(""), strict=False)

@@ -61,7 +61,7 @@ def missed(
     Each is told, held (by what), below (which topic came nearest) or never seen.
     """
     from monitor.analysis.missed_report import compare
-    from monitor.analysis.offline import load_encoder
+    from monitor.analysis.offline import load_encoder, severity_reader
     from monitor.config.value_types import parse_duration
     from monitor.embedding import embed_stories, pair_judge
 
@@ -74,9 +74,11 @@ def missed(
         fail(f"--notify: {notify} is no channel of wirewatch.yaml, or --replay was given")
     outside = _read(happenings, config)
     encoder = load_encoder(config.embedding)
+    severity = severity_reader(encoder)
 
     def encode(stories: Sequence[Story]) -> list[EmbeddedStory]:
-        return embed_stories(encoder, stories, 1)
+        found = embed_stories(encoder, stories, 1)
+        return severity.of_all(found) if severity else found
 
     if replayed is None:
         outside, found = run_async(_stored(config, encoder, outside, back))

@@ -17,7 +17,7 @@ from monitor.errors import ModelError
 from monitor.models import base
 
 WEIGHTS = Path(__file__).parent / "weights"
-ENCODER, TOPIC_JUDGE, PAIR_JUDGE = "encoder", "topic_judge", "pair_judge"
+ENCODER, TOPIC_JUDGE, PAIR_JUDGE, SEVERITY = "encoder", "topic_judge", "pair_judge", "severity"
 
 Array = npt.NDArray[np.float32]
 
@@ -38,21 +38,6 @@ def fingerprint(name: str) -> str:
     digest = hashlib.sha256(base.DATA_HASH.encode())
     digest.update((WEIGHTS / f"{name}.npz").read_bytes())
     return digest.hexdigest()[:12]
-
-
-def heads(name: str) -> dict[str, Array]:
-    """Read only the small parts beside an adapter's changes.
-
-    Raises:
-        ModelError: its file is missing or damaged.
-    """
-    path = WEIGHTS / f"{name}.npz"
-    try:
-        with np.load(path) as data:
-            small = [key for key in data.files if not key.endswith((".up", ".down"))]
-            return {key: data[key].astype(np.float32) for key in small}
-    except (OSError, ValueError) as error:
-        raise ModelError(f"cannot read {path} ({error}); reinstall wirewatch") from error
 
 
 def read(name: str) -> Adapter:

@@ -54,11 +54,7 @@ class Library:
 
     def encode(self, texts: Sequence[str]) -> Matrix:
         """Return one unit vector for each text, shape (len(texts), dimension)."""
-        tokens = [
-            [BOS, *ids[: ENCODER_TOKENS - 2], EOS]
-            for ids in self._tokens([PREFIX + t for t in texts])
-        ]
-        found = mean_states(self._encoder, tokens, self._batch_size)
+        found = self.states(self._encoder, texts, ENCODER_TOKENS)
         norms = np.linalg.norm(found, axis=1, keepdims=True)
         return np.asarray(found / np.maximum(norms, 1e-12), dtype=np.float32)
 
@@ -71,6 +67,11 @@ class Library:
     def pair_judge(self) -> Judge:
         """Do two reports tell of one happening?"""
         return Judge(self, adapters.read(adapters.PAIR_JUDGE), SECOND_TOKENS)
+
+    @cached_property
+    def severity(self) -> SeverityModel:
+        """How grave is what a story reports?"""
+        return SeverityModel(self, adapters.read(adapters.SEVERITY))
 
     @cached_property
     def _encoder(self) -> Bert:
@@ -104,6 +105,12 @@ class Library:
             ModelError: the folder's files cannot be read, or do not fit.
         """
         return self._base.changed(adapter.changes)
+
+    def states(self, model: Bert, texts: Sequence[str], most: int) -> Matrix:
+        """Return states of single texts, of at most `most` word pieces each."""
+        found = self._tokens([PREFIX + text for text in texts])
+        tokens = [[BOS, *ids[: most - 2], EOS] for ids in found]
+        return mean_states(model, tokens, self._batch_size)
 
     def joined_states(
         self, model: Bert, first: Sequence[str], second: Sequence[str], most: int
@@ -143,6 +150,29 @@ class Judge:
         """
         states = self._library.joined_states(self._model, first, second, self._most)
         return np.asarray(states @ self._weight + self._bias, dtype=np.float32)
+
+
+class SeverityModel:
+    """A model that reads a story and says how likely it reaches each level of severity.
+
+    Args:
+        library: where the base model is.
+        adapter: what it was taught.
+    """
+
+    def __init__(self, library: Library, adapter: adapters.Adapter) -> None:
+        self._library, self._model = library, library.adapted(adapter)
+        self._weights, self._bias = adapter.heads["head.weight"], adapter.heads["head.bias"]
+
+    def chances(self, texts: Sequence[str]) -> Matrix:
+        """Return how likely each text is at least routine, notable, major, flash: (len(texts), 4).
+
+        Raises:
+            ModelError: the model cannot compute.
+        """
+        states = self._library.states(self._model, texts, SECOND_TOKENS)
+        logits = states @ self._weights.T + self._bias
+        return np.asarray(1 / (1 + np.exp(-logits)), dtype=np.float32)
 
 
 def shared(*, bf16: bool, batch_size: int) -> Library:

@@ -1,0 +1,159 @@
+"""How well severity is told, beside a word list and the topic's urgency.
+
+    python -m benchmarks.severity --data ../shared/data [--read 30]
+
+Three sets that no training has seen: a whole day of 24 outlets (desk_dev, every item), reports of
+three spans of the half year with many grave ones among them, and sixteen other languages than
+English. Levels are read by the product's own reader; labels are under `labels/` and
+`../training/labels/` (numbers of items, and a level from 0 none to 4 flash).
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.labelled import rows
+from monitor.analysis.offline import load_encoder, severity_reader
+from monitor.config.schema import EmbeddingSettings
+from monitor.editors.severity import severity_of
+from monitor.embedding import embed_stories
+from monitor.model import Story
+from monitor.observability import logs
+from monitor.reasons import Severity
+
+HERE = Path(__file__).parent
+LEVELS = len(Severity)
+LEAD = 400  # characters of a summary
+_GRAVE = re.compile(
+    r"\b(massacre|genocide|war|invasion|coup|earthquake|tsunami|nuclear|hundreds|thousands)\b", re.I
+)
+_SERIOUS = re.compile(
+    r"\b(kill\w*|dead|deadly|dies|died|deaths?|attack\w*|explosion|blast|missiles?|drones?|bomb\w*"
+    r"|crash\w*|collapse\w*|emergency|outbreak|hurricane|typhoon|flood\w*|resign\w*)\b",
+    re.I,
+)
+_FIRM = re.compile(
+    r"\b(sanction\w*|court|sentenced|guilty|law|strikes?|fires?|wildfires?|tariffs?|ban\w*|recall\w*"
+    r"|evacuat\w*|shutdown|layoffs|arrest\w*|protests?|ceasefire|election)\b",
+    re.I,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A report and the level that its reader gave."""
+
+    story: Story
+    level: int
+    group: str
+
+
+def desk_day(data: Path) -> list[Case]:
+    """Return every item of the day."""
+    levels = {row["n"]: int(row["level"]) for row in rows(HERE / "labels/severity_desk_dev.tsv")}
+    return [
+        Case(_story(row["n"], row["title"], row["summary"]), levels[row["n"]], "day")
+        for row in rows(data / "desk_dev/items.tsv")
+    ]
+
+
+def held_out(data: Path) -> list[Case]:
+    """Return the reports of the half year and of other languages that are not taught."""
+    known = {row["item"]: row for row in rows(data / "topics_train/items.tsv.gz")}
+    for at, row in enumerate(rows(data / "current_events_2025-09_2026-01.tsv.gz")):
+        known[f"ce{at}"] = {"title": row["text"], "summary": "", "lang": "en"}
+    found = []
+    for row in rows(HERE.parent / "training/labels/severity_held.tsv"):
+        item = known[row["item"]]
+        group = item["lang"] if row["set"] == "languages" else "half year"
+        found.append(
+            Case(_story(row["item"], item["title"], item["summary"]), int(row["level"]), group)
+        )
+    return found
+
+
+def by_words(story: Story) -> int:
+    """Return the level that a list of words gives."""
+    text = f"{story.title} {story.summary}"
+    steps = ((_GRAVE, 3), (_SERIOUS, 2), (_FIRM, 2))
+    return next((level for words, level in steps if words.search(text)), 1)
+
+
+def by_product(cases: list[Case]) -> list[int]:
+    """Return the levels that Wirewatch gives."""
+    encoder = load_encoder(EmbeddingSettings())
+    reader = severity_reader(encoder)
+    assert reader is not None
+    found = []
+    for at in range(0, len(cases), 64):
+        stories = [case.story for case in cases[at : at + 64]]
+        items = reader.of_all(embed_stories(encoder, stories, 2))
+        found += [max(0, Severity.rank(severity_of(item))) for item in items]
+    return found
+
+
+def kappa(right: list[int], told: list[int]) -> float:
+    """Return the quadratic weighted kappa of two readings (Cohen 1968)."""
+    seen = np.zeros((LEVELS, LEVELS))
+    for one, other in zip(right, told, strict=True):
+        seen[one, other] += 1
+    far = np.subtract.outer(np.arange(LEVELS), np.arange(LEVELS)) ** 2
+    by_chance = np.outer(seen.sum(1), seen.sum(0)) / seen.sum()
+    return float(1 - (far * seen).sum() / (far * by_chance).sum())
+
+
+def table(name: str, right: list[int], told: list[int]) -> str:
+    """Return a line: kappa, same level, within one level, and both errors of the upper levels."""
+    pairs = list(zip(right, told, strict=True))
+    same = sum(one == other for one, other in pairs) / len(pairs)
+    near = sum(abs(one - other) < 2 for one, other in pairs) / len(pairs)
+    parts = [f"{name:24} {len(pairs):5}   {kappa(right, told):5.2f}   {same:4.0%}   {near:4.0%}"]
+    for level in (2, 3, 4):
+        hits = sum(one >= level and other >= level for one, other in pairs)
+        called, meant = (sum(one >= level for one in side) for side in (told, right))
+        parts.append(f"{hits:3}/{called:<3} {hits:3}/{meant:<3}")
+    return "   ".join(parts)
+
+
+def main() -> None:
+    """Print the table, and errors to read."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--read", type=int, default=0, help="print so many of the worst errors")
+    options = parser.parse_args()
+    cases = desk_day(options.data) + held_out(options.data)
+    told = by_product(cases)
+    groups: dict[str, list[int]] = defaultdict(list)
+    for at, case in enumerate(cases):
+        groups[case.group].append(at)
+        if case.group not in ("day", "half year"):
+            groups["other languages"].append(at)
+    print(
+        f"{'':24} {'items':>5}   kappa   same   near"
+        "   notable+ P, R     major+ P, R       flash P, R"
+    )
+    for name, places in groups.items():
+        right = [cases[at].level for at in places]
+        print(table(name, right, [told[at] for at in places]))
+        if name in ("day", "half year"):
+            words = [by_words(cases[at].story) for at in places]
+            print(table(f"{name}, by words", right, words))
+    errors = sorted(range(len(cases)), key=lambda at: -abs(cases[at].level - told[at]))
+    for at in errors[: options.read]:
+        case = cases[at]
+        print(f"{case.level} told {told[at]}  {case.group:10} {case.story.title[:150]}")
+
+
+def _story(name: str, title: str, summary: str) -> Story:
+    return Story(id=name, title=title, summary=summary[:LEAD])
+
+
+if __name__ == "__main__":
+    logs.configure()
+    main()

@@ -1,0 +1,131 @@
+"""Severity: who is read for it, what the reading means, and what it rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from monitor.analysis.offline import severity_reader
+from monitor.codec import pack_embedded, unpack_embedded
+from monitor.editors.severity import SeverityReader, grounds, severity_of
+from monitor.embedding import embed_stories
+from monitor.embedding.multilingual import MultilingualEmbedder
+from monitor.errors import ModelError
+from monitor.model import EmbeddedStory, Judged, Matrix, Passage, Story
+
+LIKELY = (0.99, 0.9, 0.2, 0.01)  # at least routine, notable, major, flash
+
+
+def item(title: str, logit: float | None = 3.0, lead: str = "") -> EmbeddedStory:
+    """A story with what the topic judge said of it; None: nobody asked."""
+    passages = [Passage(0, "title", title, title)]
+    if lead:
+        passages.append(Passage(1, "lead", lead, f"{title}. {lead}"))
+    vectors = np.zeros((len(passages), 4), np.float32)
+    judged = None if logit is None else Judged("all", {"topic": (logit, 0)})
+    return EmbeddedStory(Story(id=title, title=title), tuple(passages), vectors, "m", judged=judged)
+
+
+class Reading:
+    """A model that finds everything notable and keeps what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.fails = False
+
+    def __call__(self, texts: Sequence[str]) -> Matrix:
+        """Answer, or fail."""
+        if self.fails:
+            raise ModelError("out of memory")
+        self.asked += texts
+        return np.tile(np.array(LIKELY, np.float32), (len(texts), 1))
+
+
+def test_only_what_a_topic_may_take_is_read() -> None:
+    """Ordinary news costs nothing: a story far from every topic is not read, nor one unjudged."""
+    model = Reading()
+    stories = [item("A bridge closes"), item("A recipe", -6.0), item("Nobody asked", None)]
+    found = SeverityReader(model).of_candidates(stories)
+    assert [bool(one.levels) for one in found] == [True, False, False]
+    assert model.asked == ["A bridge closes"]
+    assert [severity_of(one) for one in found] == ["notable", "", ""]
+
+
+def test_a_text_that_comes_again_is_not_read_again() -> None:
+    """Copies share one reading, in one batch and later; the lead is read with the headline."""
+    model = Reading()
+    reader = SeverityReader(model)
+    story = item("A bridge closes", lead="Thousands must take the ferry.")
+    reader.of_all([story, story])
+    [again] = reader.of_candidates([story])
+    assert again.levels == pytest.approx(LIKELY)
+    assert model.asked == ["A bridge closes. Thousands must take the ferry."]
+
+
+def test_a_model_that_fails_leaves_the_level_unknown() -> None:
+    """An unknown level holds nothing back; the stories go on."""
+    model = Reading()
+    model.fails = True
+    [found] = SeverityReader(model).of_candidates([item("A bridge closes")])
+    assert severity_of(found) == "" and found.story.title == "A bridge closes"
+
+
+@pytest.mark.parametrize(
+    ("title", "levels", "word", "why"),
+    [
+        ("A law passes", LIKELY, "notable",
+         "routine or more 99%, notable or more 90%, major or more 20%, flash or more 1%"),
+        ("Fire kills 12 in a hotel", LIKELY, "major", "the headline tells of 12 dead"),
+        ("Flood kills 2", (0.99, 0.9, 0.8, 0.0), "major",
+         "routine or more 99%, notable or more 90%, major or more 80%"),
+        ("Fire kills 12 in a hotel", (), "major", "the headline tells of 12 dead"),
+        ("A list of ten films", (0.1, 0.0, 0.0, 0.0), "none", "routine or more 10%"),
+    ],
+)  # fmt: skip
+def test_a_level_and_what_it_rests_on(
+    title: str, levels: tuple[float, ...], word: str, why: str
+) -> None:
+    """The graver of reading and death toll counts, and `explain` can say which it was."""
+    story = replace(item(title), levels=levels)
+    assert (severity_of(story), grounds(story)) == (word, why)
+
+
+def test_a_reading_survives_the_way_to_triage() -> None:
+    """Levels are stored with the story; one stored before they were read has none."""
+    story = replace(item("A bridge closes"), levels=LIKELY)
+    fields = {name.encode(): value for name, value in pack_embedded(story).items()}
+    assert unpack_embedded(fields).levels == LIKELY
+    del fields[b"levels"]
+    assert unpack_embedded(fields).levels == ()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("title", "lead", "word"),
+    [
+        ("Five ways to keep a small kitchen tidy", "", "none"),
+        ("Minister opens a new wing of the museum in Westhaven", "", "routine"),
+        ("Parliament passes the pension law after a night of debate",
+         "It raises the age to 67 and takes effect in January.", "notable"),
+        ("Refinery in flames after drone strike, fuel sales suspended in three regions", "",
+         "major"),
+        ("Hundreds dead as earthquake flattens towns in the north",
+         "The interior ministry puts the toll at 640 and expects it to rise.", "flash"),
+        ("Hunderte Tote nach Erdbeben, ganze Orte zerstört",
+         "Das Innenministerium spricht von 640 Toten.", "flash"),
+        ("Более 600 человек погибли при землетрясении, целые города разрушены", "", "flash"),
+        ("Ce que l'on peut lire cet été : nos dix romans préférés", "", "none"),
+    ],
+)  # fmt: skip
+def test_the_real_model_reads_consequence(
+    multilingual: MultilingualEmbedder, title: str, lead: str, word: str
+) -> None:
+    """One plain case for each level, and the gravest and the least in other languages."""
+    reader = severity_reader(multilingual)
+    assert reader is not None
+    story = Story(id="s", title=title, summary=lead)
+    [found] = reader.of_all(embed_stories(multilingual, [story], 4))
+    assert severity_of(found) == word
