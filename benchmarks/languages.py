@@ -1,4 +1,4 @@
-"""Topics in English over news in other languages, beside news in English; and beside MiniLM.
+"""How well topics in English find news in other languages, beside English news and beside MiniLM.
 
     python -m benchmarks.languages --data ../shared/data
 
@@ -11,23 +11,21 @@ of a sentence, told by its English name, found by the encoder alone?
 from __future__ import annotations
 
 import argparse
-import gzip
-import json
-import re
 from collections import defaultdict
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from benchmarks.labelled import rows
-from monitor.analysis.offline import load_encoder, topic_judge
+from benchmarks.ranking import average_precision
+from monitor.analysis.offline import load_encoder
 from monitor.config.schema import EmbeddingSettings, Topic
-from monitor.embedding import Embedder, embed_stories
-from monitor.matching import Background, TopicMatcher, texts
+from monitor.embedding import Embedder, embed_stories, library_of
+from monitor.matching import Background, TopicJudge, TopicMatcher, texts
 from monitor.model import Story
 from monitor.observability import logs
+from training.prepare import held, labels_of, lines
 
 LEAD = 400  # characters of a summary
 OWN = Path(__file__).parents[1] / "training/labels"
@@ -46,26 +44,21 @@ Pairs = dict[str, list[tuple[float, bool]]]
 
 def held_out(data: Path) -> dict[str, list[dict[str, Any]]]:
     """Return the topics that are not taught, by chunk, each with its labels by item."""
-    chunks = {one["chunk"]: one["items"] for one in _lines(OWN / "chunks.jsonl")}
+    chunks = {one["chunk"]: one["items"] for one in lines([OWN / "chunks.jsonl"])}
     found = defaultdict(list)
-    for topic in [
-        *_lines(data / "topics_train/labels.jsonl.gz"),
-        *_lines(OWN / "topics.jsonl"),
-    ]:
-        kind, at = re.match(r"([a-z]+)-?(\d+)", topic["id"]).groups()  # type: ignore[union-attr]
-        if kind == "k" and int(at) % 12 == 7:
-            found[f"k{at}"].append(topic)
-        elif kind == "n" and int(at) in (4, 9, 14):
-            labels = dict.fromkeys(chunks[topic["chunk"]], 0)
-            labels |= dict.fromkeys(topic["near"], 1) | dict.fromkeys(topic["on"], 2)
-            found[f"n{at}"].append({**topic, "labels": labels})
+    for topic in lines([data / "topics_train/labels.jsonl.gz", OWN / "topics.jsonl"]):
+        if held(topic["id"]):
+            labels = topic.get("labels") or labels_of(topic, chunks)
+            found[topic["id"].rpartition("-")[0]].append({**topic, "labels": labels})
     return found
 
 
 def by_language(data: Path, encoder: Embedder) -> Pairs:
     """Return score and truth of every pair of a topic in English and an item, by language."""
     items = {row["item"]: row for row in rows(data / "topics_train/items.tsv.gz")}
-    judge, found = topic_judge(encoder), defaultdict(list)
+    library, found = library_of(encoder), defaultdict(list)
+    assert library is not None
+    judge = TopicJudge(library.topic_judge.score, "", lambda: 0.0)  # no deadline
     background = Background.of(encoder.fingerprint, encoder.encode)
     for chunk in held_out(data).values():
         asked = [one for one in chunk if one.get("lang", "en") == "en"]
@@ -83,7 +76,7 @@ def by_language(data: Path, encoder: Embedder) -> Pairs:
             for name in names
         ]
         news = embed_stories(encoder, stories, 2)
-        scores = matcher.score(judge.over(matcher, news) if judge else news).score
+        scores = matcher.score(judge.over(matcher, news)).score
         for row, name in enumerate(names):
             for column, one in enumerate(asked):
                 label = one["labels"].get(name)
@@ -101,24 +94,11 @@ def subjects(data: Path, encoder: Embedder) -> dict[str, float]:
         table = rows(path)
         cosines = encoder.encode([row["text"] for row in table]) @ names.T
         told = [
-            average_precision(
-                [
-                    (float(c), row["category"] == subject)
-                    for c, row in zip(column, table, strict=True)
-                ]
-            )
+            average_precision(column.tolist(), [row["category"] == subject for row in table])
             for subject, column in zip(SUBJECTS, cosines.T, strict=True)
         ]
         found[path.stem] = float(np.mean(told))
     return found
-
-
-def average_precision(pairs: list[tuple[float, bool]]) -> float:
-    """Return the mean precision at each right pair; not a number where none is right."""
-    hits = np.array([truth for _, truth in sorted(pairs, key=lambda one: -one[0])])
-    if not hits.any():
-        return float("nan")
-    return float((np.cumsum(hits) / np.arange(1, len(hits) + 1))[hits].mean())
 
 
 def main() -> None:
@@ -135,7 +115,8 @@ def main() -> None:
     for name, told in sorted(pairs.items(), key=lambda one: -len(one[1])):
         if name not in few:
             right = sum(truth for _, truth in told)
-            print(f"{name:10} {len(told):7} {right:6}   {average_precision(told):.3f}")
+            precision = average_precision(*zip(*told, strict=True))
+            print(f"{name:10} {len(told):7} {right:6}   {precision:.3f}")
     print(f"few: {', '.join(sorted(few))}")
     ours = subjects(options.data, encoder)
     theirs = subjects(options.data, load_encoder(EmbeddingSettings(model=MINILM)))
@@ -143,12 +124,6 @@ def main() -> None:
     for name, value in ours.items():
         print(f"{name:10} {value:6.3f} {theirs[name]:7.3f}")
     print(f"{'mean':10} {np.mean(list(ours.values())):6.3f} {np.mean(list(theirs.values())):7.3f}")
-
-
-def _lines(path: Path) -> Iterator[dict[str, Any]]:
-    raw = path.read_bytes()
-    text = gzip.decompress(raw) if path.suffix == ".gz" else raw
-    yield from (json.loads(line) for line in text.decode("utf-8").splitlines() if line.strip())
 
 
 if __name__ == "__main__":

@@ -26,9 +26,9 @@ from monitor.embedding import embed_stories
 from monitor.model import Story
 from monitor.observability import logs
 from monitor.reasons import Severity
+from training.data import kappa
 
 HERE = Path(__file__).parent
-LEVELS = len(Severity)
 LEAD = 400  # characters of a summary
 _GRAVE = re.compile(
     r"\b(massacre|genocide|war|invasion|coup|earthquake|tsunami|nuclear|hundreds|thousands)\b", re.I
@@ -68,13 +68,15 @@ def held_out(data: Path) -> list[Case]:
     known = {row["item"]: row for row in rows(data / "topics_train/items.tsv.gz")}
     for at, row in enumerate(rows(data / "current_events_2025-09_2026-01.tsv.gz")):
         known[f"ce{at}"] = {"title": row["text"], "summary": "", "lang": "en"}
-    found = []
+    levels = defaultdict(list)
     for row in rows(HERE.parent / "training/labels/severity_held.tsv"):
-        item = known[row["item"]]
-        group = item["lang"] if row["set"] == "languages" else "half year"
-        found.append(
-            Case(_story(row["item"], item["title"], item["summary"]), int(row["level"]), group)
-        )
+        levels[row["item"]].append(int(row["level"]))
+    found = []
+    for name, read in levels.items():
+        item = known[name]
+        group = "half year" if item["lang"] == "en" else item["lang"]
+        level = round(sum(read) / len(read))
+        found.append(Case(_story(name, item["title"], item["summary"]), level, group))
     return found
 
 
@@ -93,19 +95,9 @@ def by_product(cases: list[Case]) -> list[int]:
     found = []
     for at in range(0, len(cases), 64):
         stories = [case.story for case in cases[at : at + 64]]
-        items = reader.of_all(embed_stories(encoder, stories, 2))
+        items = reader.over(embed_stories(encoder, stories, 2))
         found += [max(0, Severity.rank(severity_of(item))) for item in items]
     return found
-
-
-def kappa(right: list[int], told: list[int]) -> float:
-    """Return the quadratic weighted kappa of two readings (Cohen 1968)."""
-    seen = np.zeros((LEVELS, LEVELS))
-    for one, other in zip(right, told, strict=True):
-        seen[one, other] += 1
-    far = np.subtract.outer(np.arange(LEVELS), np.arange(LEVELS)) ** 2
-    by_chance = np.outer(seen.sum(1), seen.sum(0)) / seen.sum()
-    return float(1 - (far * seen).sum() / (far * by_chance).sum())
 
 
 def table(name: str, right: list[int], told: list[int]) -> str:
@@ -113,7 +105,8 @@ def table(name: str, right: list[int], told: list[int]) -> str:
     pairs = list(zip(right, told, strict=True))
     same = sum(one == other for one, other in pairs) / len(pairs)
     near = sum(abs(one - other) < 2 for one, other in pairs) / len(pairs)
-    parts = [f"{name:24} {len(pairs):5}   {kappa(right, told):5.2f}   {same:4.0%}   {near:4.0%}"]
+    agreed = kappa(np.array(right), np.array(told))
+    parts = [f"{name:24} {len(pairs):5}   {agreed:5.2f}   {same:4.0%}   {near:4.0%}"]
     for level in (2, 3, 4):
         hits = sum(one >= level and other >= level for one, other in pairs)
         called, meant = (sum(one >= level for one in side) for side in (told, right))

@@ -53,7 +53,7 @@ def pack_embedded(item: EmbeddedStory) -> dict[str, bytes]:
         "happening": pack_vectors(item.happening),
         "model": item.model.encode(),
         **({"judged": _dump(_judged_row(item.judged))} if item.judged else {}),
-        **({"levels": _dump([round(chance, 3) for chance in item.levels])} if item.levels else {}),
+        **({"levels": _dump(item.levels)} if item.levels else {}),
     }
 
 
@@ -75,6 +75,8 @@ def unpack_embedded(fields: Mapping[bytes, bytes]) -> EmbeddedStory:
         judged = _judged(fields.get(b"judged"))
         model = fields[b"model"].decode()
         levels = tuple(map(float, json.loads(fields.get(b"levels", b"[]"))))
+        if len(levels) != 4 or not all(0 <= chance <= 1 for chance in levels):
+            levels = ()
         return EmbeddedStory(story, passages, vectors, model, happening, judged, levels)
     except (KeyError, TypeError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise ValueError(f"not an embedded story: {error}") from None

@@ -129,8 +129,8 @@ class EmbeddedStory:
 
     `happening` is a unit vector of headline and lead in which reports of one happening are near
     one another, whatever their subject has in common with others; empty where the model has no
-    such view. `levels` is how likely it is at least routine, notable, major and flash (severity);
-    empty where nobody read it for that.
+    such view. `levels` is how likely the story is at least routine, notable, major and flash
+    (severity); empty where it was not read for that.
     """
 
     story: Story
@@ -140,6 +140,11 @@ class EmbeddedStory:
     happening: Vector = field(default_factory=lambda: np.zeros(0, np.float32))
     judged: Judged | None = None  # None: no judge was there, or it failed
     levels: tuple[float, ...] = ()
+
+    def headline_and_lead(self, most: int | None = None) -> str:
+        """Return what models read of a story at once, at most so many characters of the lead."""
+        leads = [passage.text for passage in self.passages if passage.kind == "lead"]
+        return f"{self.passages[0].text}. {leads[0][:most]}" if leads else self.passages[0].text
 
 
 @dataclass(frozen=True, slots=True)

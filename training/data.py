@@ -113,3 +113,12 @@ def best_f1(scores: npt.NDArray[Any], truth: npt.NDArray[Any]) -> float:
     hits = truth[np.argsort(-scores, kind="stable")]
     right = np.cumsum(hits)
     return float((2 * right / (np.arange(1, len(hits) + 1) + hits.sum())).max())
+
+
+def kappa(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> float:
+    """Return the quadratic weighted kappa of two readings in whole levels (Cohen 1968)."""
+    levels = np.union1d(one, other)
+    shares = np.array([[(side == level).mean() for level in levels] for side in (one, other)])
+    far = np.subtract.outer(levels, levels) ** 2
+    by_chance = (far * np.outer(*shares)).sum()
+    return float(1 - ((one - other) ** 2).mean() / by_chance)

@@ -1,10 +1,10 @@
-"""Teach the encoder's adapter: one vector a text, for topics, for events, and for how grave it is.
+"""Teach the encoder's adapter: one vector a text, for topics and for events.
 
     python -m training.encoder --data /tmp/prepared --out encoder.npz --limit 5400
 
-Four losses. Reports of one event lie nearer each other than any other report of their time. A
+Three losses. Reports of one event lie nearer each other than any other report of their time. A
 topic lies nearer its stories than others. Texts of many languages keep the neighbours that the
-base model gives them, so that languages stay aligned. A linear head reads a story's gravity.
+base model gives them, so that languages stay aligned.
 """
 
 from __future__ import annotations
@@ -23,9 +23,8 @@ from training.model import Backbone, in_groups
 
 TEMPERATURE = 0.05
 BASE_TEMPERATURE = 0.02  # of the base model, whose cosines are all between .7 and 1
-LEVELS = 5  # of gravity
 EACH = 0.3  # share of the loss that judges each pair by itself, so that one line fits all
-SHARE = {"topics": 0.7, "languages": 0.5, "severity": 0.1, "parallel": 0.5}  # of losses; events 1
+SHARE = {"topics": 0.7, "languages": 0.5, "parallel": 0.5}  # of losses; events 1
 GROUPS = 4  # texts of like length go through the model together
 MORE = {"n": 2, "a": 6, "b": 6, "c": 6, "w": 4, "m": 4, "k": 1}  # how often a topic is taken
 
@@ -36,7 +35,7 @@ class Batches:
     def __init__(self, folder: Path, seed: int, *, everything: bool) -> None:
         self.words, self.chance = Words(folder), np.random.default_rng(seed)
         self.events, self.items = (data.read_table(folder, one) for one in ("events", "items"))
-        self.severity, self.pairs = (data.read_table(folder, one) for one in ("severity", "pairs"))
+        self.pairs = data.read_table(folder, "pairs")
         topics = [one for one in data.read_topics(folder) if everything or not one["held"]]
         self.topics = [one for one in topics if any(label == 2 for _, label in one["rows"])]
         often = np.array([MORE[one["kind"]] for one in self.topics], float)
@@ -112,12 +111,9 @@ class EncoderLearner:
         self.batches, self.device = batches, device
         self.model = Backbone(folder, device, rank)
         self.base = Backbone(folder, device, rank).requires_grad_(requires_grad=False)
-        thresholds = torch.linspace(-2, 2, LEVELS - 1)
         values = {
             "events": torch.tensor([3.0, -2.7]),
             "topics": torch.tensor([3.0, -2.7]),
-            "severity.weight": torch.randn(384) * 0.02,
-            "severity.bias": thresholds,
         }
         self.heads = {key: torch.nn.Parameter(one.to(device)) for key, one in values.items()}
 
@@ -132,20 +128,18 @@ class EncoderLearner:
         blocks = b.blocks()
         topics, stories, labels = b.topic_batch()
         mixed = np.concatenate([b.chance.choice(b.foreign, 96), b.chance.choice(b.english, 32)])
-        grave = b.chance.integers(0, max(1, len(b.severity["title"])), 48)
         some = b.chance.permutation(b.parallel)[:32]
         parallel = np.concatenate([b.pairs["a"][some], b.pairs["b"][some]])[:, None]
         language_texts = b.reports(b.items, mixed)
         parts = [*(b.reports(b.events, rows) for rows in blocks), topics, stories, language_texts,
-                 b.reports(b.severity, grave), b.texts(parallel.astype(np.int32))]  # fmt: skip
+                 b.texts(parallel.astype(np.int32))]  # fmt: skip
         vectors = self.encode(np.concatenate(parts)).split([len(one) for one in parts])
         loss = torch.zeros((), device=self.device)
         for rows, found in zip(blocks, vectors, strict=False):
             loss = loss + self._events(found, b.events["event"][rows]) / len(blocks)
-        _, _, _, _, _, topic, story, language, told, same = vectors
+        _, _, _, _, _, topic, story, language, same = vectors
         loss = loss + SHARE["topics"] * self._topics(topic, story, labels)
         loss = loss + SHARE["languages"] * self._languages(language, language_texts)
-        loss = loss + SHARE["severity"] * self._severity(told, b.severity["level"][grave])
         if len(some):
             names = np.tile(np.arange(len(some)), 2)
             loss = loss + SHARE["parallel"] * self._events(same, names)
@@ -188,15 +182,6 @@ class EncoderLearner:
         goal = (base @ base.T / BASE_TEMPERATURE).masked_fill(itself, -1e4).softmax(1)
         told = (vectors @ vectors.T / TEMPERATURE).masked_fill(itself, -1e4).log_softmax(1)
         return -(goal * told).sum(1).mean()
-
-    def _severity(self, vectors: torch.Tensor, levels: np.ndarray) -> torch.Tensor:
-        level = torch.from_numpy(levels).float().to(self.device)[:, None]
-        steps = torch.arange(LEVELS - 1, device=self.device) + 0.5
-        goal = (level - steps + 0.5).clamp(0, 1)
-        graver = (vectors @ self.heads["severity.weight"])[:, None] * 10 - self.heads[
-            "severity.bias"
-        ]
-        return functional.binary_cross_entropy_with_logits(graver, goal)
 
     @torch.no_grad()
     def measure(self) -> str:

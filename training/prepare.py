@@ -3,8 +3,8 @@
     python -m training.prepare --data ../shared/data --out /tmp/prepared
 
 The folder (about 45 MB) needs no tokenizer and no model hub, and can be carried to a machine with a
-GPU. `--data` is a folder of labelled news that is not a part of the project (training/LABELS.md);
-labels of our own are read from `training/labels` and `benchmarks/labels`.
+GPU. `--data` is a folder of labelled news that is no part of the project; labels of our own are
+read from `training/labels` (its LABELS.md says how they were made) and `benchmarks/labels`.
 """
 
 from __future__ import annotations
@@ -70,6 +70,8 @@ class Texts:
         every, found = list(self.number), []
         for at in range(0, len(every), 4096):
             found += [ids[:160] for ids in tokenizer(every[at : at + 4096])]
+        if (dot := self.number.get(GLUE["dot"])) is not None:
+            found[dot] = found[dot][-1:]  # it follows a word, without a blank
         return found
 
 
@@ -94,23 +96,29 @@ def read_items(data: Path, text: Texts) -> tuple[dict[str, int], dict[str, np.nd
     return number, {name: np.array(values, np.int32) for name, values in columns.items()}
 
 
+def held(topic: str) -> bool:
+    """Return whether a topic, by its id ("k237-5592"), is kept out of all teaching."""
+    kind, at = re.match(r"([a-z]+)-?(\d+)", topic).groups()
+    return (kind == "k" and int(at) % _HELD_CHUNKS == 7) or (kind, int(at)) in _HELD_OWN
+
+
+def labels_of(topic: dict[str, Any], chunks: dict[str, list[str]]) -> dict[str, int]:
+    """Return the labels of a topic of our own: what of its chunk is not named is off topic."""
+    labels = dict.fromkeys(chunks[topic["chunk"]], 0)
+    return labels | dict.fromkeys(topic["near"], 1) | dict.fromkeys(topic["on"], 2)
+
+
 def read_topics(data: Path, own: Path, items: dict[str, int], text: Texts) -> list[dict[str, Any]]:
     """Return topics with their labels: rows of (item, 2, 1 or 0)."""
     chunks = {one["chunk"]: one["items"] for one in lines([own / "chunks.jsonl"])}
     found = []
     for topic in lines([data / "topics_train/labels.jsonl.gz", own / "topics.jsonl"]):
-        labels = topic.get("labels")
-        if labels is None:  # our own: whatever of the chunk is not named is off topic
-            labels = dict.fromkeys(chunks[topic["chunk"]], 0)
-            labels |= dict.fromkeys(topic["near"], 1) | dict.fromkeys(topic["on"], 2)
-        chunk = re.match(r"([a-z]+)-?(\d+)", topic["id"])
-        assert chunk, topic["id"]
-        kind, at = chunk[1], int(chunk[2])
+        labels = topic.get("labels") or labels_of(topic, chunks)
         found.append(
             {
                 "id": topic["id"],
-                "kind": kind,
-                "held": (kind == "k" and at % _HELD_CHUNKS == 7) or (kind, at) in _HELD_OWN,
+                "kind": re.match(r"[a-z]+", topic["id"])[0],
+                "held": held(topic["id"]),
                 "name": text(topic["name"]),
                 "description": text(topic.get("description")),
                 "examples": [text(one) for one in topic.get("examples") or []],
@@ -199,7 +207,7 @@ def other_tolls(
     """
     toll = death_toll(title)
     number = re.compile(rf"\b{toll:,}\b|\b{toll}\b")
-    if Severity.rank(level_of(toll)) != level or not number.search(title):
+    if toll < 2 or Severity.rank(level_of(toll)) != level or not number.search(title):
         return []
     found = []
     for least, most in ((2, 9), (10, 99), (100, 900)):

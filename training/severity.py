@@ -1,9 +1,9 @@
 """Teach how grave the happening of a report is: one of five levels.
 
-    python -m training.severity --data /tmp/prepared --out severity.npz --start encoder.npz
+    python -m training.severity --data /tmp/prepared --out severity.npz --start topic_judge.npz
 
-Four logits for each report, one for each "at least this level", on the mean of the last states. On
-two cores eight rounds take about half an hour.
+Four logits for each report, one for each "at least this level", on the mean of the last states.
+`--start` may be weights of another task, or of this one: then its logits are taken over as well.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ import torch
 from torch.nn import functional
 
 from training import data, judging
-from training.data import NONE, Words, blur
+from training.data import NONE, Words, blur, kappa
 from training.loop import teach
 from training.model import Backbone
 
 LEVELS = 5
 BATCH = 32
 BLUR = 0.05  # share of words hidden
-CAPS = ((2, 2), (3, 124), (1, 1))  # begin and `query:`; title, dot, summary; end
+CAPS = ((2, 4), (3, 123), (1, 1))  # begin and `query:`; title, dot, summary; end
 Rows = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 class SeverityLessons:
-    """Draws reports, those of the upper levels more often."""
+    """Draws the reports that are taught, each once a round."""
 
     def __init__(self, folder: Path, seed: int) -> None:
         self.words, self.table = Words(folder), data.read_table(folder, "severity")
@@ -60,7 +60,7 @@ class SeverityLessons:
                 yield ids[part], lengths[part], self.table["level"][rows[part]]
 
 
-class SeverityReader:
+class SeverityLearner:
     """The model and its four logits."""
 
     def __init__(self, folder: Path, lessons: SeverityLessons, device: str, rank: int) -> None:
@@ -70,6 +70,14 @@ class SeverityReader:
             "head.weight": torch.nn.Parameter(torch.randn(LEVELS - 1, 384, device=device) * 0.02),
             "head.bias": torch.nn.Parameter(offsets),
         }
+
+    def start_from(self, path: Path) -> None:
+        """Begin with stored changes, and with stored logits if they are of this task."""
+        self.model.start_from(path)
+        with np.load(path) as stored:
+            for name, head in self.heads.items():
+                if name in stored.files and stored[name].shape == tuple(head.shape):
+                    head.data.copy_(torch.from_numpy(stored[name]))
 
     def logits(self, ids: np.ndarray, lengths: np.ndarray) -> torch.Tensor:
         """Return four logits for each text, shape (texts, 4)."""
@@ -102,19 +110,8 @@ class SeverityReader:
         for number, name in ((1, "days"), (2, "languages")):
             rows = np.flatnonzero(table["held"] == number)
             levels = self.levels(rows)
-            told.append(f"{name}: kappa {kappa(table['level'][rows], levels):.3f}")
+            told.append(f"{name}: kappa {kappa(table['level'][rows].round(), levels):.3f}")
         return ", ".join(told)
-
-
-def kappa(right: np.ndarray, told: np.ndarray) -> float:
-    """Return the quadratic weighted kappa of two readings (Cohen 1968)."""
-    seen, expected = 0.0, 0.0
-    for one in range(LEVELS):
-        for other in range(LEVELS):
-            far = (one - other) ** 2
-            seen += far * float(np.mean((right.round() == one) & (told == other)))
-            expected += far * float(np.mean(right.round() == one) * np.mean(told == other))
-    return 1 - seen / expected
 
 
 def main() -> None:
@@ -122,18 +119,18 @@ def main() -> None:
     chosen = judging.options(__doc__)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     lessons = SeverityLessons(chosen.data, chosen.seed)
-    reader = SeverityReader(chosen.data, lessons, device, chosen.rank)
+    learner = SeverityLearner(chosen.data, lessons, device, chosen.rank)
     if chosen.start:
-        reader.model.start_from(chosen.start)
+        learner.start_from(chosen.start)
     rows = lessons.batches()
     teach(
-        reader.model,
-        reader.heads,
-        lambda: reader.loss(*next(rows)),
+        learner.model,
+        learner.heads,
+        lambda: learner.loss(*next(rows)),
         chosen.out,
         limit=chosen.limit,
         rate=chosen.rate,
-        check=reader.measure,
+        check=learner.measure,
         steps=chosen.steps,
     )
 

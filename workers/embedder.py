@@ -233,7 +233,7 @@ class EmbedderWorker:
 
         def read(part: Sequence[Story]) -> list[EmbeddedStory]:
             found = embed_stories(model, part, 1)
-            return self._reader.severity.of_all(found) if self._reader.severity else found
+            return self._reader.severity.over(found) if self._reader.severity else found
 
         def score(one: Sequence[str], two: Sequence[str]) -> list[float]:
             assert judge is not None

@@ -11,7 +11,7 @@ from monitor.analysis.story_analysis import Analysis
 from monitor.analysis.story_reader import StoryReader
 from monitor.config.schema import Config, EmbeddingSettings, Topic
 from monitor.editors.severity import SeverityReader
-from monitor.embedding import Embedder, open_embedder
+from monitor.embedding import Embedder, library_of, open_embedder
 from monitor.events.index import EventIndex
 from monitor.events.owners import Owners
 from monitor.matching import THRESHOLDS, Background, TopicJudge, TopicMatcher, texts
@@ -44,7 +44,7 @@ def topic_judge(encoder: Embedder) -> TopicJudge | None:
     Raises:
         ModelError: its weights are missing or damaged.
     """
-    library = getattr(encoder, "library", None)
+    library = library_of(encoder)
     if library is None:
         return None
     judge = library.topic_judge
@@ -52,9 +52,13 @@ def topic_judge(encoder: Embedder) -> TopicJudge | None:
 
 
 def severity_reader(encoder: Embedder) -> SeverityReader | None:
-    """Return what reads how grave stories are; only the encoder of Wirewatch comes with one."""
-    library = getattr(encoder, "library", None)
-    return SeverityReader(lambda found: library.severity.chances(found)) if library else None
+    """Return what reads how grave stories are; only the encoder of Wirewatch comes with one.
+
+    Raises:
+        ModelError: its weights are missing or damaged.
+    """
+    library = library_of(encoder)
+    return SeverityReader(library.severity.chances) if library else None
 
 
 def story_reader(encoder: Embedder) -> StoryReader:

@@ -79,8 +79,8 @@ class Analysis:
     Args:
         matcher: built from the topics in force.
         index: the rolling window; `look` moves it on.
-        reader: reads stories that nobody has read yet. The service's embedder has read them
-            already, so triage has none.
+        reader: reads the stories first, in commands without a service. Triage has none: the
+            embedder has read them already.
     """
 
     def __init__(
@@ -117,8 +117,8 @@ class Analysis:
         """Decide what is told, story by story in the order of their times.
 
         Args:
-            looked: the batch.
-            told: what was told before, for `looked.events`.
+            scored: the batch.
+            told: what was told before, for `scored.events`.
             now: the present, or None to take each story's own time (a replay).
         """
         known = dict(told)

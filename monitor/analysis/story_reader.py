@@ -6,8 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from monitor.editors.severity import SeverityReader
-from monitor.matching import TopicJudge, TopicMatcher
+from monitor.matching import THRESHOLDS, TopicJudge, TopicMatcher
 from monitor.model import EmbeddedStory
+
+# Far below every threshold: editors' answers move those by less.
+MAY_FIRE = min(THRESHOLDS.values()) / 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,10 +21,16 @@ class StoryReader:
     severity: SeverityReader | None = None
 
     def over(self, matcher: TopicMatcher, stories: Sequence[EmbeddedStory]) -> list[EmbeddedStory]:
-        """Return the stories with what was read. What fails leaves them without."""
+        """Return the stories with what was read. What fails leaves them without.
+
+        How grave a story is, is read only if a topic may take it: nobody asks for the others.
+        """
         found = list(stories)
         if self.topics is not None:
             found = self.topics.over(matcher, found)
-        if self.severity is not None:
-            found = self.severity.of_candidates(found)
-        return found
+        if self.severity is None or not matcher.topics or not found:
+            return found
+        may_fire = matcher.score(found).score.max(axis=1) >= MAY_FIRE
+        chosen = [story for story, may in zip(found, may_fire, strict=True) if may]
+        read = iter(self.severity.over(chosen))
+        return [next(read) if may else story for story, may in zip(found, may_fire, strict=True)]

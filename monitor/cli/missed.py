@@ -78,7 +78,7 @@ def missed(
 
     def encode(stories: Sequence[Story]) -> list[EmbeddedStory]:
         found = embed_stories(encoder, stories, 1)
-        return severity.of_all(found) if severity else found
+        return severity.over(found) if severity else found
 
     if replayed is None:
         outside, found = run_async(_stored(config, encoder, outside, back))

@@ -12,6 +12,7 @@ from monitor.models import base
 if TYPE_CHECKING:
     from monitor.config.schema import EmbeddingSettings
     from monitor.model import Matrix, Story, Vector
+    from monitor.models.library import Library
 
 
 class Embedder(Protocol):
@@ -66,9 +67,14 @@ class PairJudge(Protocol):
         ...
 
 
+def library_of(model: Embedder) -> Library | None:
+    """Return the models that come with an encoder; only the packaged one has others beside it."""
+    return getattr(model, "library", None)
+
+
 def pair_judge(model: Embedder) -> PairJudge | None:
     """Return the pair judge that comes with a model, or None; it is loaded when first asked."""
-    library = getattr(model, "library", None)
+    library = library_of(model)
     return library.pair_judge if library is not None else None
 
 

@@ -96,13 +96,13 @@ class TopicJudge:
         found: list[_Reading] = []
         for at, (story, close) in enumerate(zip(stories, matcher.closeness(stories), strict=True)):
             lead = max(one.index for one in story.passages if one.kind != "body")
-            head = close[: lead + 1].max(axis=0)
-            own = [_Reading(at, int(topic), lead, float(head[topic]), _lead(story, lead))
+            head, text = close[: lead + 1].max(axis=0), story.headline_and_lead()
+            own = [_Reading(at, int(topic), lead, float(head[topic]), text)
                    for topic in np.flatnonzero(head >= SCREEN)]  # fmt: skip
             for passage, topic in np.argwhere(close[lead + 1 :] >= SCREEN_BODY):
                 place = lead + 1 + int(passage)
-                text = story.passages[place].text
-                own.append(_Reading(at, int(topic), place, float(close[place, topic]), text))
+                stretch = story.passages[place].text
+                own.append(_Reading(at, int(topic), place, float(close[place, topic]), stretch))
             found += sorted(own, key=lambda one: -one.closeness)[:MOST]
         return sorted(found, key=lambda one: -one.closeness)
 
@@ -125,9 +125,3 @@ class TopicJudge:
         while len(self._known) > max(REMEMBERED, len(pairs)):
             self._known.popitem(last=False)
         return late
-
-
-def _lead(story: EmbeddedStory, lead: int) -> str:
-    """Return headline and lead as the judge was taught to read them."""
-    title, passage = story.passages[0].text, story.passages[lead].text
-    return title if lead == 0 else f"{title}. {passage}"

@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 import hashlib
+import zlib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -50,10 +52,10 @@ def read(name: str) -> Adapter:
     try:
         with np.load(path) as data:
             stored = {key: data[key].astype(np.float32) for key in data.files}
-            named = fingerprint(name)
-    except (OSError, ValueError) as error:
+        ups = {key.removesuffix(".up"): part for key, part in stored.items() if key.endswith(".up")}
+        changes = {layer: (up, stored[f"{layer}.down"]) for layer, up in ups.items()}
+        named = fingerprint(name)
+    except (OSError, ValueError, KeyError, BadZipFile, zlib.error) as error:
         raise ModelError(f"cannot read {path} ({error}); reinstall wirewatch") from error
-    ups = {key.removesuffix(".up"): value for key, value in stored.items() if key.endswith(".up")}
-    changes = {layer: (up, stored[f"{layer}.down"]) for layer, up in ups.items()}
     heads = {key: value for key, value in stored.items() if not key.endswith((".up", ".down"))}
     return Adapter(name, named, changes, heads)

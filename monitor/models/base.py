@@ -14,11 +14,11 @@ import argparse
 import hashlib
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
 import zipfile
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -121,7 +121,8 @@ def _put(written: Path, place: Path) -> Path:
     for path in written.iterdir():  # safetensors writes for its own user alone
         path.chmod(0o644)
     if place.exists() and not _is_whole(place):
-        shutil.rmtree(place, ignore_errors=True)
+        with suppress(OSError):  # another process may mend it at this moment
+            place.rename(written.parent / "damaged")  # goes with the scratch folder
     try:
         written.rename(place)
     except OSError:

@@ -135,7 +135,7 @@ class Bert:
         """Return the model with changes, (up, down) by layer; all else is shared.
 
         Raises:
-            ModelError: a layer that they change is not there.
+            ModelError: a layer that they change is not there, or is changed in part.
         """
         left = set(changes)
 
@@ -143,6 +143,8 @@ class Bert:
             found = [changes[name] for name in names if name in changes]
             if not found:
                 return old
+            if len(found) < len(names):
+                raise ModelError(f"a change is missing beside {names[0]}; reinstall wirewatch")
             left.difference_update(names)
             ups, downs = zip(*found, strict=True)
             up = torch.block_diag(*map(torch.from_numpy, ups))

@@ -1,4 +1,4 @@
-"""All models of one process: the base model is loaded once, and its word vectors are shared."""
+"""All models of one process: the base model is loaded once, and they share its weights."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FIRST_TOKENS, SECOND_TOKENS = 112, 128  # of a judge's two texts
 
 
 class Library:
-    """The encoder and the judges over one base model.
+    """The encoder, the judges and the reader of severity over one base model.
 
     Args:
         bf16: compute in bfloat16.
@@ -162,7 +162,10 @@ class SeverityModel:
 
     def __init__(self, library: Library, adapter: adapters.Adapter) -> None:
         self._library, self._model = library, library.adapted(adapter)
-        self._weights, self._bias = adapter.heads["head.weight"], adapter.heads["head.bias"]
+        try:
+            self._weights, self._bias = adapter.heads["head.weight"], adapter.heads["head.bias"]
+        except KeyError as error:
+            raise ModelError(f"{adapter.name} has no {error}; reinstall wirewatch") from None
 
     def chances(self, texts: Sequence[str]) -> Matrix:
         """Return how likely each text is at least routine, notable, major, flash: (len(texts), 4).

@@ -103,6 +103,14 @@ async def test_held_sent_in_a_digest_and_dead_are_told_apart(
     assert "Not told, no channel took it" in dead and "wirewatch dead list" in dead
 
 
+async def test_severity_comes_with_its_grounds(store: Redis, keys: Keys, ask: Ask) -> None:
+    """The level and what it rests on; a decision of an earlier release has the level alone."""
+    await archived(store, keys, severity="notable", severity_grounds="at least notable 71%")
+    assert "severity   notable (at least notable 71%)" in await ask(STORY.id)
+    await archived(store, keys, severity="notable")
+    assert "severity   notable\n" in await ask(STORY.id)
+
+
 @pytest.mark.parametrize(
     ("state", "words"),
     [("waiting", "waits for further sources"), ("lapsed", "waited in vain for further sources")],

@@ -10,23 +10,23 @@ import pytest
 
 from monitor.analysis.offline import severity_reader
 from monitor.codec import pack_embedded, unpack_embedded
+from monitor.editors import severity
 from monitor.editors.severity import SeverityReader, grounds, severity_of
 from monitor.embedding import embed_stories
 from monitor.embedding.multilingual import MultilingualEmbedder
 from monitor.errors import ModelError
-from monitor.model import EmbeddedStory, Judged, Matrix, Passage, Story
+from monitor.model import EmbeddedStory, Matrix, Passage, Story
 
 LIKELY = (0.99, 0.9, 0.2, 0.01)  # at least routine, notable, major, flash
 
 
-def item(title: str, logit: float | None = 3.0, lead: str = "") -> EmbeddedStory:
-    """A story with what the topic judge said of it; None: nobody asked."""
+def item(title: str, lead: str = "") -> EmbeddedStory:
+    """A story without a body."""
     passages = [Passage(0, "title", title, title)]
     if lead:
         passages.append(Passage(1, "lead", lead, f"{title}. {lead}"))
     vectors = np.zeros((len(passages), 4), np.float32)
-    judged = None if logit is None else Judged("all", {"topic": (logit, 0)})
-    return EmbeddedStory(Story(id=title, title=title), tuple(passages), vectors, "m", judged=judged)
+    return EmbeddedStory(Story(id=title, title=title), tuple(passages), vectors, "m")
 
 
 class Reading:
@@ -44,23 +44,13 @@ class Reading:
         return np.tile(np.array(LIKELY, np.float32), (len(texts), 1))
 
 
-def test_only_what_a_topic_may_take_is_read() -> None:
-    """Ordinary news costs nothing: a story far from every topic is not read, nor one unjudged."""
-    model = Reading()
-    stories = [item("A bridge closes"), item("A recipe", -6.0), item("Nobody asked", None)]
-    found = SeverityReader(model).of_candidates(stories)
-    assert [bool(one.levels) for one in found] == [True, False, False]
-    assert model.asked == ["A bridge closes"]
-    assert [severity_of(one) for one in found] == ["notable", "", ""]
-
-
 def test_a_text_that_comes_again_is_not_read_again() -> None:
     """Copies share one reading, in one batch and later; the lead is read with the headline."""
     model = Reading()
     reader = SeverityReader(model)
     story = item("A bridge closes", lead="Thousands must take the ferry.")
-    reader.of_all([story, story])
-    [again] = reader.of_candidates([story])
+    reader.over([story, story])
+    [again] = reader.over([story])
     assert again.levels == pytest.approx(LIKELY)
     assert model.asked == ["A bridge closes. Thousands must take the ferry."]
 
@@ -69,7 +59,7 @@ def test_a_model_that_fails_leaves_the_level_unknown() -> None:
     """An unknown level holds nothing back; the stories go on."""
     model = Reading()
     model.fails = True
-    [found] = SeverityReader(model).of_candidates([item("A bridge closes")])
+    [found] = SeverityReader(model).over([item("A bridge closes")])
     assert severity_of(found) == "" and found.story.title == "A bridge closes"
 
 
@@ -77,12 +67,12 @@ def test_a_model_that_fails_leaves_the_level_unknown() -> None:
     ("title", "levels", "word", "why"),
     [
         ("A law passes", LIKELY, "notable",
-         "routine or more 99%, notable or more 90%, major or more 20%, flash or more 1%"),
+         "at least routine 99%, at least notable 90%, at least major 20%, at least flash 1%"),
         ("Fire kills 12 in a hotel", LIKELY, "major", "the headline tells of 12 dead"),
         ("Flood kills 2", (0.99, 0.9, 0.8, 0.0), "major",
-         "routine or more 99%, notable or more 90%, major or more 80%"),
-        ("Fire kills 12 in a hotel", (), "major", "the headline tells of 12 dead"),
-        ("A list of ten films", (0.1, 0.0, 0.0, 0.0), "none", "routine or more 10%"),
+         "at least routine 99%, at least notable 90%, at least major 80%"),
+        ("Floods kill 340", (), "flash", "the headline tells of 340 dead"),
+        ("A list of ten films", (0.1, 0.0, 0.0, 0.0), "none", "at least routine 10%"),
     ],
 )  # fmt: skip
 def test_a_level_and_what_it_rests_on(
@@ -93,11 +83,30 @@ def test_a_level_and_what_it_rests_on(
     assert (severity_of(story), grounds(story)) == (word, why)
 
 
+def test_a_toll_alone_holds_nothing_back() -> None:
+    """Nobody read it: two dead may not be the gravest of it, so the level stays unknown."""
+    story = item("Blast at refinery kills 2, fuel sales stopped in three regions")
+    assert severity_of(story) == ""
+
+
+def test_what_is_remembered_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The oldest readings go first, and a long lead is read and kept in part."""
+    monkeypatch.setattr(severity, "REMEMBERED", 2)
+    model = Reading()
+    reader = SeverityReader(model)
+    for title in ("one", "two", "one", "three", "one", "two"):
+        reader.over([item(title, lead="long " * 200)])
+    assert [text[:3] for text in model.asked] == ["one", "two", "thr", "two"]
+    assert {len(text.partition(". ")[2]) for text in model.asked} == {severity.LEAD}
+
+
 def test_a_reading_survives_the_way_to_triage() -> None:
     """Levels are stored with the story; one stored before they were read has none."""
     story = replace(item("A bridge closes"), levels=LIKELY)
     fields = {name.encode(): value for name, value in pack_embedded(story).items()}
     assert unpack_embedded(fields).levels == LIKELY
+    for damaged in (b"[]", b"[0.5]", b"[NaN,0,0,0]"):
+        assert unpack_embedded(fields | {b"levels": damaged}).levels == ()
     del fields[b"levels"]
     assert unpack_embedded(fields).levels == ()
 
@@ -127,5 +136,5 @@ def test_the_real_model_reads_consequence(
     reader = severity_reader(multilingual)
     assert reader is not None
     story = Story(id="s", title=title, summary=lead)
-    [found] = reader.of_all(embed_stories(multilingual, [story], 4))
+    [found] = reader.over(embed_stories(multilingual, [story], 4))
     assert severity_of(found) == word

@@ -195,6 +195,24 @@ def test_a_change_of_a_layer_that_is_not_there_is_named() -> None:
         model.changed({"encoder.layer.12.output.dense": (one, one)})
 
 
+@pytest.mark.parametrize("damage", ["missing", "cut", "no archive", "half"])
+def test_damaged_weights_are_named_at_the_start(
+    damage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that is not there, not whole or not ours is one sentence, not a story's fault."""
+    file = tmp_path / f"{adapters.SEVERITY}.npz"
+    whole = (adapters.WEIGHTS / file.name).read_bytes()
+    if damage == "cut":
+        file.write_bytes(whole[: len(whole) // 2])
+    elif damage == "no archive":
+        file.write_bytes(b"weights")
+    elif damage == "half":
+        np.savez(file, **{"encoder.layer.0.output.dense.up": np.zeros((4, 4))})
+    monkeypatch.setattr(adapters, "WEIGHTS", tmp_path)
+    with pytest.raises(ModelError, match=r"cannot read .*severity\.npz.*reinstall"):
+        adapters.read(adapters.SEVERITY)
+
+
 def test_a_weight_that_is_missing_is_named() -> None:
     """A folder of another model says which part it lacks."""
     place = base.folder()

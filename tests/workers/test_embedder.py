@@ -90,6 +90,7 @@ async def test_stories_carry_the_judges_answers_for_the_topics_in_force(
     first, second = (unpack_embedded(fields) for _, fields in rows)
     assert first.judged and list(first.judged.answers) == [fingerprint(topic)]
     assert second.judged and list(second.judged.answers) == [fingerprint(edited)]
+    assert len(first.levels) == 4  # the topic may take it, so it was read for how grave it is
 
 
 async def test_a_desks_own_language_model_is_asked_where_the_judge_runs(
