@@ -1,9 +1,9 @@
 """How many dead a headline reports, where it says so in English. Pure.
 
-Severity is defined by numbers of dead (docs/explanation/severity.md), and a model of language reads
-numbers badly: "kills 2" and "kills 240" are nearly one text to it. So a toll that the headline newly
-states is read as what it is. Background is not counted: a toll after "after", "that" or "following", in a
-text that looks back, or in one that only fears it.
+Severity is defined by numbers of dead (docs/explanation/severity.md), and a language model reads
+numbers badly: "kills 2" and "kills 240" are nearly one text to it. So a toll that the headline
+newly states is read as what it is. Background is not counted: a toll after "after", "that" or
+"following", in a text that looks back, or in one that only fears it.
 """
 
 from __future__ import annotations

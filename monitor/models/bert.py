@@ -147,7 +147,7 @@ class Bert:
                 raise ModelError(f"a change is missing beside {names[0]}; reinstall wirewatch")
             left.difference_update(names)
             ups, downs = zip(*found, strict=True)
-            up = torch.block_diag(*map(torch.from_numpy, ups))
+            up = torch.block_diag(*map(torch.from_numpy, ups))  # type: ignore[no-untyped-call]
             down = torch.cat([torch.from_numpy(one) for one in downs])
             return replace(old, up=up.to(self._dtype), down=down.to(self._dtype))
 

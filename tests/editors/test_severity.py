@@ -71,6 +71,8 @@ def test_a_model_that_fails_leaves_the_level_unknown() -> None:
         ("Fire kills 12 in a hotel", LIKELY, "major", "the headline tells of 12 dead"),
         ("Flood kills 2", (0.99, 0.9, 0.8, 0.0), "major",
          "at least routine 99%, at least notable 90%, at least major 80%"),
+        ("Pickets at the dock where fire killed 120", (0.9, 0.1, 0.0, 0.0), "notable",
+         "the headline tells of 120 dead"),
         ("Floods kill 340", (), "flash", "the headline tells of 340 dead"),
         ("A list of ten films", (0.1, 0.0, 0.0, 0.0), "none", "at least routine 10%"),
     ],
