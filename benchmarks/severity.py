@@ -47,7 +47,7 @@ _FIRM = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class GradedReport:
     """A report and the level that its reader gave."""
 
     story: Story
@@ -55,16 +55,16 @@ class Case:
     group: str
 
 
-def desk_day(data: Path) -> list[Case]:
+def desk_day(data: Path) -> list[GradedReport]:
     """Return every item of the day."""
     levels = {row["n"]: int(row["level"]) for row in rows(HERE / "labels/severity_desk_dev.tsv")}
     return [
-        Case(_story(row["n"], row["title"], row["summary"]), levels[row["n"]], "day")
+        GradedReport(_story(row["n"], row["title"], row["summary"]), levels[row["n"]], "day")
         for row in rows(data / "desk_dev/items.tsv")
     ]
 
 
-def held_out(data: Path) -> list[Case]:
+def held_out(data: Path) -> list[GradedReport]:
     """Return the reports of the half year and of other languages that are not taught."""
     known = {row["item"]: row for row in rows(data / "topics_train/items.tsv.gz")}
     for at, row in enumerate(rows(data / "current_events_2025-09_2026-01.tsv.gz")):
@@ -77,7 +77,7 @@ def held_out(data: Path) -> list[Case]:
         item = known[name]
         group = "half year" if item["lang"] == "en" else item["lang"]
         level = round(sum(read) / len(read))
-        found.append(Case(_story(name, item["title"], item["summary"]), level, group))
+        found.append(GradedReport(_story(name, item["title"], item["summary"]), level, group))
     return found
 
 
@@ -88,7 +88,7 @@ def by_words(story: Story) -> int:
     return next((level for words, level in steps if words.search(text)), 1)
 
 
-def by_product(cases: list[Case]) -> list[int]:
+def by_product(cases: list[GradedReport]) -> list[int]:
     """Return the levels that Wirewatch gives."""
     reader = severity_reader(load_encoder(EmbeddingSettings()))
     assert reader is not None

@@ -180,6 +180,8 @@ class Service:
             name = raw.decode().removeprefix(Keys()())
             rule = next((rule for rule in TABLE if fnmatchcase(name, rule.pattern)), None)
             kind = (await client.type(raw)).decode()
+            if kind == "none":
+                continue  # it ended between the two questions
             if rule is None:
                 found.append(f"{name}: in no row of the table")
             elif kind != rule.kind:
