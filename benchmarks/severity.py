@@ -30,7 +30,6 @@ from monitor.reasons import Severity
 from training.data import kappa
 
 HERE = Path(__file__).parent
-LEAD = 400  # characters of a summary
 _GRAVE = re.compile(
     r"\b(massacre|genocide|war|invasion|coup|earthquake|tsunami|nuclear|hundreds|thousands)\b", re.I
 )
@@ -53,13 +52,19 @@ class GradedReport:
     story: Story
     level: int
     group: str
+    watched: bool = False  # a topic of the day takes it
 
 
 def desk_day(data: Path) -> list[GradedReport]:
     """Return every item of the day."""
     levels = {row["n"]: int(row["level"]) for row in rows(HERE / "labels/severity_desk_dev.tsv")}
     return [
-        GradedReport(_story(row["n"], row["title"], row["summary"]), levels[row["n"]], "day")
+        GradedReport(
+            _story(row["n"], row["title"], row["summary"]),
+            levels[row["n"]],
+            "day",
+            bool(row["topics2"]),
+        )
         for row in rows(data / "desk_dev/items.tsv")
     ]
 
@@ -106,7 +111,7 @@ def table(name: str, right: list[int], told: list[int]) -> str:
     same = sum(one == other for one, other in pairs) / len(pairs)
     near = sum(abs(one - other) < 2 for one, other in pairs) / len(pairs)
     agreed = kappa(np.array(right), np.array(told))
-    parts = [f"{name:24} {len(pairs):5}   {agreed:5.2f}   {same:4.0%}   {near:4.0%}"]
+    parts = [f"{name:24} {len(pairs):5}   {agreed:5.3f}   {same:4.0%}   {near:4.0%}"]
     for level in (2, 3, 4):
         hits = sum(one >= level and other >= level for one, other in pairs)
         called, meant = (sum(one >= level for one in side) for side in (told, right))
@@ -137,6 +142,9 @@ def main() -> None:
         if name in ("day", "half year"):  # what the words of a list would say
             words = [by_words(cases[at].story) for at in places]
             print(table(f"{name}, by words", right, words))
+        if name == "day":  # a topic's urgency is one word for all that it takes
+            urgent = [2 if cases[at].watched else 1 for at in places]
+            print(table("day, by urgency", right, urgent))
     errors = sorted(range(len(cases)), key=lambda at: -abs(cases[at].level - told[at]))
     for at in errors[: options.read]:
         case = cases[at]
@@ -144,7 +152,7 @@ def main() -> None:
 
 
 def _story(name: str, title: str, summary: str) -> Story:
-    return Story(id=name, title=title, summary=summary[:LEAD])
+    return Story(id=name, title=title, summary=summary)
 
 
 if __name__ == "__main__":

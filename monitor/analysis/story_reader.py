@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from monitor.editors.severity import SeverityReader
 from monitor.matching import THRESHOLDS, TopicJudge, TopicMatcher
+from monitor.matching.answers import MOST_LOWERED, moved_line
 from monitor.model import EmbeddedStory
 
-# Far below every threshold: editors' answers move those by less.
-MAY_FIRE = min(THRESHOLDS.values()) / 2
+# The lowest that a threshold can be: the broadest one, lowered by editors' answers.
+MAY_FIRE = moved_line(min(THRESHOLDS.values()), -MOST_LOWERED)
 
 
 @dataclass(frozen=True, slots=True)
