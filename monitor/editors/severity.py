@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from monitor.editors.death_toll import death_toll, level_of
+from monitor.death_toll import death_toll
 from monitor.errors import ModelError
 from monitor.model import EmbeddedStory, Matrix
 from monitor.observability.logs import get_logger
@@ -69,6 +69,12 @@ def severity_of(item: EmbeddedStory) -> str:
         return levels[-1].value if levels[toll] is levels[-1] else ""
     read = _read(item)
     return levels[max(read, min(toll, read + 1))].value
+
+
+def level_of(toll: int) -> Severity:
+    """Return the level that a number of dead has by itself; none for a single one or none."""
+    steps = ((100, Severity.FLASH), (10, Severity.MAJOR), (2, Severity.NOTABLE))
+    return next((level for least, level in steps if toll >= least), Severity.NONE)
 
 
 def grounds(item: EmbeddedStory) -> str:

@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from monitor.config.schema import EventSettings
+from monitor.death_toll import death_toll
 from monitor.events import copies, grounds, novelty, pair_judge, pair_score, records, vector_space
 from monitor.events.features import Member, reduce
 from monitor.events.groups import FACE, JOIN, LIFE, Event, Groups, Links
@@ -404,7 +405,8 @@ class EventIndex:
             return known or digest(sentence) in quoted
 
         statuses = {_STATUS_OF[term] for term in terms & _STATUS_OF.keys()}
-        known = novelty.Known(terms, statuses, ended, said)
+        toll = max((death_toll(one.title) for one in others), default=0)
+        known = novelty.Known(terms, statuses, ended, toll, said)
         corrects = bool(self._corrects(story, member, event))
         new = novelty.find(story, known, corrects, self._rarity)
         member.quoted = digest(new.line) if new else 0

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Container
 from dataclasses import dataclass, field
 
+from monitor.death_toll import death_toll
 from monitor.events import outcomes
 from monitor.events.lexicon import CORRECTION_PHRASES, STATUSES
 from monitor.events.text import Token, bucket, lead_of, strip_outlet, title_case, tokens
@@ -27,6 +28,7 @@ _HARM = re.compile(
     r"shot|rescued|trapped)\b",
     re.IGNORECASE,
 )
+_REVISED = re.compile(r"\b(?:revis|lower|cut|reduc|down)", re.IGNORECASE)
 _YEAR = re.compile(r"(?:19|20)\d\d$")
 _MONTH = (
     "(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|"
@@ -64,13 +66,15 @@ class Novelty:
 class Known:
     """What an event has said so far.
 
-    `terms` are vocabulary buckets, `statuses` words of `lexicon`, `outcomes` bits of `outcomes`.
+    `terms` are vocabulary buckets, `statuses` words of `lexicon`, `outcomes` bits of `outcomes`,
+    `toll` is the highest number of dead that a headline gave.
     `said` tells whether a sentence was quoted, or stood in a report, before.
     """
 
     terms: Container[int] = frozenset()
     statuses: Container[str] = frozenset()
     outcomes: int = 0
+    toll: int = 0
     said: Callable[[str], bool] = lambda sentence: False
 
 
@@ -133,11 +137,14 @@ def _new_in(line: str, known: Known, rarity: Callable[[int], float]) -> list[Fac
         if not known.outcomes & outcomes.bit(kind)
     ]
     shouting = title_case(words)
+    toll = death_toll(line)
+    old = toll if toll <= known.toll and not _REVISED.search(line) else 0  # a count from before
     for at, word in enumerate(words):
         key = bucket(word.stem)
         status = STATUSES.get(word.stem) if word.surface.casefold() not in _NO_STATUS else None
         if word.number:
-            if key not in known.terms and _tells(word, line):
+            counted = bool(old) and _size(word) == old
+            if key not in known.terms and not counted and _tells(word, line):
                 found.append(Fact("number", word.stem, word.surface))
         elif status and status not in known.statuses:
             found.append(Fact("status", status, word.surface))
@@ -182,11 +189,15 @@ def _tells(number: Token, line: str) -> bool:
         return False
     if re.search(_NO_FIGURE.replace("#", re.escape(text)), line, re.IGNORECASE):
         return False
+    size = _size(number)
+    return size > 3 or bool(size and _HARM.search(line))
+
+
+def _size(number: Token) -> float:
     try:
-        size = float(number.stem)
+        return float(number.stem)
     except ValueError:  # a version or a date, "1.2.3"
-        return False
-    return size > 3 or bool(_HARM.search(line))
+        return 0.0
 
 
 def _corrects(line: str) -> bool:

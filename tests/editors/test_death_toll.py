@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.editors.death_toll import death_toll, level_of
+from monitor.death_toll import death_toll
+from monitor.editors.severity import level_of
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from eventtools import axis, index, story
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from monitor.events.lexicon import STATUSES
 from monitor.events.novelty import LINE, Known, find, is_correction
 from monitor.events.outcomes import outcomes_in
 from monitor.model import Story
@@ -42,6 +43,23 @@ def says(title: str, summary: str = "") -> tuple[str, str] | None:
 def test_what_counts_as_new(title: str, expected: tuple[str, str] | None) -> None:
     """Figures, statuses, names and corrections are news; years, lists and small counts are not."""
     assert says(title) == expected
+
+
+@pytest.mark.parametrize(
+    ("title", "new"),
+    [
+        ("Ferry fire: 9 dead", False),  # an outlet that is behind
+        ("Ferry fire kills 14", False),
+        ("Ferry fire kills 17", True),
+        ("Ferry fire toll lowered: 9 dead", True),
+        ("Ferry fire: 9 dead, 30 arrested", True),
+    ],
+)
+def test_a_toll_below_the_known_one_is_not_new(title: str, new: bool) -> None:
+    """A count of dead that is behind what an event has said is no news, unless it is a revision."""
+    known = Known(toll=14, statuses=frozenset(STATUSES.values()))
+    found = find(Story(id="x", title=title), known, False, lambda term: 3.0)
+    assert (found is not None) == new
 
 
 def test_the_line_is_the_sentence_that_says_it() -> None:

@@ -1,16 +1,14 @@
 """How many dead a headline reports, where it says so in English. Pure.
 
-Severity is defined by numbers of dead (docs/explanation/severity.md), and a language model reads
-numbers badly: "kills 2" and "kills 240" are nearly one text to it. So a toll that the headline
-newly states is read as what it is. Background is not counted: a toll after "after", "that" or
+A language model reads numbers badly: "kills 2" and "kills 240" are nearly one text to it. So a toll
+that the headline newly states is read as what it is: for how grave a story is, and for whether it
+tells an event's readers anything new. Background is not counted: a toll after "after", "that" or
 "following", in a text that looks back, or in one that only fears it.
 """
 
 from __future__ import annotations
 
 import re
-
-from monitor.reasons import Severity
 
 _WORDS = {
     word: number
@@ -64,12 +62,6 @@ def death_toll(headline: str) -> int:
         if not _BACKGROUND.search(headline[: number.start()])
     ]
     return max((_WORDS.get(word.casefold()) or _count(word) for word in found), default=0)
-
-
-def level_of(toll: int) -> Severity:
-    """Return the level that a number of dead has by itself; none for a single one or none."""
-    steps = ((100, Severity.FLASH), (10, Severity.MAJOR), (2, Severity.NOTABLE))
-    return next((level for least, level in steps if toll >= least), Severity.NONE)
 
 
 def _count(digits: str) -> int:
