@@ -27,6 +27,7 @@ from monitor.errors import ParseError
 from monitor.languages.detect import story_language
 from monitor.model import EmbeddedStory, Story
 from monitor.parsing.detect_format import parse
+from training.families import written
 
 _LABELS = Path(__file__).parent / "labels"
 _HEADLINES = "headlines_2025-07_2026-01.tsv.gz"
@@ -123,23 +124,31 @@ def read_desk(folder: Path) -> list[LabelledNews]:
 
 
 def read_pairs() -> list[tuple[str, str, tuple[Story, Story]]]:
-    """Return our own pairs: "apart" or "joined", of what kind, and two reports six hours apart."""
+    """Return our own pairs: "apart" or "joined", of what kind, and two reports six hours apart.
+
+    Those of kind "family" are the first report of a family that the judge was not taught, and each
+    other report of it (`training/labels/happenings.jsonl`).
+    """
+    texts = []
+    for row in rows(Path(__file__).parent / "happenings/pairs.tsv"):
+        if row["verdict"]:
+            one, two = (tuple(row[side].partition(" // ")[::2]) for side in ("one", "two"))
+            texts.append((row["verdict"], row["why"], one, two))
+    for (first, *others), *apart in written(held=True):
+        texts += [("joined", "family", first, report) for report in others]
+        texts += [("apart", "family", first, report) for one in apart for report in one]
     found = []
-    for number, row in enumerate(rows(Path(__file__).parent / "happenings/pairs.tsv")):
-        if not row["verdict"]:
-            continue
-        both = []
-        for side, text in enumerate((row["one"], row["two"])):
-            title, _, summary = text.partition(" // ")
-            when = 1.7e9 + side * 6 * 3600
-            both.append(
-                Story(
-                    id=f"p{number:03}{side}", title=title, summary=summary,
-                    source=("Northern Post", "Evening Ledger")[side], published=when, seen_at=when,
-                    language=story_language("", title, summary),
-                )
-            )  # fmt: skip
-        found.append((row["verdict"], row["why"], (both[0], both[1])))
+    for number, (verdict, why, *both) in enumerate(texts):
+        one, two = (
+            Story(
+                id=f"p{number:03}{side}", title=title, summary=summary,
+                source=("Northern Post", "Evening Ledger")[side],
+                published=1.7e9 + side * 6 * 3600, seen_at=1.7e9 + side * 6 * 3600,
+                language=story_language("", title, summary),
+            )
+            for side, (title, summary) in enumerate(both)
+        )  # fmt: skip
+        found.append((verdict, why, (one, two)))
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import socket
 import subprocess
@@ -44,6 +45,8 @@ LONGEST = (
     "tests/e2e/test_live_edits.py",
 )
 
+_ALL_SLOW = re.compile(r"^pytestmark = .*\bpytest\.mark\.slow\b", re.MULTILINE)
+
 # A busy machine is no failure: no property has to hold within a time.
 settings.register_profile("untimed", deadline=None)
 settings.register_profile("quick", deadline=None, max_examples=QUICK)
@@ -59,6 +62,13 @@ def pytest_configure(config: pytest.Config) -> None:
     """Log as the commands do; where slow tests are left out, try properties less often."""
     logs.configure()
     settings.load_profile("quick" if config.getoption("markexpr") == "not slow" else "untimed")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Do not even read a file all of whose tests are slow, where slow tests are left out."""
+    if config.getoption("markexpr") == "not slow" and collection_path.suffix == ".py":
+        return bool(_ALL_SLOW.search(collection_path.read_text(encoding="utf-8"))) or None
+    return None
 
 
 @pytest.hookimpl(tryfirst=True)

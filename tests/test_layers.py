@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,12 @@ def modules() -> dict[str, Path]:
     return found
 
 
+@cache
+def parsed(path: Path) -> ast.Module:
+    """Return the tree of a file, parsed once for all tests."""
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
 def layer_of(module: str) -> tuple[int, str]:
     """Return the row of a module and the package that stands there for it."""
     for row, (_, packages) in enumerate(LAYERS):
@@ -68,7 +75,7 @@ def layer_of(module: str) -> tuple[int, str]:
 
 def imports(path: Path, known: dict[str, Path], *, at_once: bool = False) -> Iterator[str]:
     """Yield the product's own modules that a file imports; `at_once`: when it is loaded."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    tree = parsed(path)
     nodes: list[ast.AST] = list(_at_load(tree.body)) if at_once else list(ast.walk(tree))
     for node in nodes:
         if isinstance(node, ast.Import):
@@ -205,7 +212,7 @@ def test_stores_own_their_keys() -> None:
     for name, path in modules().items():
         if _STORE_FILES.search(name):
             continue
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in ast.walk(parsed(path)):
             if not isinstance(node, ast.Call):
                 continue
             called = node.func
@@ -233,7 +240,8 @@ def test_tests_wait_for_conditions() -> None:
         if place.startswith("chaos/") or place in _MAY_SLEEP:
             continue
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            slept = isinstance(node, ast.Call) and _SLEEP.match(ast.unparse(node))
+            named = isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "sleep"
+            slept = _SLEEP.match(ast.unparse(node)) if named else None
             if slept and "sleep(0)" not in slept[0]:  # sleep(0) lets others have their turn
                 wrong.append(f"{place}:{node.lineno}")
     assert wrong == []

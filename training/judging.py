@@ -44,9 +44,8 @@ PAIR_CAPS = ((1, 1), (11, STORY_TOKENS - 2), (2, 2), (3, STORY_TOKENS - 2), (1, 
 class TrainedJudge:
     """The model with its head."""
 
-    def __init__(self, folder: Path, words: Words, device: str, caps: Any, rank: int) -> None:
-        self.model = Backbone(folder, device, rank)
-        self.words, self.caps = words, caps
+    def __init__(self, words: Words, caps: Any, model: Backbone) -> None:
+        self.model, self.words, self.caps, device = model, words, caps, model.device
         weight = torch.randn(1, 384, device=device) * 0.02
         self.heads = {
             "head.weight": torch.nn.Parameter(weight),
@@ -55,10 +54,26 @@ class TrainedJudge:
 
     def logits(self, ids: np.ndarray, lengths: np.ndarray) -> torch.Tensor:
         """Return a logit for each laid-out pair."""
-        device = self.model.device
-        ids = ids[:, : -(-int(lengths.max()) // 8) * 8]
-        told = self.model(torch.from_numpy(ids).to(device), torch.from_numpy(lengths).to(device))
-        return functional.linear(told, self.heads["head.weight"], self.heads["head.bias"])[:, 0]
+        return self.told(self.halfway(ids, lengths), lengths)
+
+    def halfway(self, ids: np.ndarray, lengths: np.ndarray) -> torch.Tensor:
+        """Return the states below the layers that are taught."""
+        device, ids = self.model.device, ids[:, : -(-int(lengths.max()) // 8) * 8]
+        return self.model.halfway(
+            torch.from_numpy(ids).to(device), torch.from_numpy(lengths).to(device)
+        )
+
+    def told(self, states: torch.Tensor, lengths: np.ndarray) -> torch.Tensor:
+        """Return the logits of states."""
+        means = self.model.rest(states, torch.from_numpy(lengths).to(self.model.device))
+        return functional.linear(means, self.heads["head.weight"], self.heads["head.bias"])[:, 0]
+
+    def start_from(self, path: Path) -> None:
+        """Begin with stored changes and a stored head."""
+        self.model.start_from(path)
+        with np.load(path) as stored:
+            for name, value in self.heads.items():
+                value.data.copy_(torch.from_numpy(stored[name]).float().view_as(value))
 
     @torch.no_grad()
     def scores(self, segments: np.ndarray) -> np.ndarray:
@@ -71,23 +86,33 @@ class TrainedJudge:
         return found
 
 
-def options(doc: str | None) -> argparse.Namespace:
-    """Return what the command line says."""
-    parser = argparse.ArgumentParser(description=(doc or "").splitlines()[0])
-    parser.add_argument("--data", type=Path, required=True, help="folder of training.prepare")
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--limit", type=float, default=5400, help="seconds")
-    parser.add_argument("--steps", type=int, help="stop after so many steps, if that is sooner")
-    parser.add_argument("--start", type=Path, help="stored weights to begin with")
-    parser.add_argument(
-        "--held", type=int, default=10_000, help="measure on so many topics held out"
-    )
-    parser.add_argument("--everything", action="store_true", help="hold nothing out")
-    parser.add_argument("--rate", type=float, default=3e-4)
-    parser.add_argument("--batch", type=int, default=96)
-    parser.add_argument("--blur", type=float, default=0.05, help="share of words hidden")
-    parser.add_argument("--rank", type=int, default=32)
-    parser.add_argument("--seed", type=int, default=2)
+def parser(doc: str | None) -> argparse.ArgumentParser:
+    """Return what the command line may say."""
+    found = argparse.ArgumentParser(description=(doc or "").splitlines()[0])
+    found.add_argument("--data", type=Path, required=True, help="folder of training.prepare")
+    found.add_argument("--out", type=Path, required=True)
+    found.add_argument("--limit", type=float, default=5400, help="seconds")
+    found.add_argument("--steps", type=int, help="stop after so many steps, if that is sooner")
+    found.add_argument("--start", type=Path, help="stored weights to begin with")
+    found.add_argument("--held", type=int, default=10_000, help="measure on so many held out")
+    found.add_argument("--everything", action="store_true", help="hold nothing out")
+    found.add_argument("--rate", type=float, default=3e-4)
+    found.add_argument("--batch", type=int, default=96)
+    found.add_argument("--blur", type=float, default=0.05, help="share of words hidden")
+    found.add_argument("--rank", type=int, default=32)
+    found.add_argument("--seed", type=int, default=2)
+    return found
+
+
+def with_upper(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    """Return the parser with what teaching the upper layers alone needs."""
+    parser.add_argument("--upper", type=int, help="teach so many upper layers only")
+    parser.add_argument("--batches", type=int, default=256, help="with --upper: batches in all")
+    return parser
+
+
+def chosen(parser: argparse.ArgumentParser) -> argparse.Namespace:
+    """Return what the command line says, with the seed set."""
     found = parser.parse_args()
     torch.manual_seed(found.seed)
     return found
@@ -109,21 +134,49 @@ def batches(
                 yield ids[part], lengths[part], goals[part], weights[part]
 
 
-def run(source: Source, chosen: argparse.Namespace, caps: Any = CAPS) -> None:
+def halfway_batches(
+    judge: TrainedJudge, rows: Iterator[tuple[np.ndarray, ...]], count: int
+) -> list[tuple[Any, ...]]:
+    """Return `count` batches with the states that the first taught layer reads, in 16 bits."""
+    kept = []
+    for _ in range(count):
+        ids, *others = next(rows)
+        kept.append((judge.halfway(ids, others[0]).to(torch.float16).cpu(), *others))
+    return kept
+
+
+def again(judge: TrainedJudge, kept: list[tuple[Any, ...]], seed: int) -> Iterator[tuple[Any, ...]]:
+    """Return batches of `halfway_batches` without end, in another order each time."""
+    chance, model = np.random.default_rng(seed), judge.model
+    while True:
+        for at in chance.permutation(len(kept)):
+            states, *others = kept[at]
+            yield states.to(model.device, model.dtype), *others
+
+
+def run(source: Source, options: argparse.Namespace, caps: Any = CAPS) -> None:
     """Teach a judge from a source and store it."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    judge = TrainedJudge(chosen.data, source.words, device, caps, chosen.rank)
-    if chosen.start:
-        judge.model.start_from(chosen.start)
-    rows = batches(source, caps, chosen.batch, chosen.blur, chosen.seed)
+    model = Backbone(options.data, device, options.rank, options.upper)
+    judge = TrainedJudge(source.words, caps, model)
+    if options.start:
+        judge.start_from(options.start)
+    rows: Iterator[tuple[Any, ...]] = batches(
+        source, caps, options.batch, options.blur, options.seed
+    )
+    if options.upper:
+        # before the time limit begins
+        rows = again(judge, halfway_batches(judge, rows, options.batches), options.seed)
+    else:
+        rows = ((judge.halfway(ids, lengths), lengths, *others) for ids, lengths, *others in rows)
 
     def step() -> torch.Tensor:
-        ids, lengths, goals, weights = next(rows)
+        states, lengths, goals, weights = next(rows)
         goal, weight = (torch.from_numpy(one).float().to(device) for one in (goals, weights))
         losses = functional.binary_cross_entropy_with_logits(
-            judge.logits(ids, lengths), goal, reduction="none"
+            judge.told(states, lengths), goal, reduction="none"
         )
         return (losses * weight).mean()
 
-    teach(judge.model, judge.heads, step, chosen.out, limit=chosen.limit, rate=chosen.rate,
-          check=lambda: source.measure(judge), steps=chosen.steps)  # fmt: skip
+    teach(judge.model, judge.heads, step, options.out, limit=options.limit, rate=options.rate,
+          check=lambda: source.measure(judge), steps=options.steps)  # fmt: skip

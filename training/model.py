@@ -3,6 +3,8 @@
 Written out in plain PyTorch because two things must be fast on a small machine: the frozen weights
 are kept in 16 bits, and all changes live in one vector, so that a step of the optimizer is one
 operation. `folder` is what `training.prepare` writes: only the words that occur in the texts.
+Teaching the `upper` layers alone takes less than half the time: what the lower ones give for a text
+is then computed once.
 """
 
 from __future__ import annotations
@@ -20,9 +22,14 @@ RANK = 32
 
 
 class Backbone(torch.nn.Module):
-    """The encoder with its changes. Returns the mean of the last hidden states."""
+    """The encoder with its changes. Returns the mean of the last hidden states.
 
-    def __init__(self, folder: Path, device: str, rank: int = RANK) -> None:
+    `changes` are those that are taught: of the `upper` layers, by default all; `below` the others.
+    """
+
+    def __init__(
+        self, folder: Path, device: str, rank: int = RANK, upper: int | None = None
+    ) -> None:
         super().__init__()
         self.device, self.layers = device, 0
         # A processor without instructions for 16 bits is ten times slower with them.
@@ -44,18 +51,43 @@ class Backbone(torch.nn.Module):
                 self.shapes[f"encoder.layer.{layer}.{long}.up"] = (out, rank)
         start = [torch.zeros(shape) if name.endswith("up") else torch.randn(shape) * 0.05
                  for name, shape in self.shapes.items()]  # fmt: skip
-        self.changes = torch.nn.Parameter(torch.cat([one.flatten() for one in start]).to(device))
+        self.first = 0 if upper is None else self.layers - upper  # layer that is taught
+        self._set(torch.cat([one.flatten() for one in start]))
+
+    def _set(self, every: torch.Tensor) -> None:
+        low = [a * b for a, b in self.shapes.values()][: 2 * len(MATRICES) * self.first]
+        self.below, taught = every.to(self.device).split([sum(low), len(every) - sum(low)])
+        self.changes = torch.nn.Parameter(taught.clone())
 
     def forward(self, ids: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
         """Return (texts, hidden) floats for padded ids (texts, width)."""
-        frozen, count, width = self.frozen, len(ids), ids.shape[1]
-        sizes = [a * b for a, b in self.shapes.values()]
-        parts = zip(self.changes.to(self.dtype).split(sizes), self.shapes.values(), strict=True)
+        return self.rest(self.halfway(ids, lengths), lengths)
+
+    def halfway(self, ids: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+        """Return (texts, width, hidden): the states that the first taught layer reads."""
+        frozen, width = self.frozen, ids.shape[1]
+        words = frozen["emb.word"][ids] + frozen["emb.pos"][:width] + frozen["emb.type"]
+        with torch.no_grad():  # nothing is taught so far down
+            return self._layers(self._norm(words, "emb.ln"), lengths, range(self.first))
+
+    def rest(self, states: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+        """Return what `forward` does for states of `halfway`."""
+        hidden = self._layers(states, lengths, range(self.first, self.layers))
+        mask = torch.arange(states.shape[1], device=self.device)[None] < lengths[:, None]
+        return (hidden.float() * mask[..., None]).sum(1) / lengths[:, None]
+
+    def _layers(self, states: torch.Tensor, lengths: torch.Tensor, layers: range) -> torch.Tensor:
+        count, width = states.shape[:2]
+        taught = layers.stop > self.first
+        named = list(self.shapes.values())
+        at = 2 * len(MATRICES)
+        shapes = named[at * layers.start : at * layers.stop]
+        flat = (self.changes if taught else self.below).to(self.dtype)
+        parts = zip(flat.split([a * b for a, b in shapes]), shapes, strict=True)
         changes = iter([part.view(shape) for part, shape in parts])
         mask = torch.arange(width, device=self.device)[None] < lengths[:, None]
-        words = frozen["emb.word"][ids] + frozen["emb.pos"][:width] + frozen["emb.type"]
-        hidden = self._norm(words, "emb.ln").flatten(0, 1)
-        for layer in range(self.layers):
+        hidden = states.flatten(0, 1)
+        for layer in layers:
             key = f"l{layer}."
             q, k, v = (self._linear(hidden, key + one, changes).view(count, width, self.heads, -1)
                        .transpose(1, 2) for one in "qkv")  # fmt: skip
@@ -63,8 +95,7 @@ class Backbone(torch.nn.Module):
             hidden = self._norm(hidden + self._linear(told, key + "ao", changes), key + "aln")
             inner = functional.gelu(self._linear(hidden, key + "fi", changes))
             hidden = self._norm(hidden + self._linear(inner, key + "fo", changes), key + "oln")
-        kept = hidden.view(count, width, -1).float() * mask[..., None]
-        return kept.sum(1) / lengths[:, None]
+        return hidden.view(count, width, -1)
 
     def _linear(self, x: torch.Tensor, key: str, changes: object) -> torch.Tensor:
         down, up = next(changes), next(changes)  # type: ignore[call-overload]
@@ -86,7 +117,8 @@ class Backbone(torch.nn.Module):
 
     def weights(self, flat: torch.Tensor) -> dict[str, np.ndarray]:
         """Return the changes by name, as they are stored (16-bit floats)."""
-        parts = flat.detach().cpu().split([a * b for a, b in self.shapes.values()])
+        every = torch.cat([self.below, flat.detach()])
+        parts = every.cpu().split([a * b for a, b in self.shapes.values()])
         named = zip(self.shapes.items(), parts, strict=True)
         return {name: part.view(shape).half().numpy() for (name, shape), part in named}
 
@@ -95,7 +127,7 @@ class Backbone(torch.nn.Module):
         with np.load(path) as data:
             stored = {name.removeprefix("bert."): data[name] for name in data.files}
         flat = [torch.from_numpy(stored[name]).float().flatten() for name in self.shapes]
-        self.changes.data.copy_(torch.cat(flat))
+        self._set(torch.cat(flat))
 
 
 def in_groups(model: Backbone, ids: np.ndarray, lengths: np.ndarray, groups: int) -> torch.Tensor:

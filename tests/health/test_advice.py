@@ -56,7 +56,8 @@ def _advice() -> list[tuple[str, str]]:
     """Return (where, command) for all that the service, its rules and its dashboard say."""
     found: list[tuple[str, str]] = []
     for path in sorted([*ROOT.glob("monitor/**/*.py"), *ROOT.glob("workers/**/*.py")]):
-        for text in _messages(path.read_text(encoding="utf-8")):
+        source = path.read_text(encoding="utf-8")
+        for text in _messages(source) if "wirewatch " in source else ():
             found += [(str(path.relative_to(ROOT)), one) for one in _commands(text)]
     monitoring = ROOT / "deploy/monitoring"
     rules = yaml.safe_load((monitoring / "rules.yml").read_text(encoding="utf-8"))
