@@ -3,7 +3,7 @@
 
 VENV ?= .venv
 CONFIG ?= config
-WORKERS ?= 2
+WORKERS ?= 3
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' 2>/dev/null \
 	&& echo $$p && break; done)
@@ -32,7 +32,7 @@ check: $(VENV)/.installed ## check the configuration and say what is wrong, and 
 test-fast: $(VENV)/.installed-dev ## run the quick tests: no kills, containers, browsers or documents
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not slow"
 
-test: $(VENV)/.installed-dev ## run the tests, two files at a time (WORKERS=4: four)
+test: $(VENV)/.installed-dev ## run the tests, three files at a time (WORKERS=4: four)
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 chaos: $(VENV)/.installed-dev ## kill everything, again and again, and count (about ten minutes)

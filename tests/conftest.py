@@ -75,7 +75,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what loads a model as slow, and begin with the files that take longest.
 
-    Two workers then end at about the same time.
+    The workers then end at about the same time.
     """
     for item in items:
         if "load_model" in getattr(item, "fixturenames", ()):

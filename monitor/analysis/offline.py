@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 
@@ -19,6 +20,10 @@ from monitor.matching.background_sentences import SENTENCES
 from monitor.matching.topic_profile import Array
 from monitor.matching.topic_review import Doubt, review
 from monitor.model import EmbeddedStory, Passage, Story
+
+
+# Closeness from which ordinary news is read: nothing below it has come to fire, and `check` waits.
+_SCREEN = 1.5
 
 
 def load_encoder(settings: EmbeddingSettings) -> Embedder:
@@ -38,8 +43,11 @@ def build_matcher(topics: Sequence[Topic], encoder: Embedder) -> TopicMatcher:
     return TopicMatcher.build(topics, vectors, background)
 
 
+@cache
 def topic_judge(encoder: Embedder) -> TopicJudge | None:
     """Return the judge that goes with an encoder; only the one that comes with Wirewatch has one.
+
+    The same one each time: it remembers what it has read.
 
     Raises:
         ModelError: its weights are missing or damaged.
@@ -81,7 +89,7 @@ def ordinary_news(matcher: TopicMatcher, encoder: Embedder, judge: TopicJudge | 
         )
         for at, (text, vector) in enumerate(zip(SENTENCES, encoder.encode(SENTENCES), strict=True))
     ]
-    scores = matcher.score(judge.over(matcher, news) if judge else news)
+    scores = matcher.score(judge.over(matcher, news, screen=_SCREEN) if judge else news)
     lines = np.array([THRESHOLDS[topic.sensitivity] for topic in matcher.topics], dtype=np.float32)
     return (scores.score >= lines).astype(np.float32)
 

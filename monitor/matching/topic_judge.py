@@ -9,7 +9,7 @@ Answers are kept by topic and text: a copy costs nothing.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -61,11 +61,22 @@ class TopicJudge:
         self._score, self._clock, self._deadline = score, clock, deadline
         self._known: OrderedDict[tuple[str, str], float] = OrderedDict()
 
-    def over(self, matcher: TopicMatcher, stories: Sequence[EmbeddedStory]) -> list[EmbeddedStory]:
-        """Return the stories with the judge's answers. One that fails leaves them without."""
+    def over(
+        self,
+        matcher: TopicMatcher,
+        stories: Sequence[EmbeddedStory],
+        *,
+        screen: float = SCREEN,
+        only: Collection[int] | None = None,
+    ) -> list[EmbeddedStory]:
+        """Return the stories with the judge's answers. One that fails leaves them without.
+
+        Headline and lead are read from the closeness `screen` on; for the topics at `only` the
+        places, if given: others then go by the encoder.
+        """
         if not matcher.topics or not stories:
             return list(stories)
-        readings = self._screened(matcher, stories)
+        readings = self._screened(matcher, stories, screen, only)
         names = [fingerprint(topic) for topic in matcher.topics]
         texts = [topic_text(topic) for topic in matcher.topics]
         try:
@@ -85,24 +96,31 @@ class TopicJudge:
             if logit + reading.closeness > strength.get(place, -np.inf):
                 strength[place] = logit + reading.closeness
                 answers[reading.story][place[1]] = (logit, reading.passage)
-        everything = all_of(matcher.topics)
+        everything = all_of(matcher.topics) if only is None else ""
         return [
             replace(story, judged=Judged("" if at in partly else everything, answers[at]))
             for at, story in enumerate(stories)
         ]
 
-    def _screened(self, matcher: TopicMatcher, stories: Sequence[EmbeddedStory]) -> list[_Reading]:
+    def _screened(
+        self,
+        matcher: TopicMatcher,
+        stories: Sequence[EmbeddedStory],
+        screen: float,
+        only: Collection[int] | None,
+    ) -> list[_Reading]:
         """Return what is worth reading, the likeliest of the batch first."""
         found: list[_Reading] = []
         for at, (story, close) in enumerate(zip(stories, matcher.closeness(stories), strict=True)):
             lead = max(one.index for one in story.passages if one.kind != "body")
             head, text = close[: lead + 1].max(axis=0), story.headline_and_lead()
             own = [_Reading(at, int(topic), lead, float(head[topic]), text)
-                   for topic in np.flatnonzero(head >= SCREEN)]  # fmt: skip
+                   for topic in np.flatnonzero(head >= screen)]  # fmt: skip
             for passage, topic in np.argwhere(close[lead + 1 :] >= SCREEN_BODY):
                 place = lead + 1 + int(passage)
                 stretch = story.passages[place].text
                 own.append(_Reading(at, int(topic), place, float(close[place, topic]), stretch))
+            own = [one for one in own if only is None or one.topic in only]
             found += sorted(own, key=lambda one: -one.closeness)[:MOST]
         return sorted(found, key=lambda one: -one.closeness)
 

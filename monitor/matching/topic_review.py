@@ -96,7 +96,7 @@ def _own_words(
     counters = [" ".join(text.split()) for text in topic.not_ if text.strip()]
     name = " ".join(topic.name.split())
     stories = _as_news([name, *examples, *counters], matcher, vectors)
-    scores = matcher.score(judge.over(matcher, stories) if judge else stories)
+    scores = matcher.score(judge.over(matcher, stories, only=[at]) if judge else stories)
     line = THRESHOLDS[topic.sensitivity]
     reached = scores.score[: 1 + len(examples), at] >= line
     if not reached.any():

@@ -207,3 +207,26 @@ def test_the_passage_that_is_strongest_by_both_decides(
 
     [item] = TopicJudge(prefers_bodies, "x", still).over(matcher, stories)
     assert by_topic(matcher, item)["energy"].passage == 0
+
+
+def test_a_topic_may_be_asked_about_alone(
+    encoder: MultilingualEmbedder, matcher: TopicMatcher
+) -> None:
+    """What a check asks of one topic is read for that one; the others keep the encoder's word."""
+    news, counting = embed_stories(encoder, [MIXED], 24), Counting()
+    both = by_topic(matcher, TopicJudge(counting, "all", still).over(matcher, news)[0])
+    asked = len(counting.asked)
+    [item] = TopicJudge(counting, "one", still).over(matcher, news, only=[1])
+    alone = by_topic(matcher, item)
+    assert {topic.partition(".")[0] for topic, _ in counting.asked[asked:]} == {TALKS.name}
+    assert {match.judged for match in both.values()} == {"judge"}
+    assert (alone["talks"].judged, alone["energy"].judged) == ("judge", "encoder")
+    assert alone["talks"].score == both["talks"].score
+
+
+def test_a_higher_screen_reads_less(encoder: MultilingualEmbedder, matcher: TopicMatcher) -> None:
+    """A story below the screen is not read and does not fire."""
+    news, counting = embed_stories(encoder, [MIXED], 0), Counting()
+    [item] = TopicJudge(counting, "none", still).over(matcher, news, screen=99.0)
+    assert counting.asked == []
+    assert not any(match.fired for match in by_topic(matcher, item).values())
