@@ -72,23 +72,27 @@ def judged(
 
 
 def happenings(owners: Owners, judge: PairJudge | None) -> None:
-    """Print how many of our own pairs come out apart and joined, and which confirm wrongly."""
+    """Print how many of our own pairs come out apart and joined, and which confirm wrongly.
+
+    Pairs of families are counted by themselves.
+    """
     counts: Counter[tuple[str, str, bool]] = Counter()
-    false_sources = 0
+    false_sources: Counter[str] = Counter()
     for verdict, why, stories in read_pairs():
         index = EventIndex(EventSettings(), owners)
         found = [judged(index, embed_stories(model(), [s], 4), judge)[0] for s in stories]
         right = (found[0].event == found[1].event) == (verdict == "joined")
-        counts[verdict, why, right] += 1
-        counts[verdict, "all", right] += 1
+        kind = why if why == "family" else "all"
+        for name in {why, kind}:
+            counts[verdict, name, right] += 1
         if verdict == "apart" and len(found[1].sources) > 1:
-            false_sources += 1
+            false_sources[kind] += 1
             print("confirmed wrongly:", stories[0].title, "|", stories[1].title)
     for verdict, why in sorted({key[:2] for key in counts}):
         right, wrong = counts[verdict, why, True], counts[verdict, why, False]
         total = right + wrong
         print(f"{verdict:7} {why:12} {right:4} of {total:4} right ({right / total:.1%})")
-    print(f"false corroborations: {false_sources}")
+    print(f"false corroborations: {false_sources['all']}, in families {false_sources['family']}")
 
 
 # --- plain methods ---------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from monitor.matching.background_sentences import SENTENCES
 from monitor.matching.topic_profile import Array
 from monitor.matching.topic_review import Doubt, review
 from monitor.model import EmbeddedStory, Passage, Story
-
+from monitor.models.library import Library
 
 # Closeness from which ordinary news is read: nothing below it has come to fire, and `check` waits.
 _SCREEN = 1.5
@@ -43,7 +43,6 @@ def build_matcher(topics: Sequence[Topic], encoder: Embedder) -> TopicMatcher:
     return TopicMatcher.build(topics, vectors, background)
 
 
-@cache
 def topic_judge(encoder: Embedder) -> TopicJudge | None:
     """Return the judge that goes with an encoder; only the one that comes with Wirewatch has one.
 
@@ -53,8 +52,11 @@ def topic_judge(encoder: Embedder) -> TopicJudge | None:
         ModelError: its weights are missing or damaged.
     """
     library = library_of(encoder)
-    if library is None:
-        return None
+    return _judge_of(library) if library else None
+
+
+@cache
+def _judge_of(library: Library) -> TopicJudge:
     judge = library.topic_judge
     return TopicJudge(judge.score, judge.fingerprint, time.monotonic)
 
