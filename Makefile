@@ -30,7 +30,7 @@ check: $(VENV)/.installed ## check the configuration and say what is wrong, and 
 	@$(BIN)/wirewatch check --config $(CONFIG)
 
 test-fast: $(VENV)/.installed-dev ## run the quick tests: no kills, containers, browsers or documents
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not slow"
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow"
 
 test: $(VENV)/.installed-dev ## run the tests, three files at a time (WORKERS=4: four)
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder

@@ -45,6 +45,7 @@ LONGEST = (
     "tests/e2e/test_live_edits.py",
 )
 
+_COSTLY = frozenset(("load_model", "intake", "reader"))  # fixtures: a model, parser processes
 _ALL_SLOW = re.compile(r"^pytestmark = .*\bpytest\.mark\.slow\b", re.MULTILINE)
 
 # A busy machine is no failure: no property has to hold within a time.
@@ -73,12 +74,12 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what loads a model as slow, and begin with the files that take longest.
+    """Mark what loads a model or starts parsers as slow; begin with the files that take longest.
 
     The workers then end at about the same time.
     """
     for item in items:
-        if "load_model" in getattr(item, "fixturenames", ()):
+        if _COSTLY.intersection(getattr(item, "fixturenames", ())):
             item.add_marker("slow")
     longest = {name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: longest.get(item.nodeid.partition("::")[0], len(longest)))
