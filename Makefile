@@ -29,6 +29,7 @@ demo: $(VENV)/.installed ## half a minute of made-up news, no network needed
 check: $(VENV)/.installed ## check the configuration and say what is wrong, and where
 	@$(BIN)/wirewatch check --config $(CONFIG)
 
+# Two workers: a third costs more to start than it saves.
 test-fast: $(VENV)/.installed-dev ## run the quick tests: no kills, containers, browsers or documents
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow"
 

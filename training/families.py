@@ -26,7 +26,7 @@ def written(*, held: bool) -> list[list[list[tuple[str, str]]]]:
 
 
 def of_families(rng: random.Random, apart: int) -> list[Pair]:
-    """Return pairs of the families: all of one happening; of two, the nearest in wording, and more.
+    """Return pairs of the families: all of one happening; of two, the nearest in wording.
 
     `apart` is how many of two happenings a family gives.
     """
@@ -45,8 +45,7 @@ def of_families(rng: random.Random, apart: int) -> list[Pair]:
         rng.shuffle(both)
         words = {text: set(text.casefold().split()) for one in texts for text in one}
         both.sort(key=lambda pair: -len(words[pair[0]] & words[pair[1]]))
-        chosen = both[: apart // 2] + both[apart // 2 :][: apart - apart // 2]
-        found += [(a, b, 0, "family, another") for a, b in chosen]
+        found += [(a, b, 0, "family, another") for a, b in both[:apart]]
     return found
 
 

@@ -69,11 +69,12 @@ class TrainedJudge:
         return functional.linear(means, self.heads["head.weight"], self.heads["head.bias"])[:, 0]
 
     def start_from(self, path: Path) -> None:
-        """Begin with stored changes and a stored head."""
+        """Begin with stored changes, and with a stored head if it is a judge's."""
         self.model.start_from(path)
         with np.load(path) as stored:
             for name, value in self.heads.items():
-                value.data.copy_(torch.from_numpy(stored[name]).float().view_as(value))
+                if name in stored.files and stored[name].shape == tuple(value.shape):
+                    value.data.copy_(torch.from_numpy(stored[name]).float())
 
     @torch.no_grad()
     def scores(self, segments: np.ndarray) -> np.ndarray:

@@ -96,8 +96,9 @@ def read_items(data: Path, own: Path, text: Texts) -> tuple[dict[str, int], dict
     for name, language, title, summary in (*real, *made):
         number[name] = len(number)
         columns["title"].append(text(title))
-        columns["summary"].append(text(summary))
+        columns["summary"].append(text(summary[:LEAD]))
         columns["language"].append(languages.setdefault(language, len(languages)))
+        columns["ours"].append(name.startswith("s-"))
     return number, {name: np.array(values, np.int32) for name, values in columns.items()}
 
 

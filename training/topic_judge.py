@@ -41,11 +41,12 @@ class TopicLessons:
         self.items = data.read_table(folder, "items")
         self.topics = data.read_topics(folder)
         self.chance = np.random.default_rng(seed)
+        # those of our own first, of which there are few
         held_out = [one for one in self.topics if one["held"]]
         self.held = sorted(held_out, key=lambda one: "snabcmwk".index(one["kind"]))[:held]
         self.taught = self.topics if everything else [t for t in self.topics if not t["held"]]
-        english = self.items["language"] == 0
-        self.pools = [np.flatnonzero(english), np.flatnonzero(~english)]
+        english, real = self.items["language"] == 0, self.items["ours"] == 0
+        self.pools = [np.flatnonzero(english & real), np.flatnonzero(~english & real)]
 
     def epoch(self) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
         """Return parts of an epoch: segments, labels and weights."""

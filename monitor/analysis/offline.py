@@ -22,7 +22,8 @@ from monitor.matching.topic_review import Doubt, review
 from monitor.model import EmbeddedStory, Passage, Story
 from monitor.models.library import Library
 
-# Closeness from which ordinary news is read: nothing below it has come to fire, and `check` waits.
+# Closeness from which ordinary news is read, because `check` waits for it: half as many readings as
+# from the service's own, and the same guesses for the five topics of the start.
 _SCREEN = 1.5
 
 

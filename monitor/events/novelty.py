@@ -28,7 +28,12 @@ _HARM = re.compile(
     r"shot|rescued|trapped)\b",
     re.IGNORECASE,
 )
-_REVISED = re.compile(r"\b(?:revis|lower|cut|reduc|down)", re.IGNORECASE)
+# A count that is said to have fallen, or that belongs to a further happening.
+_REVISED = re.compile(
+    r"\b(?:revis(?:ed|es|ion)|toll (?:is |was )?(?:lowered|cut|reduced)|down (?:to|from)|second|"
+    r"another)\b",
+    re.IGNORECASE,
+)
 _YEAR = re.compile(r"(?:19|20)\d\d$")
 _MONTH = (
     "(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|"

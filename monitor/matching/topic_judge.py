@@ -71,8 +71,8 @@ class TopicJudge:
     ) -> list[EmbeddedStory]:
         """Return the stories with the judge's answers. One that fails leaves them without.
 
-        Headline and lead are read from the closeness `screen` on; for the topics at `only` the
-        places, if given: others then go by the encoder.
+        Headline and lead are read from the closeness `screen` on; if `only` is given, for the
+        topics at those places alone: of the others nothing is known then.
         """
         if not matcher.topics or not stories:
             return list(stories)
@@ -96,7 +96,7 @@ class TopicJudge:
             if logit + reading.closeness > strength.get(place, -np.inf):
                 strength[place] = logit + reading.closeness
                 answers[reading.story][place[1]] = (logit, reading.passage)
-        everything = all_of(matcher.topics) if only is None else ""
+        everything = all_of(matcher.topics)
         return [
             replace(story, judged=Judged("" if at in partly else everything, answers[at]))
             for at, story in enumerate(stories)

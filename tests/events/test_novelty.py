@@ -52,6 +52,8 @@ def test_what_counts_as_new(title: str, expected: tuple[str, str] | None) -> Non
         ("Ferry fire kills 14", False),
         ("Ferry fire kills 17", True),
         ("Ferry fire toll lowered: 9 dead", True),
+        ("Second ferry fire kills 9", True),
+        ("Downpour at the ferry fire, 9 dead", False),
         ("Ferry fire: 9 dead, 30 arrested", True),
     ],
 )
